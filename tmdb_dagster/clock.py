@@ -1,0 +1,10 @@
+"""The one place that reads the clock."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+
+def utc_now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return datetime.now(timezone.utc)  # noqa: TID251 - this is the clock itself
