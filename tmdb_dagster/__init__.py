@@ -1,1 +1,1 @@
-"""Keeps a movie catalogue fresh: TMDB lists and movies into the Postgres tables that an app and a dashboard read."""
+"""Keeps a movie catalogue fresh: from TMDB into the Postgres tables that an app and a dashboard read."""
