@@ -1,0 +1,85 @@
+"""Discovery as assets: a snapshot of each list, and the candidates chosen from them."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from dagster import AssetExecutionContext, AssetSpec, Config, MaterializeResult, multi_asset
+from pydantic import Field
+
+from tmdb_dagster.defs.resources import CatalogueResource
+from tmdb_dagster.defs.tables import OWNERS, table_spec
+
+SNAPSHOTS = {
+    "popular": "popular_snapshot",
+    "now_playing": "now_playing_snapshot",
+    "trending": "trending_snapshot",
+}
+
+
+class IngestCandidatesConfig(Config):
+    """What to discover."""
+
+    source: Literal["popular", "now_playing", "trending", "all", "mixed_daily", "mixed_weekly"] = Field(
+        "all",
+        description="The lists to ask; mixed_daily: now_playing and trending, mixed_weekly: popular and trending.",
+    )
+    max_movies: int = Field(20, description="Most new movies to ingest, 1 or more.")
+    pages_per_source: int = Field(5, description="Most pages to ask of each list, 1 to 500; 20 movies a page.")
+    trigger_type: Literal["scheduled", "manual"] = Field("manual", description="What the log says started it.")
+
+
+def _snapshot_spec(source: str) -> AssetSpec:
+    spec = table_spec("list_snapshots", group="discovery", deps=[], key=SNAPSHOTS[source], skippable=True)
+    return spec.replace_attributes(
+        description=f"TMDB's list '{source}', page by page, kept at every ingest (rows of list_snapshots)."
+    ).replace_attributes(kinds={"tmdb", "postgres"})
+
+
+@multi_asset(
+    name="ingest_candidates",
+    specs=[
+        *(_snapshot_spec(source) for source in SNAPSHOTS),
+        AssetSpec(
+            "candidates",
+            deps=list(SNAPSHOTS.values()),
+            group_name="discovery",
+            owners=OWNERS,
+            kinds={"postgres"},
+            description="The movies chosen for ingestion: each once, none that works has, best ranked first.",
+        ),
+    ],
+)
+def ingest_candidates(
+    context: AssetExecutionContext, config: IngestCandidatesConfig, catalogue: CatalogueResource
+) -> Iterator[MaterializeResult[None]]:
+    """Fetch the lists and choose the candidates, or go on with those of an ingest that was interrupted."""
+    from tmdb_dagster.defs.failures import clear_failures
+    from tmdb_dagster.pipeline.discover import IngestRequest, discover
+
+    with clear_failures():
+        request = IngestRequest(**config.model_dump())
+    with catalogue.run(context.op_execution_context) as run:
+        found = discover(run, request)
+        run.lease.hand_over()
+        calls, retries = run.api_log.calls, run.api_log.retries
+    if found.resumed:
+        context.log.info("Going on with the interrupted ingest of %s.", found.batch.started_at)
+    for problem in found.problems:
+        context.log.warning(problem)
+    for snapshot in found.snapshots:
+        yield MaterializeResult(
+            asset_key=SNAPSHOTS[snapshot.source],
+            metadata={"dagster/row_count": snapshot.movies, "pages": snapshot.pages},
+        )
+    yield MaterializeResult(
+        asset_key="candidates",
+        metadata={
+            "dagster/row_count": found.candidates,
+            "movies checked": found.batch.movies_checked,
+            "movies skipped": found.batch.movies_skipped,
+            "TMDB calls": calls,
+            "retries": retries,
+            "failed pages": len(found.problems),
+            "resumed": found.resumed,
+        },
+    )

@@ -1,0 +1,30 @@
+"""The jobs, by the names and with the run config that examples/ documents."""
+
+from __future__ import annotations
+
+from dagster import AssetSelection, GraphDefinition, JobDefinition, OpDefinition, define_asset_job
+
+from tmdb_dagster.defs.discovery import ingest_candidates
+from tmdb_dagster.defs.movies import batch_ingest, enrich_candidates, ingest_movie, rebuild_from_raw
+
+# A run whose process died without a word is ended after so many seconds.
+MAX_RUNTIME_S = 6 * 60 * 60
+_TAGS = {"dagster/max_runtime": str(MAX_RUNTIME_S)}
+
+weekly_ingest_job = define_asset_job(
+    "weekly_ingest",
+    selection=AssetSelection.assets(ingest_candidates, enrich_candidates),
+    description="Discover movies from TMDB's lists and ingest the new ones.",
+    tags=_TAGS,
+)
+
+
+def _op_job(op: OpDefinition) -> JobDefinition:
+    # The job has its op's name, which Dagster allows only if the graph between them has another.
+    graph = GraphDefinition(name=f"{op.name}_graph", node_defs=[op], description=op.description)
+    return graph.to_job(name=op.name, description=op.description, tags=_TAGS)
+
+
+ingest_movie_job = _op_job(ingest_movie)
+batch_ingest_job = _op_job(batch_ingest)
+rebuild_from_raw_job = _op_job(rebuild_from_raw)

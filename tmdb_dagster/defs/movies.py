@@ -1,0 +1,198 @@
+"""Movies as assets and ops: one partition a movie, many movies a run, and the tables that they are written to."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetMaterialization,
+    Config,
+    MaterializeResult,
+    MetadataValue,
+    OpExecutionContext,
+    Out,
+    Output,
+    asset,
+    multi_asset,
+    op,
+)
+from pydantic import Field
+
+from tmdb_dagster.defs.failures import clear_failures
+from tmdb_dagster.defs.partitions import movie_partitions
+from tmdb_dagster.defs.resources import CatalogueResource
+from tmdb_dagster.defs.tables import MOVIE_TABLES, OWNERS, table_results, table_spec
+from tmdb_dagster.transform.attribution import TMDB_NOTICE
+
+if TYPE_CHECKING:
+    from tmdb_dagster.pipeline.enrich import MovieOutcome
+    from tmdb_dagster.pipeline.run import Run
+
+
+class MovieConfig(Config):
+    """How a movie is materialised from its partition."""
+
+    force_refresh: bool = Field(True, description="Ask TMDB even if the movie is complete and fresh.")
+
+
+class IngestMovieConfig(Config):
+    """Which movie to ingest."""
+
+    tmdb_id: int = Field(description="TMDB id of the movie, such as 603.")
+    force_refresh: bool = Field(False, description="Ask TMDB even if the movie is complete and fresh.")
+
+
+class BatchIngestConfig(Config):
+    """Which works to ingest again."""
+
+    limit: int | None = Field(None, description="Most works; unset: 50, and 10 without force_refresh.")
+    offset: int = Field(0, description="How many works to pass over, in the order of work_id.")
+    force_refresh: bool = Field(False, description="All works; otherwise those that are not complete.")
+
+
+class RebuildConfig(Config):
+    """Which works to rebuild."""
+
+    tmdb_ids: list[int] | None = Field(None, description="TMDB ids; unset: all works.")
+
+
+def movie_metadata(outcome: "MovieOutcome") -> dict[str, Any]:
+    """What the UI shows of a movie's materialisation."""
+    metadata: dict[str, Any] = {
+        "title": outcome.title,
+        "status": outcome.status,
+        "calls": outcome.calls,
+        "milliseconds": outcome.duration_ms,
+        "TMDB": MetadataValue.url(f"https://www.themoviedb.org/movie/{outcome.tmdb_id}"),
+    }
+    optional = {"year": outcome.year, "work_id": outcome.work_id, "card etag": outcome.etag, "remarks": outcome.message}
+    return metadata | {name: value for name, value in optional.items() if value is not None}
+
+
+def record_movies(context: OpExecutionContext, batches: "Iterable[list[MovieOutcome]]") -> Counter[str]:
+    """Record a materialisation for every movie written, as it comes; returns how many had which status."""
+    statuses: Counter[str] = Counter()
+    for outcomes in batches:
+        statuses.update(outcome.status for outcome in outcomes)
+        written = [outcome for outcome in outcomes if outcome.status in ("ingested", "unchanged")]
+        if written:
+            keys = [str(outcome.tmdb_id) for outcome in written]
+            context.instance.add_dynamic_partitions(str(movie_partitions.name), keys)
+        for outcome in written:
+            context.log_event(
+                AssetMaterialization("movies", partition=str(outcome.tmdb_id), metadata=movie_metadata(outcome))
+            )
+        for outcome in outcomes:
+            if outcome.status in ("failed", "gone", "busy"):
+                context.log.warning("%s (%s): %s", outcome.title, outcome.tmdb_id, outcome.message)
+    return statuses
+
+
+def _run_metadata(run: "Run", statuses: Counter[str]) -> dict[str, int]:
+    return {
+        "ingested": statuses["ingested"],
+        "unchanged": statuses["unchanged"],
+        "already complete": statuses["cached"],
+        "failed": statuses["failed"] + statuses["gone"],
+        "busy": statuses["busy"],
+        "TMDB calls": run.api_log.calls,
+        "retries": run.api_log.retries,
+        "refused by the rate limit (429)": run.api_log.rate_limited,
+    }
+
+
+@asset(
+    partitions_def=movie_partitions,
+    deps=["candidates"],
+    group_name="catalogue",
+    owners=OWNERS,
+    kinds={"tmdb", "postgres"},
+    description=f"Each movie of the catalogue: one call to TMDB, written to all tables. {TMDB_NOTICE}",
+)
+def movies(
+    context: AssetExecutionContext, config: MovieConfig, catalogue: CatalogueResource
+) -> MaterializeResult[None]:
+    """Ingest the movie of this partition."""
+    from tmdb_dagster.pipeline.ingest import ingest_movie as ingest_one
+
+    with catalogue.run(context.op_execution_context) as run:
+        outcome = ingest_one(run, _tmdb_id(context.partition_key), force_refresh=config.force_refresh)
+    return MaterializeResult(metadata=movie_metadata(outcome))
+
+
+def _tmdb_id(partition_key: str) -> int:
+    from tmdb_dagster.pipeline.errors import InvalidRequest
+
+    if not partition_key.isdecimal():
+        with clear_failures():
+            raise InvalidRequest(f"The partition '{partition_key}' is not a TMDB movie id, such as 603.")
+    return int(partition_key)
+
+
+@multi_asset(
+    name="enrich_candidates",
+    specs=[table_spec(table.name, group="catalogue", deps=["candidates", "movies"]) for table in MOVIE_TABLES],
+)
+def enrich_candidates(
+    context: AssetExecutionContext, catalogue: CatalogueResource
+) -> Iterator[MaterializeResult[None]]:
+    """Ingest the candidates of this run, each a partition of `movies`, and log the ingest."""
+    from tmdb_dagster.pipeline.ingest import CandidateIngest
+
+    repeated = [context.run.parent_run_id, context.run.root_run_id]
+    with catalogue.run(context.op_execution_context) as run:
+        ingest = CandidateIngest(run, [context.run_id, *filter(None, repeated)])
+        statuses = record_movies(context.op_execution_context, ingest.outcomes())
+        context.add_output_metadata(_run_metadata(run, statuses), output_name="works")
+        yield from table_results(run.engine)
+
+
+@op(out=Out(dict, is_required=False))
+def ingest_movie(
+    context: OpExecutionContext, config: IngestMovieConfig, catalogue: CatalogueResource
+) -> Iterator[Output[dict[str, Any]]]:
+    """Ingest one movie by its TMDB id; complete and fresh ones are left as they are, unless force_refresh."""
+    from tmdb_dagster.pipeline.ingest import ingest_movie as ingest_one
+
+    with catalogue.run(context) as run:
+        outcome = ingest_one(run, config.tmdb_id, force_refresh=config.force_refresh)
+        record_movies(context, [[outcome]])
+    yield Output(vars(outcome), metadata=movie_metadata(outcome))
+
+
+@op(out=Out(dict))
+def batch_ingest(
+    context: OpExecutionContext, config: BatchIngestConfig, catalogue: CatalogueResource
+) -> Output[dict[str, Any]]:
+    """Ingest a page of works again: those that are not complete, or all with force_refresh."""
+    from tmdb_dagster.pipeline.ingest import BatchIngest, BatchRequest
+
+    with clear_failures():
+        request = BatchRequest(config.limit, config.offset, config.force_refresh)
+    with catalogue.run(context) as run:
+        batch = BatchIngest(run, request)
+        statuses = record_movies(context, batch.outcomes())
+        metadata = _run_metadata(run, statuses)
+    report = vars(batch.report)
+    return Output(report, metadata={**metadata, **{name: value for name, value in report.items() if value is not None}})
+
+
+@op(out=Out(dict))
+def rebuild_from_raw(
+    context: OpExecutionContext, config: RebuildConfig, catalogue: CatalogueResource
+) -> Output[dict[str, int]]:
+    """Rebuild every derived table from TMDB's stored answers, without asking TMDB."""
+    from tmdb_dagster.pipeline.rebuild import rebuild_from_raw as rebuild
+
+    rebuilt = failed = 0
+    with catalogue.database() as (engine, settings):
+        for result in rebuild(engine, settings, config.tmdb_ids):
+            rebuilt += len(result.movies)
+            failed += len(result.problems)
+            for tmdb_id, problem in result.problems.items():
+                context.log.warning("%s: %s", tmdb_id, problem)
+            context.log.info("Rebuilt %s works", rebuilt)
+        for table in table_results(engine):
+            context.log_event(AssetMaterialization(str(table.asset_key), metadata=table.metadata))
+    return Output({"rebuilt": rebuilt, "failed": failed}, metadata={"rebuilt": rebuilt, "failed": failed})

@@ -1,0 +1,49 @@
+"""The resources: typed factories of plain objects. What they make never sees Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dagster import ConfigurableResource, OpExecutionContext
+
+from tmdb_dagster.defs.failures import clear_failures
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from tmdb_dagster.pipeline.run import Run
+    from tmdb_dagster.settings import Settings
+
+
+class CatalogueResource(ConfigurableResource[Any]):
+    """The catalogue's database, and TMDB or the sandbox, by the settings of the process that runs."""
+
+    @contextmanager
+    def run(self, context: OpExecutionContext) -> Iterator[Run]:
+        """All that a run needs to ask TMDB and write movies; our errors end it as clear failures."""
+        from tmdb_dagster.pipeline.run import open_run
+        from tmdb_dagster.sandbox.services import SANDBOX_NOTICE, provide_services
+        from tmdb_dagster.settings import load_settings
+
+        with clear_failures():
+            services = provide_services(load_settings())
+            if services.origin == "sandbox":
+                context.log.info(SANDBOX_NOTICE)
+            with open_run(
+                services.settings, run_id=context.run_id, job=context.job_name, origin=services.origin
+            ) as run:
+                yield run
+
+    @contextmanager
+    def database(self) -> Iterator[tuple[Engine, Settings]]:
+        """The database alone, for what asks TMDB nothing."""
+        from tmdb_dagster.pipeline.run import open_catalogue
+        from tmdb_dagster.sandbox.services import provide_services
+        from tmdb_dagster.settings import load_settings
+
+        with clear_failures():
+            settings = provide_services(load_settings()).settings
+            with open_catalogue(settings) as engine:
+                yield engine, settings

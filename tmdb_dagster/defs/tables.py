@@ -1,0 +1,73 @@
+"""The works tables as assets: what the UI says of each, and the row counts that a run records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from dagster import AssetSpec, MaterializeResult, TableColumn, TableColumnConstraints, TableSchema
+
+from tmdb_dagster.warehouse.tables import metadata
+from tmdb_dagster.warehouse.tables.catalogue import (
+    aggregates,
+    movie_responses,
+    rating_sources,
+    similar_movies,
+    work_cards_cache,
+    works,
+    works_meta,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine, Table
+
+OWNERS = ["team:catalogue"]
+
+MOVIE_TABLES: list[Table] = [
+    works,
+    movie_responses,
+    works_meta,
+    rating_sources,
+    aggregates,
+    similar_movies,
+    work_cards_cache,
+]
+"""What one movie is written to."""
+
+
+def table_spec(name: str, *, group: str, deps: list[str], key: str | None = None, skippable: bool = False) -> AssetSpec:
+    """The asset of a table: its comment as description, its columns as schema."""
+    table = metadata.tables[name]
+    return AssetSpec(
+        key or name,
+        deps=deps,
+        group_name=group,
+        owners=OWNERS,
+        kinds={"postgres"},
+        skippable=skippable,
+        description=table.comment,
+        metadata={
+            "dagster/table_name": name,
+            "dagster/column_schema": TableSchema(
+                columns=[
+                    TableColumn(
+                        column.name,
+                        type=str(column.type),
+                        description=column.comment,
+                        constraints=TableColumnConstraints(nullable=bool(column.nullable)),
+                    )
+                    for column in table.columns
+                ]
+            ),
+        },
+    )
+
+
+def table_results(engine: Engine) -> Iterator[MaterializeResult[None]]:
+    """A materialisation of every works table, with its row count."""
+    from sqlalchemy import func, select
+
+    with engine.begin() as connection:
+        for table in MOVIE_TABLES:
+            rows = connection.scalar(select(func.count()).select_from(table))
+            yield MaterializeResult(asset_key=table.name, metadata={"dagster/row_count": rows or 0})

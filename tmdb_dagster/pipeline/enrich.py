@@ -1,0 +1,289 @@
+"""Enriches movies: one call each, fetched in parallel, written in batches while the next ones are fetched.
+
+    targets ──claim──► fetch and transform (threads) ──► write, mark failed, record (one transaction) ──► outcomes
+
+A claim keeps other runs away. Whatever happens to a movie is an outcome; only what concerns the run as a whole
+(credentials, database, an outage of TMDB) is raised, and then every claim is given back.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import tenacity
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from tmdb_dagster.clock import utc_now
+from tmdb_dagster.pipeline.errors import RunEnding, TmdbOutage
+from tmdb_dagster.pipeline.run import Run
+from tmdb_dagster.tmdb.errors import AuthenticationFailed, MovieNotFound, TmdbError, TmdbUnavailable
+from tmdb_dagster.tmdb.models import missing_parts, parse_movie, with_parts_from
+from tmdb_dagster.transform.movie import SCHEMA_VERSION, transform_movie
+from tmdb_dagster.warehouse.claims import (
+    Claim,
+    Failure,
+    Target,
+    WorkState,
+    claim,
+    mark_failed,
+    work_states,
+)
+from tmdb_dagster.warehouse.movies import FetchedMovie, write_movies
+from tmdb_dagster.warehouse.responses import canonical, read_response, stored_response
+
+CHUNK = 25
+"""Movies claimed at once; at most two chunks are under way, so memory does not grow with the number of movies."""
+
+OUTAGE = 10
+"""After so many movies in a row without an answer from TMDB the run ends instead of failing the rest."""
+
+BUSY_WAIT_S = 30.0
+"""How long to wait for a movie that another run is ingesting."""
+
+_BUSY_POLL_S = 0.5
+
+Status = Literal["ingested", "unchanged", "cached", "failed", "gone", "busy"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MovieOutcome:
+    """What became of one movie.
+
+    `ingested`: written. `unchanged`: TMDB's answer is the stored one. `cached`: complete and fresh, not asked for.
+    `failed`, `gone` (404): see `message`. `busy`: another run is at it. `calls` counts retries; `duration_ms` is
+    fetching and transforming. `unavailable`: it failed because TMDB did not answer.
+    """
+
+    tmdb_id: int
+    status: Status
+    title: str
+    year: int | None = None
+    work_id: int | None = None
+    etag: str | None = None
+    calls: int = 0
+    duration_ms: int = 0
+    message: str | None = None
+    unavailable: bool = False
+
+    @property
+    def display_title(self) -> str:
+        """Title (Year)."""
+        return f"{self.title} ({self.year})" if self.year else self.title
+
+
+Record = Callable[[Connection, list[MovieOutcome]], None]
+"""Notes outcomes in the transaction that makes them true."""
+
+
+@dataclass(frozen=True)
+class _Result:
+    outcome: MovieOutcome
+    fetched: FetchedMovie | None = None
+
+
+def enrich(
+    run: Run, targets: Iterable[Target], *, force: bool = False, record: Record | None = None
+) -> Iterator[list[MovieOutcome]]:
+    """Enrich `targets` that are due (not complete, or stale), or all with `force`; yields outcomes as they settle.
+
+    A movie that another run is ingesting is waited for at the end, up to BUSY_WAIT_S.
+    Raises AuthenticationFailed, TmdbOutage, DatabaseUnavailable; what was not settled by then is untouched.
+    """
+    enrichment = _Enrichment(run, record)
+    with enrichment.pool():
+        yield from enrichment.settle(iter(targets), force=force)
+        yield from enrichment.wait_for_busy()
+
+
+class _Enrichment:
+    def __init__(self, run: Run, record: Record | None) -> None:
+        self._run = run
+        self._record = record
+        self._in_flight: dict[Future[_Result], Claim] = {}
+        self._busy: list[Target] = []
+        self._unanswered = 0
+        self._executor = ThreadPoolExecutor(run.settings.tmdb_concurrency, thread_name_prefix="enrich")
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(OperationalError),
+            wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
+            stop=tenacity.stop_after_delay(30),
+            reraise=True,
+        )
+
+    @contextmanager
+    def pool(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._run.ending.set()
+            raise
+        finally:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def settle(self, targets: Iterator[Target], *, force: bool) -> Iterator[list[MovieOutcome]]:
+        exhausted = False
+        while not exhausted or self._in_flight:
+            while not exhausted and len(self._in_flight) <= CHUNK:
+                chunk = list(itertools.islice(targets, CHUNK))
+                exhausted = len(chunk) < CHUNK
+                if settled := self._start(chunk, force=force):
+                    yield settled
+            if self._in_flight:
+                done, _ = wait(self._in_flight, return_when=FIRST_COMPLETED)
+                yield self._write([self._result(future, self._in_flight.pop(future)) for future in done])
+
+    def wait_for_busy(self) -> Iterator[list[MovieOutcome]]:
+        deadline = time.monotonic() + BUSY_WAIT_S
+        while self._busy and time.monotonic() < deadline:
+            time.sleep(_BUSY_POLL_S)
+            busy, self._busy = self._busy, []
+            yield from self.settle(iter(busy), force=False)
+        if self._busy:
+            with self._run.engine.begin() as connection:
+                states = work_states(connection, [target.tmdb_id for target in self._busy])
+            yield self._write([_Result(_settled(target, states, "busy")) for target in self._busy])
+
+    def _start(self, chunk: list[Target], *, force: bool) -> list[MovieOutcome]:
+        """Claim what is due and hand it to the threads; returns the outcomes of what is not."""
+        with self._run.engine.begin() as connection:
+            claims = claim(connection, self._run.run_id, chunk, force=force)
+            claimed = {one.tmdb_id for one in claims}
+            left = [target for target in chunk if target.tmdb_id not in claimed]
+            states = work_states(connection, [target.tmdb_id for target in left]) if left else {}
+        by_id = {one.tmdb_id: one for one in claims}
+        for target in chunk:
+            if target.tmdb_id in by_id:
+                one = by_id[target.tmdb_id]
+                self._in_flight[self._executor.submit(_fetch, self._run, one)] = one
+        # A claim lost between the two statements shows as neither complete nor busy: it is tried again.
+        complete = [t for t in left if t.tmdb_id in states and states[t.tmdb_id].status == "complete"]
+        self._busy += [target for target in left if target not in complete]
+        if not complete:
+            return []
+        return self._write([_Result(_settled(target, states, "cached")) for target in complete])
+
+    def _result(self, future: Future[_Result], one: Claim) -> _Result:
+        """The future's result; a failure becomes an outcome unless it concerns the whole run."""
+        error = future.exception()
+        self._unanswered = self._unanswered + 1 if isinstance(error, TmdbUnavailable) else 0
+        if error is None:
+            return future.result()
+        if isinstance(error, AuthenticationFailed | RunEnding | OperationalError):
+            raise error
+        if self._unanswered >= OUTAGE:
+            raise TmdbOutage(
+                f"TMDB answered none of the last {OUTAGE} movies: {error} The run ends here; what it has "
+                "ingested is kept, and the rest is as it was. Run it again when TMDB is back."
+            ) from error
+        if isinstance(error, TmdbError):
+            message = str(error)
+        else:
+            _log.error("Movie %s could not be transformed", one.tmdb_id, exc_info=error)
+            message = f"{type(error).__name__} while its answer was transformed: {error}"
+        status: Status = "gone" if isinstance(error, MovieNotFound) else "failed"
+        calls = self._run.calls_by_movie.pop(str(one.tmdb_id), 0)
+        outcome = MovieOutcome(one.tmdb_id, status, one.title, one.year, one.work_id, one.etag, calls, 0, message)
+        return _Result(replace(outcome, unavailable=isinstance(error, TmdbUnavailable)))
+
+    def _write(self, results: list[_Result]) -> list[MovieOutcome]:
+        """One transaction for all; where the database refuses, one for each, so that a bad movie falls alone."""
+        try:
+            return self._retrying(self._write_together, results)
+        except OperationalError:
+            raise
+        except DBAPIError as error:
+            if len(results) > 1:
+                return [outcome for result in results for outcome in self._write([result])]
+            refused = results[0].outcome
+            if results[0].fetched is None:
+                raise
+            _log.warning("Movie %s could not be written", refused.tmdb_id, exc_info=error)
+            reason = " ".join(str(error.orig).split())
+            failed = replace(refused, status="failed", message=f"The database refused it: {reason}")
+            return self._retrying(self._write_together, [_Result(failed)])
+
+    def _write_together(self, results: list[_Result]) -> list[MovieOutcome]:
+        run = self._run
+        outcomes = [result.outcome for result in results]
+        with run.engine.begin() as connection:
+            fetched = [result.fetched for result in results if result.fetched is not None]
+            if fetched:
+                written = write_movies(connection, run.run_id, fetched)
+                outcomes = [
+                    outcome if result.fetched is None else _as_written(outcome, written.work_ids, written.imdb_clashes)
+                    for outcome, result in zip(outcomes, results, strict=True)
+                ]
+            failures = [
+                Failure(outcome.work_id, outcome.message or "", outcome.status == "gone")
+                for outcome in outcomes
+                if outcome.status in ("failed", "gone") and outcome.work_id is not None
+            ]
+            if failures:
+                mark_failed(connection, run.run_id, failures)
+            if self._record is not None:
+                self._record(connection, outcomes)
+        return outcomes
+
+
+def _fetch(run: Run, one: Claim) -> _Result:
+    """Fetch and transform a claimed movie; runs in a thread."""
+    start = time.perf_counter()
+    body = run.tmdb.movie(one.tmdb_id)
+    fetched_at = utc_now()
+    problems: tuple[str, ...] = ()
+    if missing := missing_parts(body):
+        with run.engine.begin() as connection:
+            body = with_parts_from(body, read_response(connection, one.work_id))
+        problems = tuple(f"{part}: missing or malformed in TMDB's answer" for part in missing)
+    content, content_hash = canonical(body)
+    if content_hash == one.content_hash and one.schema_version == SCHEMA_VERSION:
+        fetched = FetchedMovie(one.work_id, fetched_at, None, None)
+        outcome = MovieOutcome(one.tmdb_id, "unchanged", one.title, one.year, one.work_id, one.etag)
+    else:
+        parsed = parse_movie(body)
+        rows = transform_movie(
+            parsed.movie,
+            work_id=one.work_id,
+            fetched_at=fetched_at,
+            prior=run.prior,
+            regions=run.settings.tmdb_watch_regions,
+            images=run.images,
+        )
+        fetched = FetchedMovie(one.work_id, fetched_at, rows, stored_response(content, content_hash))
+        problems += parsed.problems
+        title, year, etag = rows.work["title"], rows.work["year"], rows.card["etag"]
+        outcome = MovieOutcome(one.tmdb_id, "ingested", title, year, one.work_id, etag)
+    outcome = replace(
+        outcome,
+        calls=run.calls_by_movie.pop(str(one.tmdb_id), 0),
+        duration_ms=round((time.perf_counter() - start) * 1000),
+        message="; ".join(problems) or None,
+    )
+    return _Result(outcome, fetched)
+
+
+def _settled(target: Target, states: dict[int, WorkState], status: Status) -> MovieOutcome:
+    state = states.get(target.tmdb_id)
+    if state is None:
+        return MovieOutcome(target.tmdb_id, status, target.title)
+    message = f"Run {state.claimed_by} is ingesting it" if status == "busy" else None
+    return MovieOutcome(target.tmdb_id, status, state.title, state.year, state.work_id, state.etag, message=message)
+
+
+def _as_written(outcome: MovieOutcome, written: frozenset[int], imdb_clashes: Mapping[int, str]) -> MovieOutcome:
+    if outcome.work_id not in written:
+        return replace(outcome, status="busy", message="Another run took the movie over")
+    if clash := imdb_clashes.get(outcome.work_id):
+        problem = f"IMDb id {clash} belongs to another work and was left out"
+        return replace(outcome, message="; ".join(filter(None, [outcome.message, problem])))
+    return outcome

@@ -1,0 +1,43 @@
+"""Every way in which a use case can fail as a whole; a movie that fails is an outcome, not an error.
+
+TmdbDagsterError
+└── PipelineError
+    ├── InvalidRequest     asked for something that does not exist; nothing was done
+    ├── ListsUnavailable   no page of any list could be fetched
+    ├── TmdbOutage         TMDB failed one movie after another
+    ├── MovieFailed        the one movie asked for could not be ingested
+    │   └── MovieBusy      another run is at it, and was not done in time
+    └── RunEnding          a call was given up because the run is ending
+"""
+
+from __future__ import annotations
+
+from tmdb_dagster.errors import TmdbDagsterError
+
+
+class PipelineError(TmdbDagsterError):
+    """A use case that could not be carried out."""
+
+
+class InvalidRequest(PipelineError):
+    """The request names something that does not exist; the text says what does."""
+
+
+class ListsUnavailable(PipelineError):
+    """No page of any list could be fetched."""
+
+
+class TmdbOutage(PipelineError):
+    """TMDB failed so many movies in a row that going on would only fail more."""
+
+
+class MovieFailed(PipelineError):
+    """The movie asked for could not be ingested."""
+
+
+class MovieBusy(MovieFailed):
+    """Another run is ingesting the movie and was not done in time."""
+
+
+class RunEnding(PipelineError):
+    """The run is ending: whoever waits for another try gives up."""

@@ -1,0 +1,189 @@
+"""Ingests movies: the candidates of a discovery, one movie that a person asks for, or works that are not complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection, text
+
+from tmdb_dagster.pipeline.enrich import MovieOutcome, Status, enrich
+from tmdb_dagster.pipeline.errors import InvalidRequest, MovieBusy, MovieFailed, PipelineError, TmdbOutage
+from tmdb_dagster.pipeline.run import Run
+from tmdb_dagster.warehouse.claims import LIVE_CLAIM, Target
+from tmdb_dagster.warehouse.discovery import (
+    Batch,
+    BatchSummary,
+    close_batch,
+    find_batch,
+    open_candidates,
+    record_outcomes,
+    take_over_batch,
+)
+
+_LOGGED: dict[Status, Literal["ingested", "skipped", "failed"]] = {
+    "ingested": "ingested",
+    "unchanged": "ingested",
+    "cached": "skipped",
+    "busy": "skipped",
+    "failed": "failed",
+    "gone": "failed",
+}
+
+
+class CandidateIngest:
+    """The ingest of the candidates that a discovery chose for `run_ids`: this run, or the ones that it repeats.
+
+    Iterate over `outcomes`; then `summary` says what became of the whole batch.
+    Raises PipelineError where no discovery was made for these runs.
+    """
+
+    summary: BatchSummary
+
+    def __init__(self, run: Run, run_ids: list[str]) -> None:
+        self._run = run
+        with run.engine.begin() as connection:
+            batch = find_batch(connection, run_ids)
+            if batch is None:
+                raise PipelineError(
+                    f"Run {run_ids[0]} has no open batch of candidates: materialise the candidates first, "
+                    "in the same run."
+                )
+            take_over_batch(connection, batch.batch_id, run.run_id)
+            self._targets = open_candidates(connection, batch.batch_id)
+        self.batch: Batch = batch
+
+    def outcomes(self) -> Iterator[list[MovieOutcome]]:
+        """Ingest; ends with a row in scheduled_ingestion_log, whatever happens.
+
+        Raises what `enrich` raises, and TmdbOutage where TMDB gave no movie at all.
+        """
+        error = "The run was stopped"
+        unavailable = attempted = 0
+        try:
+            for outcomes in enrich(self._run, self._targets, record=self._record):
+                attempted += sum(outcome.status in ("ingested", "unchanged", "failed") for outcome in outcomes)
+                unavailable += sum(outcome.status == "failed" and outcome.unavailable for outcome in outcomes)
+                yield outcomes
+            _refuse_silence(attempted, unavailable)
+            error = ""
+        except Exception as failure:
+            error = str(failure) or type(failure).__name__
+            raise
+        finally:
+            with self._run.engine.begin() as connection:
+                self.summary = close_batch(connection, self.batch, error or None)
+
+    def _record(self, connection: Connection, outcomes: list[MovieOutcome]) -> None:
+        record_outcomes(
+            connection,
+            self.batch.batch_id,
+            {
+                outcome.tmdb_id: (
+                    _LOGGED[outcome.status],
+                    f"{outcome.title}: {outcome.message}"
+                    if _LOGGED[outcome.status] == "failed"
+                    else outcome.display_title,
+                )
+                for outcome in outcomes
+            },
+        )
+
+
+def _refuse_silence(attempted: int, unavailable: int) -> None:
+    if attempted and unavailable == attempted:
+        raise TmdbOutage(f"TMDB answered for none of the {attempted} movies. Run it again when TMDB is back.")
+
+
+def ingest_movie(run: Run, tmdb_id: int, *, force_refresh: bool = False) -> MovieOutcome:
+    """Ingest one movie unless it is complete and fresh (then no call is made), or `force_refresh`.
+
+    Raises InvalidRequest, MovieBusy, MovieFailed, and what `enrich` raises.
+    """
+    if not 1 <= tmdb_id < 2**31:
+        raise InvalidRequest(f"tmdb_id is {tmdb_id}, and must be a TMDB movie id: 1 or more, such as 603.")
+    target = Target(tmdb_id, f"TMDB movie {tmdb_id}")
+    outcome = next(outcome for outcomes in enrich(run, [target], force=force_refresh) for outcome in outcomes)
+    if outcome.status == "busy":
+        raise MovieBusy(f"Movie {tmdb_id} is still being ingested by another run. {outcome.message}. Try again later.")
+    if outcome.status in ("failed", "gone"):
+        raise MovieFailed(f"Movie {tmdb_id} could not be ingested: {outcome.message}")
+    return outcome
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """Which works to ingest again: without `force_refresh` those that are not complete, with it all, by work_id.
+
+    `limit` None means 50, and 10 without `force_refresh`. Raises InvalidRequest.
+    """
+
+    limit: int | None = None
+    offset: int = 0
+    force_refresh: bool = False
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise InvalidRequest(f"limit is {self.limit}, and must be 1 or more.")
+        if self.offset < 0:
+            raise InvalidRequest(f"offset is {self.offset}, and must be 0 or more.")
+
+    @property
+    def page_size(self) -> int:
+        """The limit that counts."""
+        return self.limit or (50 if self.force_refresh else 10)
+
+
+@dataclass
+class BatchReport:
+    """How far a batch ingest came; `next_offset` is where the next page begins, None after the last."""
+
+    total: int = 0
+    processed: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    has_more: bool = False
+    next_offset: int | None = None
+
+
+class BatchIngest:
+    """A page of works to ingest again: iterate over `outcomes`, then read `report`."""
+
+    def __init__(self, run: Run, request: BatchRequest) -> None:
+        self._run = run
+        self._request = request
+        self.report = BatchReport()
+
+    def outcomes(self) -> Iterator[list[MovieOutcome]]:
+        """Ingest the page. Raises what `enrich` raises."""
+        request, report = self._request, self.report
+        with self._run.engine.begin() as connection:
+            report.total, targets = _page_of_works(connection, request)
+        for outcomes in enrich(self._run, targets, force=request.force_refresh):
+            report.processed += len(outcomes)
+            report.failed += sum(outcome.status in ("failed", "gone", "busy") for outcome in outcomes)
+            report.succeeded = report.processed - report.failed
+            yield outcomes
+        report.has_more = request.offset + report.processed < report.total
+        if report.has_more:
+            # Without force, the works that succeeded have left the list that the offset counts in.
+            stayed = report.processed if request.force_refresh else report.failed
+            report.next_offset = request.offset + stayed
+
+
+def _page_of_works(connection: Connection, request: BatchRequest) -> tuple[int, list[Target]]:
+    selected = (
+        "true"
+        if request.force_refresh
+        else f"""w.gone_at IS NULL AND coalesce(w.ingestion_status, 'pending') <> 'complete' AND NOT {LIVE_CLAIM}"""
+    )
+    total = connection.scalar(text(f"SELECT count(*) FROM works w WHERE {selected}"))  # noqa: S608 - constants
+    rows = connection.execute(
+        text(
+            f"SELECT tmdb_id, title FROM works w WHERE {selected} "  # noqa: S608 - constants only
+            "ORDER BY work_id LIMIT :limit OFFSET :offset"
+        ),
+        {"limit": request.page_size, "offset": request.offset},
+    )
+    return total or 0, [Target(int(row.tmdb_id), row.title) for row in rows]

@@ -1,0 +1,62 @@
+"""Rebuilds every derived table from TMDB's stored answers, without one call: how new rules are rolled out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from tmdb_dagster.pipeline.run import score_prior
+from tmdb_dagster.settings import Settings
+from tmdb_dagster.tmdb.errors import InvalidResponse
+from tmdb_dagster.tmdb.models import parse_movie
+from tmdb_dagster.transform.movie import ImageUrls, transform_movie
+from tmdb_dagster.transform.rows import MovieRows
+from tmdb_dagster.warehouse.movies import write_rows
+from tmdb_dagster.warehouse.responses import lock_responses
+
+CHUNK = 50
+"""Works rebuilt, and locked, in one transaction."""
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """One chunk's result: the works rebuilt, and why others could not be, by TMDB id."""
+
+    movies: dict[int, MovieRows]
+    problems: dict[int, str]
+
+
+def rebuild_from_raw(engine: Engine, settings: Settings, tmdb_ids: list[int] | None = None) -> Iterator[Rebuilt]:
+    """Rebuild all works that have a stored answer, or those of `tmdb_ids`; yields a result a transaction.
+
+    Repeatable at any point: what is already so is not rewritten.
+    """
+    prior = score_prior(engine, update=True)
+    images = ImageUrls(settings.tmdb_image_url, settings.youtube_image_url)
+    wanted = None if tmdb_ids is None else [str(tmdb_id) for tmdb_id in tmdb_ids]
+    after = 0
+    while True:
+        movies: dict[int, MovieRows] = {}
+        problems: dict[int, str] = {}
+        with engine.begin() as connection:
+            for response in lock_responses(connection, after_work_id=after, limit=CHUNK, tmdb_ids=wanted):
+                after = response.work_id
+                try:
+                    movie = parse_movie(response.body).movie
+                except InvalidResponse as error:
+                    problems[response.tmdb_id] = str(error)
+                    continue
+                movies[response.work_id] = transform_movie(
+                    movie,
+                    work_id=response.work_id,
+                    fetched_at=response.fetched_at,
+                    prior=prior,
+                    regions=settings.tmdb_watch_regions,
+                    images=images,
+                )
+            write_rows(connection, movies)
+        if not movies and not problems:
+            return
+        yield Rebuilt(movies, problems)

@@ -1,0 +1,136 @@
+"""What every run that asks TMDB holds: the database, the client, the shared limit, the call log and its lease."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+
+from sqlalchemy import Engine
+
+from tmdb_dagster.pipeline.errors import RunEnding
+from tmdb_dagster.settings import Settings
+from tmdb_dagster.tmdb.client import TmdbClient
+from tmdb_dagster.tmdb.transport import ApiCall, RateLimiter, Transport, Unlimited
+from tmdb_dagster.transform.movie import ImageUrls
+from tmdb_dagster.transform.score import METHOD_V2, ScorePrior
+from tmdb_dagster.warehouse.api_log import ApiLog
+from tmdb_dagster.warehouse.claims import give_back_claims
+from tmdb_dagster.warehouse.engine import check_schema, connect, reachable
+from tmdb_dagster.warehouse.leases import RunLease
+from tmdb_dagster.warehouse.origin import Origin, require_origin
+from tmdb_dagster.warehouse.rate_limit import SharedRateLimiter
+from tmdb_dagster.warehouse.scores import read_score_prior, update_score_prior
+
+PRIOR_VOTES = 25.0
+"""How many votes the catalogue's mean counts as: a movie with as many is half its own, half the catalogue's."""
+
+DEFAULT_PRIOR = ScorePrior(mean=6.5, votes=PRIOR_VOTES)
+"""For a catalogue that is too small to have a mean of its own."""
+
+
+@dataclass
+class Run:
+    """One run of a job that asks TMDB. Threads share it."""
+
+    settings: Settings
+    engine: Engine
+    run_id: str
+    job: str
+    lease: RunLease
+    tmdb: TmdbClient
+    api_log: ApiLog
+    prior: ScorePrior
+    ending: threading.Event
+    calls_by_movie: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def images(self) -> ImageUrls:
+        """Where the URLs of images point."""
+        return ImageUrls(self.settings.tmdb_image_url, self.settings.youtube_image_url)
+
+
+@contextmanager
+def open_catalogue(settings: Settings) -> Iterator[Engine]:
+    """The database of the catalogue.
+
+    Raises DatabaseUnavailable, SchemaNotCurrent.
+    """
+    if settings.database_url is None:
+        raise TypeError("settings.database_url is None: resolve the settings first")
+    engine = connect(
+        settings.database_url.get_secret_value(),
+        schema=settings.database_schema,
+        connections=settings.tmdb_concurrency,
+    )
+    try:
+        check_schema(engine)
+        with reachable(engine):
+            yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> Iterator[Run]:
+    """Everything that one run needs; at the end calls are logged, and claims and lease are given back.
+
+    Raises DatabaseUnavailable, SchemaNotCurrent, OriginMismatch, ApiLogIncomplete.
+    """
+    with ExitStack() as stack:
+        engine = stack.enter_context(open_catalogue(settings))
+        with engine.begin() as connection:
+            require_origin(connection, origin)
+        lease = stack.enter_context(RunLease(engine, run_id=run_id, job=job))
+        stack.callback(_give_back, engine, run_id)
+        api_log = stack.enter_context(ApiLog(engine, job=job, run_id=run_id))
+        limiter: RateLimiter = Unlimited()
+        if settings.tmdb_rate_limit is not None:
+            limiter = SharedRateLimiter(engine, settings.tmdb_rate_limit)
+        ending = threading.Event()
+        calls_by_movie: Counter[str] = Counter()
+
+        def on_call(call: ApiCall) -> None:
+            if call.tmdb_id is not None:
+                calls_by_movie[call.tmdb_id] += 1
+            api_log.add(asdict(call))
+
+        tmdb = stack.enter_context(_client(settings, limiter, on_call, ending))
+        prior = score_prior(engine)
+        yield Run(settings, engine, run_id, job, lease, tmdb, api_log, prior, ending, calls_by_movie)
+
+
+def _give_back(engine: Engine, run_id: str) -> None:
+    with engine.begin() as connection:
+        give_back_claims(connection, run_id)
+
+
+def score_prior(engine: Engine, *, update: bool = False) -> ScorePrior:
+    """What scores assume before votes, as stored; `update` computes it anew from the catalogue first."""
+    with engine.begin() as connection:
+        if update:
+            update_score_prior(connection, METHOD_V2, PRIOR_VOTES)
+        stored = read_score_prior(connection, METHOD_V2)
+    return DEFAULT_PRIOR if stored is None else ScorePrior(*stored)
+
+
+def _client(
+    settings: Settings, limiter: RateLimiter, on_call: Callable[[ApiCall], None], ending: threading.Event
+) -> TmdbClient:
+    def sleep(seconds: float) -> None:
+        if ending.wait(seconds):
+            raise RunEnding("The run is ending.")
+
+    key, token = settings.tmdb_api_key, settings.tmdb_read_access_token
+    transport = Transport(
+        settings.tmdb_api_url,
+        api_key=key.get_secret_value() if key else None,
+        read_access_token=token.get_secret_value() if token else None,
+        limiter=limiter,
+        on_call=on_call,
+        connections=settings.tmdb_concurrency,
+        sleep=sleep,
+    )
+    return TmdbClient(transport, language=settings.tmdb_language, region=settings.tmdb_region)

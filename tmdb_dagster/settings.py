@@ -1,0 +1,172 @@
+"""Every setting of the product, read from the environment and from a `.env` file, here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from tmdb_dagster.errors import TmdbDagsterError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+TMDB_API_URL = "https://api.themoviedb.org/3"
+TMDB_IMAGE_URL = "https://image.tmdb.org/t/p"
+YOUTUBE_IMAGE_URL = "https://img.youtube.com/vi"
+
+
+class SettingsError(TmdbDagsterError):
+    """A setting is missing or malformed; the text names the environment variable."""
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """At most `calls` in any `seconds`."""
+
+    calls: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.calls}/{self.seconds:g}s"
+
+
+class Settings(BaseSettings):
+    """The product's settings; each field's alias is its environment variable.
+
+    Raises SettingsError from `load_settings`, not from the constructor.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    tmdb_api_key: SecretStr | None = Field(
+        None, description="TMDB v3 API key. Without it and without a token the sandbox answers."
+    )
+    tmdb_read_access_token: SecretStr | None = Field(
+        None, description="TMDB API Read Access Token; preferred, since it stays out of URLs."
+    )
+    tmdb_api_url: str = Field(TMDB_API_URL, description="Base URL of the TMDB API.")
+    tmdb_image_url: str = Field(TMDB_IMAGE_URL, description="Base URL of TMDB's images.")
+    youtube_image_url: str = Field(YOUTUBE_IMAGE_URL, description="Base URL of YouTube's thumbnails.")
+    tmdb_rate_limit: Annotated[RateLimit | None, NoDecode] = Field(
+        RateLimit(40, 10),
+        validate_default=False,
+        description="Calls in any window, as `40/10s`, shared by all runs; `unlimited` for none.",
+    )
+    tmdb_language: str = Field("en-US", description="Language of titles and texts.")
+    tmdb_region: str | None = Field(
+        None, description="Region (ISO 3166-1) of the popular and now playing lists; none: TMDB's default."
+    )
+    tmdb_watch_regions: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("US",), description="Regions whose watch providers are kept, separated by commas."
+    )
+    tmdb_concurrency: int = Field(8, ge=1, le=20, description="Calls in flight in one run, 1 to 20.")
+    database_url: SecretStr | None = Field(
+        None, description="Postgres of the catalogue; unset: an embedded Postgres in the state folder."
+    )
+    database_schema: str = Field(
+        "public", pattern=r"^[a-z_][a-z0-9_]*$", description="Schema of the catalogue's tables."
+    )
+    dagster_database_url: SecretStr | None = Field(
+        None, description="Postgres of Dagster's own runs and events; unset: the embedded one."
+    )
+    tmdb_dagster_state: Path = Field(
+        REPOSITORY / ".tmdb_dagster", description="Folder of all local state: embedded Postgres, logs."
+    )
+
+    @field_validator("tmdb_rate_limit", mode="before")
+    @classmethod
+    def _parse_rate_limit(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.strip().lower() == "unlimited":
+            return None
+        match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)?\s*s\s*", value)
+        if not match or int(match[1]) < 1 or float(match[2] or 1) <= 0:
+            raise ValueError("expected calls per seconds such as `40/10s` or `40/s`, or `unlimited`")
+        return RateLimit(int(match[1]), float(match[2] or 1))
+
+    @field_validator("tmdb_watch_regions", mode="before")
+    @classmethod
+    def _split_regions(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        regions = tuple(part.strip().upper() for part in value.split(",") if part.strip())
+        if not regions or any(not re.fullmatch("[A-Z]{2}", region) for region in regions):
+            raise ValueError("expected two-letter country codes separated by commas, such as `US,DE`")
+        return regions
+
+    @field_validator("tmdb_api_url", "tmdb_image_url", "youtube_image_url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value):
+            raise ValueError("expected an http:// or https:// address without a query")
+        return value.rstrip("/")
+
+    @field_validator("database_url", "dagster_database_url")
+    @classmethod
+    def _use_psycopg2(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        url, found = re.subn(
+            r"^(postgres|postgresql|postgresql\+psycopg2)://", "postgresql+psycopg2://", value.get_secret_value()
+        )
+        if not found:
+            raise ValueError("expected an address such as `postgresql://user:password@host:5432/name`")
+        return SecretStr(url)
+
+    @model_validator(mode="after")
+    def _require_a_key_for_a_given_url(self) -> Settings:
+        if not self.has_key and self.tmdb_api_url != TMDB_API_URL:
+            raise ValueError(
+                "TMDB_API_URL is set, but neither TMDB_READ_ACCESS_TOKEN nor TMDB_API_KEY is: set one of them, "
+                "or unset TMDB_API_URL to use the sandbox"
+            )
+        return self
+
+    @property
+    def has_key(self) -> bool:
+        """Whether TMDB can be asked; if not, the sandbox is."""
+        return self.tmdb_api_key is not None or self.tmdb_read_access_token is not None
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process, with `overrides` by field name.
+
+    Raises SettingsError, which names each variable that is wrong and never shows a value.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problems = []
+        for item in error.errors(include_input=False, include_url=False, include_context=False):
+            name = "".join(str(part).upper() for part in item["loc"][:1])
+            problems.append(f"{name}: {item['msg']}".removeprefix(": "))
+        text = "; ".join(problem.replace("Value error, ", "") for problem in problems)
+        raise SettingsError(f"Settings: {text}. Correct the environment or the .env file.") from None
+
+
+@contextmanager
+def environment(**variables: str) -> Iterator[None]:
+    """Set variables of this process for a while, for libraries that can be told in no other way."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def child_environment(**variables: str) -> dict[str, str]:
+    """The environment for a child process: this one's, with `variables` added."""
+    return {**os.environ, **variables}

@@ -1,0 +1,79 @@
+"""The questions we ask TMDB: one method an endpoint."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from tmdb_dagster.tmdb.errors import InvalidResponse, MovieNotFound, NotFound
+from tmdb_dagster.tmdb.models import PARTS, ListPage, parse_list_page
+from tmdb_dagster.tmdb.transport import Transport
+
+ListSource = Literal["popular", "now_playing", "trending"]
+
+_LIST_PATHS: dict[ListSource, str] = {
+    "popular": "/movie/popular",
+    "now_playing": "/movie/now_playing",
+    "trending": "/trending/movie/week",
+}
+
+
+class TmdbClient:
+    """TMDB's answers in one language (`en-US`) and, where lists differ by it, one region (ISO 3166-1).
+
+    Every method raises what `Transport.get` raises. Closing the client closes its transport.
+    """
+
+    def __init__(self, transport: Transport, *, language: str = "en-US", region: str | None = None) -> None:
+        self._transport = transport
+        self._language = language
+        self._region = region
+
+    def list_page(self, source: ListSource, page: int) -> ListPage:
+        """Page `page` (1 to 500) of a list of movies; `trending` is the week's and knows no region.
+
+        Raises InvalidResponse for a body that is no list.
+        """
+        path = _LIST_PATHS[source]
+        params: dict[str, str | int] = {"language": self._language, "page": page}
+        if self._region and source != "trending":
+            params["region"] = self._region
+        body = self._transport.get(path, params)
+        try:
+            return parse_list_page(body)
+        except InvalidResponse as exc:
+            raise InvalidResponse(f"{path}: {exc}", endpoint=path, http_status=200) from exc
+
+    def movie(self, tmdb_id: int) -> dict[str, Any]:
+        """The body of a movie with its seven PARTS appended, in one call.
+
+        Raises MovieNotFound where TMDB knows no such movie (any more), InvalidResponse for a body that is not
+        the movie `tmdb_id`.
+        """
+        path = f"/movie/{tmdb_id}"
+        params = {
+            "language": self._language,
+            "append_to_response": ",".join(PARTS),
+            # `language` filters appended images as well; those without text have no language.
+            "include_image_language": f"{self._language.split('-')[0]},null",
+        }
+        try:
+            body = self._transport.get(path, params, tmdb_id=str(tmdb_id))
+        except NotFound as exc:
+            raise MovieNotFound(str(exc), endpoint=path, tmdb_id=tmdb_id) from exc
+        if not isinstance(body, dict) or body.get("id") != tmdb_id:
+            raise InvalidResponse(
+                f"{path}: TMDB's answer is not the movie {tmdb_id}. Check TMDB_API_URL and any proxy.",
+                endpoint=path,
+                http_status=200,
+            )
+        return body
+
+    def close(self) -> None:
+        """Close the transport."""
+        self._transport.close()
+
+    def __enter__(self) -> TmdbClient:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

@@ -1,0 +1,148 @@
+"""What one HTTP exchange needs and requests does not offer: a hidden API key, a deadline, a cap on a body.
+
+The API key joins the query only when the request line is written to the socket. requests and urllib3 never
+see it, so it is in no URL, exception text or debug log of theirs.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+import zlib
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
+
+MAX_BODY_BYTES = 10_000_000
+"""The largest body accepted, compressed or decoded; the fullest movie is about 0.3 MB."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class BodyTooLarge(Exception):  # noqa: N818 - internal to this room; the name says what happened
+    """The body is larger than MAX_BODY_BYTES, or decodes to more."""
+
+
+def read_body(response: requests.Response) -> bytes:
+    """The whole body of a response that was asked for with `stream=True`, free of gzip.
+
+    Its first bytes say whether it is compressed, not Content-Encoding: TMDB has sent gzip bytes without that
+    header, and JSON cannot begin with them.
+
+    Raises BodyTooLarge, zlib.error for damaged gzip, and urllib3's errors for a connection that broke.
+    """
+    body = bytearray()
+    for chunk in response.raw.stream(65_536, decode_content=False):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLarge
+    return _decoded(bytes(body))
+
+
+def _decoded(body: bytes) -> bytes:
+    for _ in range(2):  # twice: what a cache compressed may have been compressed before, unlabelled
+        if not body.startswith(_GZIP_MAGIC):
+            break
+        gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        body = gzip.decompress(body, MAX_BODY_BYTES + 1)
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        if not gzip.eof:
+            raise zlib.error("the gzip stream ends early")
+    return body
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """requests' adapter with `connections` pooled connections, whose users queue for a free one.
+
+    An answer must be complete `answer_timeout_s` seconds after its request was sent, else it times out,
+    however steadily its bytes drip in: requests' own time-out only limits the silence between two of them.
+    `query_secret` (name, value) joins every query on its way out.
+    """
+
+    def __init__(
+        self, connections: int, answer_timeout_s: float, query_secret: tuple[str, str] | None = None
+    ) -> None:
+        suffix = "" if query_secret is None else f"{query_secret[0]}={quote(query_secret[1], safe='')}"
+        response = type("_TmdbResponse", (_Response,), {"answer_timeout_s": answer_timeout_s})
+        self._connection_attributes = {"response_class": response, "query_suffix": suffix}
+        super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0, pool_block=True)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self._use_own_connections(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        known = proxy in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        if not known:
+            self._use_own_connections(manager)
+        return manager
+
+    def _use_own_connections(self, manager: PoolManager) -> None:
+        pools: dict[str, Any] = manager.pool_classes_by_scheme
+        own = {}
+        for scheme, pool in pools.items():
+            connection = type(
+                "_TmdbConnection", (_Connection, pool.ConnectionCls), self._connection_attributes
+            )
+            own[scheme] = type("_TmdbPool", (pool,), {"ConnectionCls": connection})
+        manager.pool_classes_by_scheme = own
+
+
+class _Connection(http.client.HTTPConnection):
+    """Mixed into urllib3's connection classes."""
+
+    query_suffix: str
+
+    def putrequest(
+        self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False
+    ) -> None:
+        if self.query_suffix:
+            url = f"{url}{'&' if '?' in url else '?'}{self.query_suffix}"
+        super().putrequest(method, url, skip_host, skip_accept_encoding)
+
+
+class _Response(http.client.HTTPResponse):
+    answer_timeout_s: float
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        raw = self.fp.detach()
+        self.fp = io.BufferedReader(_DeadlineReader(raw, sock, self.answer_timeout_s))
+
+    def begin(self) -> None:
+        super().begin()
+        # urllib3 would log what of the headers cannot be parsed, and a server may echo the credential there.
+        self.msg.defects = []
+        self.msg.set_payload("")
+
+
+class _DeadlineReader(io.RawIOBase):
+    """A socket's bytes, until `timeout_s` seconds after its creation."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, timeout_s: float) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._deadline = time.monotonic() + timeout_s
+        self._silence_s = sock.gettimeout() or timeout_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer was not complete in time")
+        if left < self._silence_s:
+            self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

@@ -1,0 +1,296 @@
+"""TMDB's answers as typed values: what the transform reads, and nothing else.
+
+A malformed part costs its own fields and never the movie; only an answer without a usable id or title is
+refused. Keys that are not declared here are ignored. Fields and nullability follow recorded answers and
+https://developer.themoviedb.org/reference/movie-details, which claims fewer nulls than there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from tmdb_dagster.tmdb.errors import InvalidResponse
+from tmdb_dagster.tmdb.lenient import validated
+
+PARTS = ("credits", "videos", "similar", "release_dates", "images", "keywords", "watch/providers")
+"""The values of `append_to_response`, and the keys under which the parts arrive."""
+
+_PART_CONTENT: dict[str, dict[str, type]] = {
+    "credits": {"cast": list, "crew": list},
+    "videos": {"results": list},
+    "similar": {"results": list},
+    "release_dates": {"results": list},
+    "images": {"backdrops": list},
+    "keywords": {"keywords": list},
+    "watch/providers": {"results": dict},
+}
+
+
+def _iso_date(value: object) -> date | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        return date.fromisoformat(value)
+    raise ValueError("Input should be a date as YYYY-MM-DD")
+
+
+# The bounds are those of Postgres: INTEGER, BIGINT, and for the title, which is indexed, a B-tree entry of at
+# most 2,704 bytes: https://www.postgresql.org/docs/current/btree.html
+Count = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
+TmdbId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+Dollars = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+VoteAverage = Annotated[float, Field(strict=True, ge=0, le=10, allow_inf_nan=False)]
+Popularity = Annotated[
+    float,
+    Field(strict=True, ge=0, le=1e9, allow_inf_nan=False),
+    AfterValidator(lambda value: round(value, 4)),
+]
+ReleaseDate = Annotated[date | None, BeforeValidator(_iso_date)]
+Title = Annotated[str, Field(pattern=r"\S", max_length=600)]
+Name = Annotated[str, Field(min_length=1)]
+ImdbId = Annotated[str, Field(pattern=r"^(tt[0-9]{1,12})?$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ListedMovie(_Model):
+    """A movie as a list (`/movie/popular` and the like) shows it."""
+
+    id: TmdbId
+    title: Title
+    original_title: str | None = None
+    popularity: Popularity | None = None
+    vote_average: VoteAverage | None = None
+    vote_count: Count | None = None
+    release_date: ReleaseDate = None
+    poster_path: str | None = None
+
+
+class _ListBody(_Model):
+    page: TmdbId
+    results: tuple[ListedMovie, ...]
+    total_pages: Count
+    total_results: Count | None = None
+
+
+class Genre(_Model):
+    name: Name
+
+
+class Company(_Model):
+    id: TmdbId
+    name: Name
+    logo_path: str | None = None
+
+
+class Country(_Model):
+    name: Name
+
+
+class Language(_Model):
+    name: str = ""
+    """In the language itself; TMDB has "" for some."""
+    english_name: str = ""
+
+
+class Collection(_Model):
+    id: TmdbId
+    name: Name
+    poster_path: str | None = None
+    backdrop_path: str | None = None
+
+
+class CastMember(_Model):
+    id: TmdbId
+    name: Name
+    character: str | None = None
+    order: Count | None = None
+    gender: Count | None = None
+    profile_path: str | None = None
+
+
+class CrewMember(_Model):
+    id: TmdbId
+    name: Name
+    job: str
+    department: str | None = None
+    profile_path: str | None = None
+
+
+class Credits(_Model):
+    cast: tuple[CastMember, ...] = ()
+    crew: tuple[CrewMember, ...] = ()
+
+
+class Video(_Model):
+    key: str
+    site: str
+    type: str = ""
+    name: str = ""
+    official: bool = False
+
+
+class Videos(_Model):
+    results: tuple[Video, ...] = ()
+
+
+class SimilarMovie(_Model):
+    id: TmdbId
+
+
+class Similar(_Model):
+    results: tuple[SimilarMovie, ...] = ()
+
+
+class Release(_Model):
+    certification: str | None = None
+    type: Count | None = None
+    """1 premiere, 2 theatrical (limited), 3 theatrical, 4 digital, 5 physical, 6 TV."""
+
+
+class CountryReleases(_Model):
+    iso_3166_1: str
+    release_dates: tuple[Release, ...] = ()
+
+
+class ReleaseDates(_Model):
+    results: tuple[CountryReleases, ...] = ()
+
+
+class Image(_Model):
+    file_path: Name
+
+
+class Images(_Model):
+    backdrops: tuple[Image, ...] = ()
+
+
+class Keyword(_Model):
+    name: Name
+
+
+class Keywords(_Model):
+    keywords: tuple[Keyword, ...] = ()
+
+
+class WatchProvider(_Model):
+    provider_id: Count
+    provider_name: Name
+    logo_path: str | None = None
+
+
+class RegionProviders(_Model):
+    link: str | None = None
+    flatrate: tuple[WatchProvider, ...] = ()
+    rent: tuple[WatchProvider, ...] = ()
+    buy: tuple[WatchProvider, ...] = ()
+    ads: tuple[WatchProvider, ...] = ()
+    free: tuple[WatchProvider, ...] = ()
+
+
+class WatchProviders(_Model):
+    results: dict[str, RegionProviders] = Field(default_factory=dict)
+    """By ISO 3166-1 code, in capitals."""
+
+
+class Movie(_Model):
+    """`GET /movie/{id}` with the seven PARTS appended; a part that is missing or malformed is None."""
+
+    id: TmdbId
+    title: Title
+    imdb_id: ImdbId | None = None
+    original_title: str | None = None
+    original_language: str | None = None
+    overview: str | None = None
+    tagline: str | None = None
+    release_date: ReleaseDate = None
+    runtime: Count | None = None
+    """Minutes; 0 means unknown."""
+    budget: Dollars | None = None
+    """US dollars; 0 means unknown, as with the revenue."""
+    revenue: Dollars | None = None
+    vote_average: VoteAverage | None = None
+    vote_count: Count | None = None
+    poster_path: str | None = None
+    backdrop_path: str | None = None
+    belongs_to_collection: Collection | None = None
+    genres: tuple[Genre, ...] = ()
+    production_companies: tuple[Company, ...] = ()
+    production_countries: tuple[Country, ...] = ()
+    spoken_languages: tuple[Language, ...] = ()
+    credits: Credits | None = None
+    videos: Videos | None = None
+    similar: Similar | None = None
+    release_dates: ReleaseDates | None = None
+    images: Images | None = None
+    keywords: Keywords | None = None
+    watch_providers: WatchProviders | None = Field(default=None, alias="watch/providers")
+
+
+@dataclass(frozen=True)
+class ParsedMovie:
+    """A movie, and what had to be left out of the answer, as short texts for an operator."""
+
+    movie: Movie
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """One page of a movie list; `problems` names the rows and fields that were left out."""
+
+    page: int
+    results: tuple[ListedMovie, ...]
+    total_pages: int
+    """As TMDB says, which may be more than the 500 pages that it serves."""
+    total_results: int | None
+    problems: tuple[str, ...] = ()
+
+
+def parse_movie(body: object) -> ParsedMovie:
+    """The movie in the decoded body of `GET /movie/{id}`.
+
+    Raises InvalidResponse where the body is no object or has no usable id or title. `body` is not changed.
+    """
+    movie, problems = validated(Movie, body, "movie")
+    return ParsedMovie(movie, problems)
+
+
+def parse_list_page(body: object) -> ListPage:
+    """The page in the decoded body of a movie list; rows without a usable id or title are dropped.
+
+    Raises InvalidResponse where page, total_pages or results are unusable, or no row of several is usable.
+    """
+    page, problems = validated(_ListBody, body, "list page")
+    if not page.results and isinstance(body, dict) and body["results"]:
+        raise InvalidResponse(f"No row of the list page is usable: {'; '.join(problems)}")
+    return ListPage(page.page, page.results, page.total_pages, page.total_results, problems)
+
+
+def missing_parts(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The PARTS that an answer lacks: absent, no object, an error object, or without its list."""
+    return tuple(part for part in PARTS if not _has_part(body, part))
+
+
+def with_parts_from(body: Mapping[str, Any], previous: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The answer, with the parts that it lacks taken over from a previous answer that has them.
+
+    So a refresh whose credits failed keeps the cast that is known, instead of wiping it.
+    """
+    known = {part: previous[part] for part in missing_parts(body) if _has_part(previous, part)} if previous else {}
+    return {**body, **known}
+
+
+def _has_part(body: Mapping[str, Any], part: str) -> bool:
+    content = body.get(part)
+    if not isinstance(content, dict) or content.get("success") is False or "status_code" in content:
+        return False
+    return all(isinstance(content.get(key), kind) for key, kind in _PART_CONTENT[part].items())

@@ -1,0 +1,88 @@
+"""Cast and crew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tmdb_dagster.tmdb.models import CastMember, Credits, CrewMember
+from tmdb_dagster.transform.distinct import distinct_by
+from tmdb_dagster.transform.images import ImageUrls
+from tmdb_dagster.transform.rows import CastEntry, CrewEntry
+from tmdb_dagster.transform.text import text_or_none
+
+CREW_JOBS = (
+    "Director",
+    "Writer",
+    "Screenplay",
+    "Producer",
+    "Director of Photography",
+    "Original Music Composer",
+)
+"""The jobs that are kept, in the order in which they are listed."""
+
+_CAST_LENGTH = 15
+_CREW_LENGTH = 10
+_GENDERS = {
+    1: "female",
+    2: "male",
+    3: "non-binary",
+}  # https://developer.themoviedb.org/reference/person-details
+
+
+def cast_members(cast_and_crew: Credits | None, images: ImageUrls) -> list[CastEntry]:
+    """The first 15 roles by order, those without an order last.
+
+    TMDB may list a person twice: two characters are two entries, the same character is one.
+    """
+    cast = sorted(cast_and_crew.cast, key=_billing) if cast_and_crew else []
+    roles = distinct_by(cast, key=lambda member: (member.id, member.character))
+    return [_cast_entry(member, images) for member in roles[:_CAST_LENGTH]]
+
+
+def crew_members(cast_and_crew: Credits | None, images: ImageUrls) -> list[CrewEntry]:
+    """The first 10 with CREW_JOBS, by job, then in TMDB's order: producers never crowd out a director."""
+    crew = [member for job in CREW_JOBS for member in _with_job(cast_and_crew, job)]
+    once = distinct_by(crew, key=lambda member: (member.id, member.job))
+    return [_crew_entry(member, images) for member in once[:_CREW_LENGTH]]
+
+
+def first_with_job(cast_and_crew: Credits | None, job: str) -> str | None:
+    """The name of the first crew member with the job."""
+    return next((member.name for member in _with_job(cast_and_crew, job)), None)
+
+
+def gender(code: int | None) -> str:
+    """TMDB's code in words; 0, null and unheard-of codes are `unknown`."""
+    return _GENDERS.get(code or 0, "unknown")
+
+
+def _billing(member: CastMember) -> tuple[bool, int]:
+    return member.order is None, member.order or 0
+
+
+def _with_job(cast_and_crew: Credits | None, job: str) -> Iterable[CrewMember]:
+    return (member for member in cast_and_crew.crew if member.job == job) if cast_and_crew else ()
+
+
+def _cast_entry(member: CastMember, images: ImageUrls) -> CastEntry:
+    return {
+        "person_id": str(member.id),
+        "name": member.name,
+        "character": text_or_none(member.character),
+        "order": member.order,
+        "photo_url_small": images.image(member.profile_path, "w92"),
+        "photo_url_medium": images.image(member.profile_path, "w185"),
+        "photo_url_large": images.image(member.profile_path, "h632"),
+        "gender": gender(member.gender),
+    }
+
+
+def _crew_entry(member: CrewMember, images: ImageUrls) -> CrewEntry:
+    return {
+        "person_id": str(member.id),
+        "name": member.name,
+        "job": member.job,
+        "department": text_or_none(member.department),
+        "photo_url_small": images.image(member.profile_path, "w92"),
+        "photo_url_medium": images.image(member.profile_path, "w185"),
+    }

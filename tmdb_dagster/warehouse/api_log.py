@@ -1,0 +1,101 @@
+"""tmdb_api_logs: written in batches by a thread of its own, so that no call waits for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from tmdb_dagster.warehouse.engine import json_parameter
+from tmdb_dagster.warehouse.errors import WarehouseError
+
+FLUSH_EVERY_S = 1.0
+ROWS_A_FLUSH = 500
+
+_COLUMNS = (
+    "endpoint, method, http_status, query_params, response_size_bytes, response_time_ms, results_count, "
+    "edge_function, tmdb_id, error_message, retry_count, metadata, created_at"
+)
+_INSERT = text(
+    f"INSERT INTO tmdb_api_logs ({_COLUMNS}) "  # noqa: S608 - constants only
+    f"SELECT {_COLUMNS} FROM jsonb_populate_recordset(NULL::tmdb_api_logs, CAST(:rows AS jsonb))"
+)
+
+_log = logging.getLogger(__name__)
+
+
+class ApiLogIncomplete(WarehouseError):
+    """Calls were made that could not be logged."""
+
+
+class ApiLog:
+    """Takes calls from any thread and writes them every second, and the rest when it is closed."""
+
+    def __init__(self, engine: Engine, *, job: str, run_id: str) -> None:
+        self._engine = engine
+        self._job = job
+        self._run_id = run_id
+        self._pending: deque[dict[str, Any]] = deque()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._write_until_closed, name="api-log", daemon=True)
+        self._thread.start()
+        self.calls = 0
+        self.retries = 0
+        self.rate_limited = 0
+
+    def add(self, call: Mapping[str, Any]) -> None:
+        """Take one call: a mapping of the table's columns. Never blocks."""
+        metadata = {**call.get("metadata", {}), "run_id": self._run_id}
+        self._pending.append({**call, "edge_function": self._job, "metadata": metadata})
+        self.calls += 1
+        self.retries += call["retry_count"] > 0
+        self.rate_limited += call["http_status"] == 429
+
+    def _write_until_closed(self) -> None:
+        while not self._closing.wait(FLUSH_EVERY_S):
+            try:
+                self._flush()
+            except SQLAlchemyError:
+                # The rows stay pending; `close` raises if the last try fails, too.
+                _log.warning("tmdb_api_logs could not be written; trying again", exc_info=True)
+
+    def _flush(self) -> None:
+        while self._pending:
+            rows = [self._pending.popleft() for _ in range(min(len(self._pending), ROWS_A_FLUSH))]
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(_INSERT, {"rows": json_parameter(rows)})
+            except BaseException:
+                self._pending.extendleft(reversed(rows))
+                raise
+
+    def close(self) -> None:
+        """Write what is left. Raises ApiLogIncomplete where that fails."""
+        self._closing.set()
+        self._thread.join()
+        try:
+            self._flush()
+        except SQLAlchemyError as error:
+            raise ApiLogIncomplete(
+                f"{len(self._pending)} calls of run {self._run_id} could not be written to tmdb_api_logs."
+            ) from error
+
+    def __enter__(self) -> ApiLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except ApiLogIncomplete:
+            # An error that is already on its way says more than this one.
+            if error is None:
+                raise
+            _log.exception("tmdb_api_logs is incomplete")

@@ -1,0 +1,148 @@
+"""Who works on which movie: a claim is taken in one statement, so that two runs never work on the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection, text
+
+from tmdb_dagster.warehouse.engine import json_parameter
+
+LIVE_CLAIM = """(
+    w.ingestion_status = 'ingesting'
+    AND EXISTS (SELECT FROM run_leases l WHERE l.run_id = w.claimed_by AND l.expires_at > clock_timestamp())
+)"""
+"""Whether a run that is alive works on `works w`."""
+
+# A row that a dead run's claim made keeps its NULL, so that giving it back removes it.
+_CLAIM = text(f"""
+    INSERT INTO works AS w (tmdb_id, title, ingestion_status, claimed_by)
+    SELECT tmdb_id, title, 'ingesting', :run_id
+    FROM jsonb_to_recordset(CAST(:movies AS jsonb)) AS m(tmdb_id text, title text)
+    ORDER BY tmdb_id
+    ON CONFLICT (tmdb_id) DO UPDATE SET
+        ingestion_status = 'ingesting',
+        claimed_by = :run_id,
+        status_before_claim = CASE
+            WHEN w.ingestion_status = 'ingesting' AND w.claimed_by IS NOT NULL THEN w.status_before_claim
+            ELSE coalesce(nullif(w.ingestion_status, 'ingesting'), 'pending')
+        END
+    WHERE NOT {LIVE_CLAIM}
+        AND (:force OR w.ingestion_status IS DISTINCT FROM 'complete' OR is_stale(w.work_id))
+    RETURNING work_id
+""")  # noqa: S608 - constants only
+_KNOWN = text("""
+    SELECT w.work_id, w.tmdb_id, w.title, w.year, r.content_hash, m.schema_version, k.etag
+    FROM works w
+    LEFT JOIN movie_responses r USING (work_id)
+    LEFT JOIN works_meta m USING (work_id)
+    LEFT JOIN work_cards_cache k USING (work_id)
+    WHERE w.work_id = ANY(:work_ids)
+""")
+_STATE = text(f"""
+    SELECT w.tmdb_id, w.work_id, w.title, w.year, w.ingestion_status, w.claimed_by, k.etag,
+        {LIVE_CLAIM} AS busy
+    FROM works w LEFT JOIN work_cards_cache k USING (work_id)
+    WHERE w.tmdb_id = ANY(:tmdb_ids)
+""")  # noqa: S608 - constants only
+_FAIL = text("""
+    UPDATE works w
+    SET ingestion_status = 'failed', ingestion_error = f.error, claimed_by = NULL, status_before_claim = NULL,
+        gone_at = CASE WHEN f.gone THEN coalesce(w.gone_at, clock_timestamp()) ELSE w.gone_at END
+    FROM jsonb_to_recordset(CAST(:failures AS jsonb)) AS f(work_id bigint, error text, gone boolean)
+    WHERE w.work_id = f.work_id AND w.claimed_by = :run_id
+""")
+_GIVE_BACK_NEW = text("DELETE FROM works WHERE claimed_by = :run_id AND status_before_claim IS NULL")
+_GIVE_BACK_OLD = text("""
+    UPDATE works
+    SET ingestion_status = status_before_claim, claimed_by = NULL, status_before_claim = NULL
+    WHERE claimed_by = :run_id
+""")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A movie to ingest: its TMDB id, and a title to go by until TMDB has told it."""
+
+    tmdb_id: int
+    title: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A movie that this run may work on, and what is stored of it (None: nothing)."""
+
+    work_id: int
+    tmdb_id: int
+    title: str
+    year: int | None
+    etag: str | None
+    content_hash: str | None
+    schema_version: int | None
+
+
+@dataclass(frozen=True)
+class WorkState:
+    """A work as it stands."""
+
+    tmdb_id: int
+    work_id: int
+    title: str
+    year: int | None
+    status: Literal["pending", "ingesting", "complete", "failed"] | None
+    busy: bool
+    claimed_by: str | None
+    etag: str | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a claimed movie could not be ingested; `gone`: TMDB knows it no more."""
+
+    work_id: int
+    error: str
+    gone: bool
+
+
+def claim(connection: Connection, run_id: str, targets: Sequence[Target], *, force: bool = False) -> list[Claim]:
+    """Claim those of `targets` that nobody alive works on and that are due: not complete, or stale, or `force`."""
+    titles = {str(target.tmdb_id): target.title for target in targets}
+    movies = [{"tmdb_id": tmdb_id, "title": title} for tmdb_id, title in titles.items()]
+    claimed = connection.scalars(_CLAIM, {"run_id": run_id, "movies": json_parameter(movies), "force": force}).all()
+    known = connection.execute(_KNOWN, {"work_ids": list(claimed)})
+    return [
+        Claim(row.work_id, int(row.tmdb_id), row.title, row.year, row.etag, row.content_hash, row.schema_version)
+        for row in known
+    ]
+
+
+def work_states(connection: Connection, tmdb_ids: Sequence[int]) -> dict[int, WorkState]:
+    """The works with these TMDB ids, by TMDB id."""
+    rows = connection.execute(_STATE, {"tmdb_ids": [str(tmdb_id) for tmdb_id in tmdb_ids]})
+    return {
+        int(row.tmdb_id): WorkState(
+            int(row.tmdb_id),
+            row.work_id,
+            row.title,
+            row.year,
+            row.ingestion_status,
+            row.busy,
+            row.claimed_by,
+            row.etag,
+        )
+        for row in rows
+    }
+
+
+def mark_failed(connection: Connection, run_id: str, failures: Sequence[Failure]) -> None:
+    """End claims of this run as failed; what is stored of the movies stays, `last_refreshed_at` too."""
+    rows = [vars(failure) for failure in failures]
+    connection.execute(_FAIL, {"run_id": run_id, "failures": json_parameter(rows)})
+
+
+def give_back_claims(connection: Connection, run_id: str) -> None:
+    """Undo the claims that this run still has: the works are as they were before."""
+    connection.execute(_GIVE_BACK_NEW, {"run_id": run_id})
+    connection.execute(_GIVE_BACK_OLD, {"run_id": run_id})

@@ -1,0 +1,275 @@
+"""What discoveries leave behind: list snapshots, batches of candidates, and the log of ingests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, text
+
+from tmdb_dagster.warehouse.claims import Target
+from tmdb_dagster.warehouse.engine import json_parameter
+
+_OWNER_LIVES = """
+    EXISTS (SELECT FROM run_leases l WHERE l.run_id = b.run_id AND l.expires_at > clock_timestamp())
+"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One discovery: what was asked for, and what the lists held."""
+
+    batch_id: int
+    run_id: str
+    source: str
+    trigger_type: str
+    movies_checked: int
+    movies_skipped: int
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A movie that the lists name: its best place decides its rank."""
+
+    tmdb_id: int
+    rank: int
+    title: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BatchSummary:
+    """What became of a batch's candidates; titles as the log shows them."""
+
+    ingested: int
+    skipped: int
+    failed: int
+    ingested_titles: list[str]
+    failed_titles: list[str]
+
+
+def save_snapshot(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep a fetched page's rows: mappings of list_snapshots' columns; a repetition changes nothing."""
+    connection.execute(
+        text("""
+            INSERT INTO list_snapshots
+            SELECT * FROM jsonb_populate_recordset(NULL::list_snapshots, CAST(:rows AS jsonb))
+            ON CONFLICT DO NOTHING
+        """),
+        {"rows": json_parameter(rows)},
+    )
+
+
+def known_tmdb_ids(connection: Connection, tmdb_ids: Sequence[int]) -> set[int]:
+    """Which of these movies are in works already."""
+    rows = connection.scalars(
+        text("SELECT tmdb_id FROM works WHERE tmdb_id = ANY(:tmdb_ids)"),
+        {"tmdb_ids": [str(tmdb_id) for tmdb_id in tmdb_ids]},
+    )
+    return {int(tmdb_id) for tmdb_id in rows}
+
+
+def open_batch(
+    connection: Connection,
+    request: Mapping[str, Any],
+    candidates: Sequence[Candidate],
+) -> Batch:
+    """Save a discovery; `request` maps ingest_batches' columns, `batch_id` and `closed_at` excepted."""
+    names = ", ".join(request)
+    values = ", ".join(f":{name}" for name in request)
+    batch = connection.execute(
+        text(f"INSERT INTO ingest_batches ({names}) VALUES ({values}) RETURNING *"),  # noqa: S608 - our own names
+        request,
+    ).one()
+    rows = [{**vars(candidate), "batch_id": batch.batch_id} for candidate in candidates]
+    connection.execute(
+        text("""
+            INSERT INTO ingest_candidates (batch_id, tmdb_id, rank, title, sources)
+            SELECT batch_id, tmdb_id, rank, title, sources
+            FROM jsonb_populate_recordset(NULL::ingest_candidates, CAST(:rows AS jsonb))
+        """),
+        {"rows": json_parameter(rows)},
+    )
+    return _batch(batch)
+
+
+def adopt_batch(
+    connection: Connection, run_id: str, *, source: str, max_movies: int, pages_per_source: int
+) -> Batch | None:
+    """Take over the newest batch of the last day that a dead run left open for the same request, if there is one."""
+    row = connection.execute(
+        text(f"""
+            UPDATE ingest_batches SET run_id = :run_id WHERE batch_id = (
+                SELECT b.batch_id FROM ingest_batches b
+                WHERE b.closed_at IS NULL AND NOT {_OWNER_LIVES}
+                    AND b.source = :source AND b.max_movies = :max_movies
+                    AND b.pages_per_source = :pages_per_source
+                    AND b.started_at > clock_timestamp() - interval '1 day'
+                ORDER BY b.started_at DESC LIMIT 1
+                FOR UPDATE SKIP LOCKED
+            ) RETURNING *
+        """),  # noqa: S608 - constants only
+        {
+            "run_id": run_id,
+            "source": source,
+            "max_movies": max_movies,
+            "pages_per_source": pages_per_source,
+        },
+    ).one_or_none()
+    return None if row is None else _batch(row)
+
+
+def abandoned_batches(connection: Connection) -> list[Batch]:
+    """Batches that dead runs left open, locked: nobody else closes them meanwhile."""
+    rows = connection.execute(
+        text(f"""
+            SELECT * FROM ingest_batches b WHERE b.closed_at IS NULL AND NOT {_OWNER_LIVES}
+            FOR UPDATE SKIP LOCKED
+        """)  # noqa: S608 - constants only
+    )
+    return [_batch(row) for row in rows]
+
+
+def live_rival_leases(connection: Connection, source: str) -> dict[str, datetime]:
+    """When the leases of runs with an open batch of this source expire, by run id."""
+    rows = connection.execute(
+        text("""
+            SELECT l.run_id, l.expires_at FROM run_leases l JOIN ingest_batches b USING (run_id)
+            WHERE b.closed_at IS NULL AND b.source = :source AND l.expires_at > clock_timestamp()
+        """),
+        {"source": source},
+    )
+    return {row.run_id: row.expires_at for row in rows}
+
+
+def find_batch(connection: Connection, run_ids: Sequence[str]) -> Batch | None:
+    """The open batch of a run, or of the run that it repeats: the first of `run_ids` that has one."""
+    rows = connection.execute(
+        text("SELECT * FROM ingest_batches WHERE closed_at IS NULL AND run_id = ANY(:run_ids)"),
+        {"run_ids": list(run_ids)},
+    ).all()
+    found = sorted((_batch(row) for row in rows), key=lambda batch: run_ids.index(batch.run_id))
+    return found[0] if found else None
+
+
+def take_over_batch(connection: Connection, batch_id: int, run_id: str) -> None:
+    """Make a run the one that works on the batch."""
+    connection.execute(
+        text("UPDATE ingest_batches SET run_id = :run_id WHERE batch_id = :batch_id"),
+        {"run_id": run_id, "batch_id": batch_id},
+    )
+
+
+def open_candidates(connection: Connection, batch_id: int) -> Iterator[Target]:
+    """The batch's candidates that nothing has become of yet, best ranked first."""
+    rows = connection.execute(
+        text("""
+            SELECT tmdb_id, title FROM ingest_candidates
+            WHERE batch_id = :batch_id AND outcome IS NULL ORDER BY rank
+        """),
+        {"batch_id": batch_id},
+    ).all()
+    return (Target(int(row.tmdb_id), row.title) for row in rows)
+
+
+def record_outcomes(
+    connection: Connection,
+    batch_id: int,
+    outcomes: Mapping[int, tuple[Literal["ingested", "skipped", "failed"], str]],
+) -> None:
+    """Say what became of candidates: (outcome, message) by TMDB id."""
+    rows = [
+        {"tmdb_id": str(tmdb_id), "outcome": outcome, "message": message}
+        for tmdb_id, (outcome, message) in outcomes.items()
+    ]
+    connection.execute(
+        text("""
+            UPDATE ingest_candidates c SET outcome = o.outcome, message = o.message
+            FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS o(tmdb_id text, outcome text, message text)
+            WHERE c.batch_id = :batch_id AND c.tmdb_id = o.tmdb_id
+        """),
+        {"batch_id": batch_id, "rows": json_parameter(rows)},
+    )
+
+
+def summarise_batch(connection: Connection, batch_id: int) -> BatchSummary:
+    """Count what became of a batch's candidates."""
+    rows = connection.execute(
+        text("""
+            SELECT outcome, count(*) AS movies, array_agg(message ORDER BY rank) AS messages
+            FROM ingest_candidates WHERE batch_id = :batch_id AND outcome IS NOT NULL GROUP BY outcome
+        """),
+        {"batch_id": batch_id},
+    )
+    found = {row.outcome: row for row in rows}
+    counts = {outcome: row.movies for outcome, row in found.items()}
+    titles = {outcome: row.messages for outcome, row in found.items()}
+    return BatchSummary(
+        counts.get("ingested", 0),
+        counts.get("skipped", 0),
+        counts.get("failed", 0),
+        titles.get("ingested", []),
+        titles.get("failed", []),
+    )
+
+
+def close_batch(connection: Connection, batch: Batch, error: str | None) -> BatchSummary:
+    """End a batch: its row in scheduled_ingestion_log, and sync_state where the ingest as a whole succeeded."""
+    summary = summarise_batch(connection, batch.batch_id)
+    connection.execute(
+        text("UPDATE ingest_batches SET closed_at = clock_timestamp() WHERE batch_id = :batch_id"),
+        {"batch_id": batch.batch_id},
+    )
+    log_ingest(
+        connection,
+        run_id=batch.run_id,
+        source=batch.source,
+        trigger_type=batch.trigger_type,
+        started_at=batch.started_at,
+        movies_checked=batch.movies_checked,
+        movies_skipped=batch.movies_skipped + summary.skipped,
+        movies_ingested=summary.ingested,
+        movies_failed=summary.failed,
+        ingested_titles=summary.ingested_titles,
+        failed_titles=summary.failed_titles,
+        error_message=error,
+    )
+    if error is None:
+        connection.execute(
+            text("""
+                INSERT INTO sync_state AS s (sync_type, last_sync_at, sync_count)
+                VALUES ('scheduled_ingest', clock_timestamp(), 1)
+                ON CONFLICT (sync_type) DO UPDATE SET
+                    last_sync_at = EXCLUDED.last_sync_at, sync_count = coalesce(s.sync_count, 0) + 1,
+                    updated_at = EXCLUDED.last_sync_at
+            """)
+        )
+    return summary
+
+
+def log_ingest(connection: Connection, *, started_at: datetime, **row: Any) -> None:
+    """Write a row of scheduled_ingestion_log; `row` maps its columns."""
+    names = ", ".join(row)
+    connection.execute(
+        text(f"""
+            INSERT INTO scheduled_ingestion_log ({names}, duration_ms)
+            SELECT {names}, extract(epoch FROM clock_timestamp() - :started_at) * 1000
+            FROM jsonb_populate_record(NULL::scheduled_ingestion_log, CAST(:row AS jsonb))
+        """),  # noqa: S608 - our own names
+        {"row": json_parameter(row), "started_at": started_at},
+    )
+
+
+def _batch(row: Any) -> Batch:
+    return Batch(
+        row.batch_id,
+        row.run_id,
+        row.source,
+        row.trigger_type,
+        row.movies_checked,
+        row.movies_skipped,
+        row.started_at,
+    )

@@ -1,0 +1,75 @@
+"""Connections to the catalogue's Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+
+from tmdb_dagster.warehouse.errors import DatabaseUnavailable, SchemaNotCurrent
+
+HEAD = "0001"
+"""The migration that this version of the package works with."""
+
+
+def connect(url: str, *, schema: str = "public", connections: int = 4) -> Engine:
+    """An engine for the catalogue; opens no connection yet.
+
+    Transactions carry all state, so that a pooler that lends a connection for one transaction at a time will do.
+    """
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=2,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 10, "application_name": "tmdb_dagster"},
+    )
+    if schema != "public":
+
+        @event.listens_for(engine, "begin")
+        def _set_search_path(connection: Connection) -> None:
+            connection.exec_driver_sql(f'SET LOCAL search_path TO "{schema}"')
+
+    return engine
+
+
+def address(url: str) -> str:
+    """The address without the password, for messages."""
+    return make_url(url).set(query={}).render_as_string(hide_password=True)
+
+
+@contextmanager
+def reachable(engine: Engine) -> Iterator[None]:
+    """Turn a lost or refused connection into DatabaseUnavailable, which names the address."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        reason = " ".join(str(error.orig).split()) if error.orig else "no answer"
+        raise DatabaseUnavailable(
+            f"The database at {address(str(engine.url))} cannot be reached: {reason}. "
+            "Check DATABASE_URL and that the server is up."
+        ) from error
+
+
+def check_schema(engine: Engine) -> None:
+    """Raise SchemaNotCurrent unless the tables are the ones this version works with."""
+    with reachable(engine), engine.begin() as connection:
+        try:
+            revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        except ProgrammingError:
+            revision = None
+    if revision != HEAD:
+        raise SchemaNotCurrent(
+            f"The database at {address(str(engine.url))} is at revision {revision or 'none'}, "
+            f"and this version needs {HEAD}: run `tmdb-dagster migrate`."
+        )
+
+
+def json_parameter(value: Any) -> str:
+    """A value for CAST(:parameter AS jsonb)."""
+    return orjson.dumps(value).decode()

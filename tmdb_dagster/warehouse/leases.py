@@ -1,0 +1,71 @@
+"""Which runs are alive: a lease each, renewed while the run lives and left to expire when it dies.
+
+A claim on a work counts as long as its run's lease does, so one renewal a run keeps all its claims. Nothing is
+tied to a database session: a pooler may lend a different connection for every transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from types import TracebackType
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+LEASE_S = 25
+RENEW_EVERY_S = 5
+
+_TAKE = text(f"""
+    INSERT INTO run_leases (run_id, job, expires_at)
+    VALUES (:run_id, :job, clock_timestamp() + interval '{LEASE_S} seconds')
+    ON CONFLICT (run_id) DO UPDATE SET expires_at = EXCLUDED.expires_at
+""")  # noqa: S608 - a constant
+
+_log = logging.getLogger(__name__)
+
+
+class RunLease:
+    """A run's lease, renewed by a thread of its own; as a context manager it is given back at the end."""
+
+    def __init__(self, engine: Engine, *, run_id: str, job: str) -> None:
+        self._engine = engine
+        self._parameters = {"run_id": run_id, "job": job}
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._renew_until_done, name="run-lease", daemon=True)
+        self._take()
+        self._thread.start()
+
+    def _take(self) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(_TAKE, self._parameters)
+
+    def _renew_until_done(self) -> None:
+        while not self._done.wait(RENEW_EVERY_S):
+            try:
+                self._take()
+            except SQLAlchemyError:
+                # If it lasts, others take over, and the writer's own check keeps this run from overwriting.
+                _log.warning("The lease of the run could not be renewed; trying again", exc_info=True)
+
+    def hand_over(self) -> None:
+        """Stop renewing, but leave the lease to the run's next step, which has LEASE_S seconds to go on."""
+        self._done.set()
+        self._thread.join()
+        self._take()
+
+    def give_back(self) -> None:
+        """End the lease: what the run still claims is free at once."""
+        self._done.set()
+        self._thread.join()
+        with self._engine.begin() as connection:
+            connection.execute(text("DELETE FROM run_leases WHERE run_id = :run_id"), self._parameters)
+
+    def __enter__(self) -> RunLease:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._done.is_set():
+            self.give_back()

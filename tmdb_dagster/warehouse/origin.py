@@ -1,0 +1,37 @@
+"""Whose movies a database holds: the sandbox's synthetic ones never mix with TMDB's."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sqlalchemy import Connection, text
+
+from tmdb_dagster.warehouse.errors import OriginMismatch
+
+Origin = Literal["tmdb", "sandbox"]
+
+
+def require_origin(connection: Connection, origin: Origin) -> None:
+    """Make the database one of this origin, or raise OriginMismatch.
+
+    A database with movies and no origin is one that was filled before: they are TMDB's.
+    """
+    connection.execute(
+        text("""
+            INSERT INTO catalogue_origin (origin)
+            SELECT CASE WHEN EXISTS (SELECT FROM works) THEN 'tmdb' ELSE :origin END
+            WHERE NOT EXISTS (SELECT FROM catalogue_origin)
+        """),
+        {"origin": origin},
+    )
+    found = connection.scalar(text("SELECT origin FROM catalogue_origin"))
+    if found == origin:
+        return
+    if origin == "sandbox":
+        raise OriginMismatch(
+            "DATABASE_URL names a database with movies from TMDB, and without a key only the sandbox's synthetic "
+            "movies could be added: set TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY, or unset DATABASE_URL."
+        )
+    raise OriginMismatch(
+        "DATABASE_URL names a database with the sandbox's synthetic movies: use another database for TMDB's."
+    )

@@ -1,0 +1,74 @@
+"""TMDB's answers as they are kept: JSON with sorted keys, gzipped, and known by its hash."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, text
+
+# Level 3 takes half the time of the default for a tenth more bytes (measured on bodies of 113 kB).
+GZIP_LEVEL = 3
+
+
+@dataclass(frozen=True)
+class StoredResponse:
+    """A movie's answer in its stored form."""
+
+    body: bytes
+    body_bytes: int
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class KeptResponse:
+    """A movie's last answer, read back."""
+
+    work_id: int
+    tmdb_id: int
+    body: dict[str, Any]
+    fetched_at: datetime
+
+
+def canonical(body: Mapping[str, Any]) -> tuple[bytes, str]:
+    """The body's bytes with sorted keys, and their SHA-256: the same content, the same hash."""
+    content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    return content, hashlib.sha256(content).hexdigest()
+
+
+def stored_response(content: bytes, content_hash: str) -> StoredResponse:
+    """The stored form of what `canonical` returned."""
+    return StoredResponse(gzip.compress(content, GZIP_LEVEL, mtime=0), len(content), content_hash)
+
+
+def read_response(connection: Connection, work_id: int) -> dict[str, Any] | None:
+    """The stored answer for a work, or None."""
+    body = connection.scalar(text("SELECT body FROM movie_responses WHERE work_id = :work_id"), {"work_id": work_id})
+    return None if body is None else orjson.loads(gzip.decompress(body))
+
+
+def lock_responses(
+    connection: Connection, *, after_work_id: int, limit: int, tmdb_ids: list[str] | None = None
+) -> Iterator[KeptResponse]:
+    """The next stored answers in the order of work_id, their works locked until the transaction ends.
+
+    The lock keeps a run that has just fetched a newer answer from being overwritten with an older one.
+    """
+    rows = connection.execute(
+        text("""
+            SELECT w.work_id, w.tmdb_id, r.body, r.fetched_at
+            FROM works w JOIN movie_responses r USING (work_id)
+            WHERE w.work_id > :after AND (CAST(:tmdb_ids AS text[]) IS NULL OR w.tmdb_id = ANY(:tmdb_ids))
+            ORDER BY w.work_id LIMIT :limit
+            FOR UPDATE OF w
+        """),
+        {"after": after_work_id, "limit": limit, "tmdb_ids": tmdb_ids},
+    ).all()
+    for row in rows:
+        body = orjson.loads(gzip.decompress(row.body))
+        yield KeptResponse(row.work_id, int(row.tmdb_id), body, row.fetched_at)

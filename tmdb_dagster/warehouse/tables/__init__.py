@@ -1,0 +1,8 @@
+"""The tables: what `alembic check` compares the database with, and where docs/data-model.md comes from."""
+
+from __future__ import annotations
+
+from tmdb_dagster.warehouse.tables import catalogue, operations
+from tmdb_dagster.warehouse.tables.metadata import metadata
+
+__all__ = ["catalogue", "metadata", "operations"]

@@ -1,0 +1,250 @@
+"""What becomes of TMDB's answers, good, half and hostile."""
+
+from __future__ import annotations
+
+import copy
+from datetime import date
+from typing import Any
+
+import orjson
+import pytest
+
+from tmdb_dagster.tmdb.errors import InvalidResponse
+from tmdb_dagster.tmdb.models import PARTS, missing_parts, parse_list_page, parse_movie, with_parts_from
+
+PARTS_OF_A_FULL_ANSWER: dict[str, Any] = {
+    "credits": {"cast": [], "crew": []},
+    "videos": {"results": []},
+    "similar": {"results": []},
+    "release_dates": {"results": []},
+    "images": {"backdrops": [], "posters": []},
+    "keywords": {"keywords": []},
+    "watch/providers": {"results": {}},
+}
+
+
+def movie(**changes: Any) -> dict[str, Any]:
+    cast = [{"id": n, "name": f"Actor {n}", "order": n, "character": "", "unheard": 1} for n in (1, 2, 3)]
+    return {
+        "id": 12,
+        "title": "Low Tide",
+        "release_date": "2001-02-03",
+        **PARTS_OF_A_FULL_ANSWER,
+        "credits": {"cast": cast, "crew": [{"id": 4, "name": "D", "job": "Director"}]},
+        **changes,
+    }
+
+
+def listed(tmdb_id: int, **changes: Any) -> dict[str, Any]:
+    return {"id": tmdb_id, "title": f"Movie {tmdb_id}", "vote_average": 7, "genre_ids": [1], **changes}
+
+
+def list_page(*rows: Any, **changes: Any) -> dict[str, Any]:
+    return {"page": 1, "results": list(rows), "total_pages": 58_329, "total_results": 1_166_580, **changes}
+
+
+def test_a_full_answer_has_no_problems() -> None:
+    parsed = parse_movie(movie())
+    assert parsed.problems == ()
+    assert (parsed.movie.id, parsed.movie.title, parsed.movie.release_date) == (12, "Low Tide", date(2001, 2, 3))
+    assert parsed.movie.credits is not None
+    assert [member.name for member in parsed.movie.credits.cast] == ["Actor 1", "Actor 2", "Actor 3"]
+    assert parsed.movie.watch_providers is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        (None, "body"),
+        ([], "body"),
+        ("<html>", "body"),
+        ({}, "id: .*title: "),
+        ({"success": False, "status_code": 34, "status_message": "not found"}, "id: "),
+        ({"title": "No id"}, "id: "),
+        ({"id": "12", "title": "Text id"}, "id: "),
+        ({"id": True, "title": "True"}, "id: "),
+        ({"id": 0, "title": "Zero"}, "id: "),
+        ({"id": 2**31, "title": "Beyond INTEGER"}, "id: "),
+        ({"id": 12, "title": None}, "title: "),
+        ({"id": 12, "title": " "}, "title: "),
+        ({"id": 12, "title": "\0"}, "title: "),
+        ({"id": 12, "title": "beyond an index entry" * 30}, "title: "),
+    ],
+)
+def test_an_answer_without_a_usable_id_or_title_is_refused(body: object, names: str) -> None:
+    with pytest.raises(InvalidResponse, match=f"Unusable movie: .*{names}"):
+        parse_movie(body)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"runtime": "long"}, "runtime: Input should be a valid integer"),
+        ({"runtime": 2**31}, "runtime: Input should be less than or equal to 2147483647"),
+        ({"runtime": -1}, "runtime: Input should be greater than or equal to 0"),
+        ({"budget": 2**63}, "budget: Input should be less than or equal to 9223372036854775807"),
+        ({"budget": 1e30}, "budget: Input should be a valid integer"),
+        ({"vote_average": float("inf")}, "vote_average: Input should be a finite number"),
+        ({"vote_average": float("nan")}, "vote_average: Input should be a finite number"),
+        ({"vote_average": "7.1"}, "vote_average: Input should be a valid number"),
+        ({"release_date": "03.02.2001"}, "release_date: Value error, Input should be a date as YYYY-MM-DD"),
+        ({"release_date": 981158400}, "release_date: Value error, Input should be a date as YYYY-MM-DD"),
+        ({"imdb_id": "603"}, "imdb_id: String should match pattern '^(tt[0-9]{1,12})?$'"),
+        ({"genres": {"name": "Drama"}}, "genres: Input should be a valid tuple"),
+        ({"genres": [None]}, "genres[0]: Input should be a valid dictionary or instance of Genre"),
+        ({"keywords": {"keywords": [{"id": 5}]}}, "keywords.keywords[0].name: Field required"),
+        ({"videos": "none"}, "videos: Input should be a valid dictionary or instance of Videos"),
+        ({"overview": "a\0b"}, "overview: unstorable characters left out"),
+    ],
+)
+def test_a_wrong_value_is_left_out_and_named(change: dict[str, Any], problem: str) -> None:
+    parsed = parse_movie(movie(**change))
+    assert parsed.problems == (problem,)
+    (name,) = change
+    expected = parse_movie({key: value for key, value in movie().items() if key != name}).movie
+    assert parsed.movie.model_copy(update={name: getattr(expected, name)}) == expected
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_an_unknown_release_date_is_no_problem(value: str | None) -> None:
+    parsed = parse_movie(movie(release_date=value))
+    assert (parsed.movie.release_date, parsed.problems) == (None, ())
+
+
+def test_an_item_goes_only_where_it_lacks_what_makes_it_one() -> None:
+    body = movie()
+    one, two, three = body["credits"]["cast"]
+    one["order"] = "first"
+    two["name"] = None
+    del three["id"]
+    body["credits"]["crew"].append(7)
+    parsed = parse_movie(body)
+    assert parsed.movie.credits is not None
+    assert [(member.name, member.order) for member in parsed.movie.credits.cast] == [("Actor 1", None)]
+    assert [member.name for member in parsed.movie.credits.crew] == ["D"]
+    assert sorted(problem.split(":")[0] for problem in parsed.problems) == [
+        "credits.cast[0].order",
+        "credits.cast[1].name",
+        "credits.cast[2].id",
+        "credits.crew[1]",
+    ]
+
+
+def test_the_body_is_not_changed() -> None:
+    body = movie(runtime="x", overview="a\0", genres=[{"name": 1}])
+    before = copy.deepcopy(body)
+    parse_movie(body)
+    assert body == before
+
+
+def test_problems_are_few_and_quote_no_value() -> None:
+    cast = [{"id": "secret", "name": {"secret": 1}} for _ in range(5000)]
+    problems = parse_movie(movie(credits={"cast": cast, "crew": []})).problems
+    assert len(problems) == 21
+    assert problems[-1] == "and 9980 more"
+    assert "secret" not in "".join(problems)
+    assert all(len(problem) < 200 for problem in problems)
+
+
+@pytest.mark.parametrize("name", ["unheard_of", "overview", "credits", "genres"])
+def test_deep_nesting_costs_only_its_field(name: str) -> None:
+    deep: Any = orjson.loads("[" * 900 + '"\\u0000"' + "]" * 900)
+    parsed = parse_movie(movie(**{name: deep, "tagline": "a\0b"}))
+    assert (parsed.movie.title, parsed.movie.tagline) == ("Low Tide", "ab")
+
+
+def test_odd_keys_cost_only_their_region() -> None:
+    offers = {"link": "https://example.org", "buy": [{"provider_id": 1, "provider_name": "P"}]}
+    parsed = parse_movie(movie(**{"watch/providers": {"results": {"\ud800": 5, "U\0": 6, "US": offers}}}))
+    assert parsed.movie.watch_providers is not None
+    assert parsed.movie.watch_providers.results["US"].buy[0].provider_name == "P"
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        [],
+        "",
+        {},
+        {"success": False, "status_code": 11, "status_message": "Internal error"},
+        {"status_code": 34},
+    ],
+)
+def test_missing_parts(part: str, content: Any) -> None:
+    assert missing_parts(movie()) == ()
+    assert missing_parts(movie(**{part: content})) == (part,)
+    assert missing_parts({key: value for key, value in movie().items() if key != part}) == (part,)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_with_a_list_of_another_type_or_a_failure_is_missing(part: str) -> None:
+    good = PARTS_OF_A_FULL_ANSWER[part]
+    assert missing_parts(movie(**{part: {**good, "success": False}})) == (part,)
+    assert missing_parts(movie(**{part: dict.fromkeys(good, "x")})) == (part,)
+    assert missing_parts({}) == PARTS
+
+
+def test_missing_parts_are_taken_over_from_the_previous_answer() -> None:
+    previous = movie(title="Old", keywords={"keywords": [{"name": "old"}]}, videos=None)
+    fresh = movie(credits={"success": False, "status_code": 11}, videos=None)
+    del fresh["keywords"]
+    merged = with_parts_from(fresh, previous)
+    assert merged["title"] == "Low Tide"
+    assert merged["credits"] == previous["credits"]
+    assert merged["keywords"] == {"keywords": [{"name": "old"}]}
+    assert missing_parts(merged) == ("videos",)
+
+
+def test_good_parts_are_never_replaced_even_by_fuller_ones() -> None:
+    fresh = movie(credits={"cast": [], "crew": []})
+    assert with_parts_from(fresh, movie()) == fresh
+    assert with_parts_from(fresh, None) == fresh
+
+
+def test_a_list_page() -> None:
+    page = parse_list_page(
+        list_page(listed(1, release_date="2020-01-02"), listed(2, release_date="", popularity=1.23456))
+    )
+    assert (page.page, page.total_pages, page.total_results) == (1, 58_329, 1_166_580)
+    assert page.problems == ()
+    first, second = page.results
+    assert (first.id, first.title, first.vote_average, first.release_date) == (1, "Movie 1", 7, date(2020, 1, 2))
+    assert (second.release_date, second.poster_path, second.popularity) == (None, None, 1.2346)
+
+
+def test_bad_rows_are_dropped_and_bad_fields_left_out() -> None:
+    rows = [listed(1), None, listed(2, title=None), listed(3, release_date="soon", popularity=1e-400), {"id": None}]
+    page = parse_list_page(list_page(*rows, total_results="many"))
+    assert [row.id for row in page.results] == [1, 3]
+    assert (page.results[1].release_date, page.results[1].popularity, page.total_results) == (None, 0, None)
+    assert {problem.split(":")[0] for problem in page.problems} == {
+        "results[1]",
+        "results[2].title",
+        "results[3].release_date",
+        "results[4].id",
+        "results[4].title",
+        "total_results",
+    }
+
+
+def test_an_empty_page_is_a_page() -> None:
+    assert parse_list_page(list_page(total_pages=0)).results == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        (None, "body"),
+        ([], "body"),
+        ({"success": False, "status_code": 7}, "results"),
+        (list_page(listed(1), page=None), "page"),
+        (list_page(listed(1), total_pages="3"), "total_pages"),
+        ({**list_page(), "results": {}}, "results"),
+        (list_page({"name": "a person"}, 5), r"results\[0\]"),
+    ],
+)
+def test_an_unusable_page_is_refused(body: object, names: str) -> None:
+    with pytest.raises(InvalidResponse, match=names):
+        parse_list_page(body)

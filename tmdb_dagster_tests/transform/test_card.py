@@ -1,0 +1,82 @@
+"""The card, its short form and its etag."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tmdb_dagster.transform.attribution import TMDB_NOTICE
+from tmdb_dagster.transform.card_schema import CARD_SCHEMA
+from tmdb_dagster_tests.transform.builders import FETCHED_AT, WORK_ID, cast, movie_body, transformed
+
+
+def test_the_schema_is_itself_valid() -> None:
+    jsonschema.Draft202012Validator.check_schema(CARD_SCHEMA)
+
+
+def test_the_card_says_what_the_tables_say() -> None:
+    movie = transformed(credits={"cast": [cast(n) for n in range(1, 12)], "crew": []})
+    card = movie.card["payload"]
+    assert card["work_id"] == WORK_ID
+    assert (card["tmdb_id"], card["imdb_id"]) == ("9001", "tt9990001")
+    assert (card["year"], card["release_date"]) == (2019, "2019-04-12")
+    assert card["poster"] == {
+        size: f"https://images.example/t/p/{width}/poster.jpg"
+        for size, width in (("small", "w154"), ("medium", "w342"), ("large", "w500"))
+    }
+    assert card["backdrop"] == movie.meta["backdrop_url"]
+    assert card["cast"] == movie.meta["cast_members"][:8]
+    assert card["revenue"] == movie.meta["revenue_worldwide"] == 2_923_706_026
+    assert card["last_updated"] == "2026-11-23T02:22:07Z"
+    for key in ("genres", "overview_short", "certification", "still_images", "trailers", "similar_movie_ids"):
+        assert card[key] == dict(movie.meta)[key]
+
+
+def test_the_short_card() -> None:
+    movie = transformed()
+    assert movie.card["payload_short"] == {
+        "work_id": WORK_ID,
+        "tmdb_id": "9001",
+        "title": "The Lighthouse Ledger",
+        "year": 2019,
+        "poster": "https://images.example/t/p/w342/poster.jpg",
+        "ai_score": movie.card["payload"]["ai_score"],
+    }
+
+
+def test_every_card_carries_tmdbs_notice_and_logo() -> None:
+    tmdb = transformed().card["payload"]["attribution"]["tmdb"]
+    assert tmdb["notice"] == TMDB_NOTICE
+    assert tmdb["logo_url"].startswith("https://www.themoviedb.org/")
+
+
+def test_the_etag_is_the_same_at_another_time() -> None:
+    first, second = transformed(), transformed(fetched_at=FETCHED_AT + timedelta(days=2))
+    assert first.card["payload"] != second.card["payload"]
+    assert first.card["etag"] == second.card["etag"]
+
+
+def test_the_etag_ignores_the_order_of_keys_and_what_the_card_does_not_show() -> None:
+    body = movie_body()
+    same = {**dict(reversed(body.items())), "popularity": 99.9, "softcore": False}
+    assert transformed(body).card["etag"] == transformed(same).card["etag"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "Another"},
+        {"vote_average": 7.9},
+        {"poster_path": "/new.jpg"},
+        {"runtime": 140},
+        {"credits": None},
+        {"watch/providers": None},
+        {"watch/providers": {"results": {"US": {"rent": [{"provider_id": 1, "provider_name": "X"}]}}}},
+        {"images": {"backdrops": []}},
+    ],
+)
+def test_the_etag_changes_with_what_the_card_says(change: dict[str, Any]) -> None:
+    assert transformed(**change).card["etag"] != transformed().card["etag"]
