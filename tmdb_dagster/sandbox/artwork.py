@@ -9,11 +9,11 @@ from tmdb_dagster.sandbox.catalogue import Catalogue
 from tmdb_dagster.sandbox.draw import Draw, hashed
 from tmdb_dagster.sandbox.movie import Movie, company_name
 from tmdb_dagster.sandbox.names import PROVIDERS
-from tmdb_dagster.sandbox.palette import PAPER, Palette, luminance, mix, palette_for
+from tmdb_dagster.sandbox.palette import PAPER, luminance, palette_for
 from tmdb_dagster.sandbox.portraits import draw_portrait
+from tmdb_dagster.sandbox.posters import draw_poster
 from tmdb_dagster.sandbox.scenes import scene_for
 from tmdb_dagster.sandbox.tokens import ImageKind, ImageRef
-from tmdb_dagster.sandbox.words import CLOSINGS
 from tmdb_dagster.sandbox.world import CONFIGURATION_SIZES
 
 Size = tuple[int, int]
@@ -83,7 +83,7 @@ def _picture(canvas: Canvas, draw: Draw, movie: Movie, kind: ImageKind) -> None:
     colours = palette_for(genre, draw)
     scene = scene_for(genre, draw)
     if kind is ImageKind.POSTER:
-        draw.pick((_poster_low, _poster_high, _poster_framed, _poster_stacked))(canvas, draw, movie, colours, scene)
+        draw_poster(canvas, draw, movie, colours, scene)
         return
     scene(canvas, colours, draw)
     if kind is ImageKind.THUMBNAIL:
@@ -92,3 +92,22 @@ def _picture(canvas: Canvas, draw: Draw, movie: Movie, kind: ImageKind) -> None:
         for number, line in enumerate(lines):
             y = 0.93 - (len(lines) - 1 - number) * size * 1.15
             canvas.text(line, (0.06, y), size, PAPER, anchor="l", weight=0.02)
+
+
+def _wordmark(canvas: Canvas, name: str) -> None:
+    """White letters on black, as wide as the picture."""
+    lines, size = canvas.fit(name.upper(), 0.92, (0.1, 0.42), 2)
+    for number, line in enumerate(lines):
+        y = 0.5 + size * canvas.unit / canvas.height * (0.36 + 1.1 * (number - (len(lines) - 1) / 2))
+        canvas.text(line, (0.5, y), size, PAPER, weight=0.02)
+
+
+def _app_icon(canvas: Canvas, draw: Draw, name: str) -> None:
+    """A service's initials on a colour of its own."""
+    colours = palette_for(draw.pick((28, 16, 35, 14, 10402, 878, 10749)), draw)
+    ground = draw.pick((colours.accent, colours.low, colours.high))
+    ink = colours.near if luminance(ground) > 0.5 else PAPER
+    canvas.box(0, 0, 1, 0.999, ground)
+    initials = "".join(word[0] for word in name.replace("+", " +").split())[:2].upper()
+    canvas.disc(0.5, 0.5, 0.4, ink)
+    canvas.text(initials, (0.5, 0.63), 0.38, ground, weight=0.03)

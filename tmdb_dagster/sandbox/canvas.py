@@ -40,9 +40,9 @@ class Canvas:
     Positions and lengths are fractions: x of the width, y of the height, radii and text sizes of the shorter side.
     """
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], scale: int | None = None) -> None:
         self.size = size
-        scale = 2 if max(size) <= 1300 else 1
+        scale = scale or (2 if max(size) <= 1300 else 1)
         self.width, self.height = size[0] * scale, size[1] * scale
         self.unit = min(self.width, self.height)
         self.image = Image.new("RGB", (self.width, self.height))
@@ -144,8 +144,12 @@ class Canvas:
         """Darken the corners."""
         self.image.paste(colour, (0, 0), _vignette(self.width, self.height))
 
+    def panel(self, width: float, height: float) -> Canvas:
+        """A canvas for a part of this one, to be `inset` when it is drawn."""
+        return Canvas((round(width * self.width), round(height * self.height)), scale=1)
+
     def inset(self, other: Canvas, left: float, top: float) -> None:
-        """Paste another canvas, unscaled."""
+        """Paste a panel."""
         self.image.paste(other.image, (round(left * self.width), round(top * self.height)))
 
     def jpeg(self) -> bytes:
@@ -167,7 +171,15 @@ class Canvas:
         return font.getlength(text) + tracking * font.size * max(0, len(text) - 1)
 
     def text(
-        self, text: str, at: Point, size: float, colour: Colour, *, anchor: str = "m", tracking: float = 0.0, weight: float = 0.0
+        self,
+        text: str,
+        at: Point,
+        size: float,
+        colour: Colour,
+        *,
+        anchor: str = "m",
+        tracking: float = 0.0,
+        weight: float = 0.0,
     ) -> None:
         """One line; `at` is the left (`l`), middle (`m`) or right (`r`) end of its baseline.
 

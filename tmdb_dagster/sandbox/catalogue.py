@@ -125,6 +125,10 @@ class Catalogue:
         change = self._change(self._checked(movie_id))
         return make_movie(self.seed, self.outlines[movie_id], self.today, change.revision, change.poster_revision)
 
+    def movie_as_made(self, movie_id: int) -> Movie:
+        """The movie before any change, also where it was removed since. Raises KeyError for an unknown id."""
+        return make_movie(self.seed, self.outlines[movie_id], self.today)
+
     def body(self, movie_id: int, parts: tuple[str, ...], image_languages: frozenset[str | None] | None) -> Packed:
         """The details with these parts appended; `image_languages` are the ones to show, None for all."""
         change = self._change(movie_id)

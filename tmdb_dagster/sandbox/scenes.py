@@ -23,7 +23,9 @@ def hills(canvas: Canvas, colours: Palette, draw: Draw) -> None:
     for layer in range(5):
         depth = layer / 4
         base = 0.56 + 0.1 * layer
-        canvas.ridge(draw, base, 0.06 + 0.015 * layer, mix(colours.low, colours.near, 0.22 + 0.78 * depth), 0.6 + 0.25 * layer)
+        canvas.ridge(
+            draw, base, 0.06 + 0.015 * layer, mix(colours.low, colours.near, 0.22 + 0.78 * depth), 0.6 + 0.25 * layer
+        )
     if draw.chance(0.6):
         _walker(canvas, draw.uniform(0.3, 0.7), 0.9, 0.06, mix(colours.near, (0, 0, 0), 0.5))
 
@@ -39,7 +41,15 @@ def _walker(canvas: Canvas, x: float, ground: float, height: float, colour: Colo
     """A lone figure in a long coat."""
     w = height * 0.3 / canvas.aspect
     top = ground - height
-    canvas.polygon([(x - w * 0.55, ground), (x - w * 0.35, top + height * 0.22), (x + w * 0.35, top + height * 0.22), (x + w * 0.55, ground)], colour)
+    canvas.polygon(
+        [
+            (x - w * 0.55, ground),
+            (x - w * 0.35, top + height * 0.22),
+            (x + w * 0.35, top + height * 0.22),
+            (x + w * 0.55, ground),
+        ],
+        colour,
+    )
     canvas.disc(x, top + height * 0.12, height * 0.13 * canvas.height / canvas.unit, colour)
 
 
@@ -64,7 +74,11 @@ def city(canvas: Canvas, colours: Palette, draw: Draw) -> None:
     canvas.gradient([mix(colours.near, colours.low, 0.35), colours.near], 0.84, 1)
     for _ in range(40):
         x, y = draw.random(), draw.uniform(0.855, 0.99)
-        canvas.line([(x, y), (x + draw.uniform(0.01, 0.06), y)], mix(colours.near, colours.accent, draw.uniform(0.1, 0.55)), 0.003)
+        canvas.line(
+            [(x, y), (x + draw.uniform(0.01, 0.06), y)],
+            mix(colours.near, colours.accent, draw.uniform(0.1, 0.55)),
+            0.003,
+        )
     if draw.chance(0.7):
         _walker(canvas, draw.uniform(0.35, 0.65), 0.95, 0.12, mix(colours.near, (0, 0, 0), 0.6))
 
@@ -93,7 +107,12 @@ def planet(canvas: Canvas, colours: Palette, draw: Draw) -> None:
     for step in range(28):
         share = step / 27
         drift = radius * 0.42 * share
-        canvas.disc(x - drift * canvas.unit / canvas.width * 0.7, y - drift * canvas.unit / canvas.height * 0.7, radius * (1 - share * 0.62), mix(mix(body, colours.near, 0.75), mix(body, colours.paper, 0.3), share))
+        canvas.disc(
+            x - drift * canvas.unit / canvas.width * 0.7,
+            y - drift * canvas.unit / canvas.height * 0.7,
+            radius * (1 - share * 0.62),
+            mix(mix(body, colours.near, 0.75), mix(body, colours.paper, 0.3), share),
+        )
     canvas.arc(x, y, (radius * 1.75, radius * 0.42), (0, 180), colours.accent, 0.012)
     canvas.arc(x, y, (radius * 1.95, radius * 0.5), (0, 180), mix(colours.accent, colours.low, 0.5), 0.005)
     moon_x, moon_y = x + draw.choice((-1, 1)) * 0.3, y - draw.uniform(0.15, 0.24)
@@ -148,18 +167,41 @@ def sea(canvas: Canvas, colours: Palette, draw: Draw) -> None:
     top, foot, half = 0.34, 0.7, 0.04 / canvas.aspect * 0.75
     canvas.beam([(x, top), (x + side * 1.2, top - 0.2), (x + side * 1.2, top + 0.12)], colours.accent, 0.28)
     canvas.beam([(x, top), (x - side * 0.9, top - 0.06), (x - side * 0.9, top + 0.1)], colours.accent, 0.14)
-    canvas.polygon([(x - 0.3 / canvas.aspect, 0.78), (x - 0.1 / canvas.aspect, foot - 0.015), (x + 0.12 / canvas.aspect, foot), (x + 0.34 / canvas.aspect, 0.78)], mix(colours.near, colours.low, 0.12))
+    canvas.polygon(
+        [
+            (x - 0.3 / canvas.aspect, 0.78),
+            (x - 0.1 / canvas.aspect, foot - 0.015),
+            (x + 0.12 / canvas.aspect, foot),
+            (x + 0.34 / canvas.aspect, 0.78),
+        ],
+        mix(colours.near, colours.low, 0.12),
+    )
     paint = mix(colours.paper, colours.low, 0.12)
-    canvas.polygon([(x - half * 0.62, top + 0.03), (x + half * 0.62, top + 0.03), (x + half, foot), (x - half, foot)], paint)
+    canvas.polygon(
+        [(x - half * 0.62, top + 0.03), (x + half * 0.62, top + 0.03), (x + half, foot), (x - half, foot)], paint
+    )
     for band in range(3):
         y = top + 0.075 + 0.1 * band
-        canvas.polygon([(x - half * (0.7 + 0.12 * band), y), (x + half * (0.7 + 0.12 * band), y), (x + half * (0.76 + 0.12 * band), y + 0.045), (x - half * (0.76 + 0.12 * band), y + 0.045)], mix(colours.near, colours.accent, 0.35))
+        canvas.polygon(
+            [
+                (x - half * (0.7 + 0.12 * band), y),
+                (x + half * (0.7 + 0.12 * band), y),
+                (x + half * (0.76 + 0.12 * band), y + 0.045),
+                (x - half * (0.76 + 0.12 * band), y + 0.045),
+            ],
+            mix(colours.near, colours.accent, 0.35),
+        )
     canvas.box(x - half * 0.5, top - 0.015, x + half * 0.5, top + 0.025, colours.accent)
     canvas.polygon([(x - half * 0.8, top - 0.012), (x, top - 0.045), (x + half * 0.8, top - 0.012)], colours.near)
     canvas.box(x - half * 0.95, top + 0.022, x + half * 0.95, top + 0.032, colours.near)
     canvas.glow(x, top, 0.2, colours.accent, 0.9)
     for layer in range(6):
-        _wave(canvas, draw, 0.75 + 0.045 * layer, mix(mix(colours.low, colours.near, 0.55), mix(colours.near, (0, 0, 0), 0.25), layer / 5))
+        _wave(
+            canvas,
+            draw,
+            0.75 + 0.045 * layer,
+            mix(mix(colours.low, colours.near, 0.55), mix(colours.near, (0, 0, 0), 0.25), layer / 5),
+        )
 
 
 def _wave(canvas: Canvas, draw: Draw, base: float, colour: Colour) -> None:
@@ -218,7 +260,9 @@ def door(canvas: Canvas, colours: Palette, draw: Draw) -> None:
     canvas.box(x - half, top, x + half, 0.72, light)
     figure = mix(colours.near, (0, 0, 0), 0.5)
     _walker(canvas, x, 0.725, 0.21, figure)
-    canvas.beam([(x - half * 0.28, 0.725), (x + half * 0.28, 0.725), (x + half * 0.9, 1), (x - half * 0.9, 1)], figure, 0.85)
+    canvas.beam(
+        [(x - half * 0.28, 0.725), (x + half * 0.28, 0.725), (x + half * 0.9, 1), (x - half * 0.9, 1)], figure, 0.85
+    )
     canvas.vignette()
 
 
@@ -228,12 +272,19 @@ def balloons(canvas: Canvas, colours: Palette, draw: Draw) -> None:
     canvas.box(0, 0.79, 1, 1, colours.low)
     for _ in range(7):
         _cloud(canvas, draw, (draw.random(), draw.uniform(0.08, 0.6)), mix(colours.low, (255, 255, 255), 0.55))
-    inks = [colours.accent, colours.near, mix(colours.accent, colours.low, 0.5), mix(colours.accent, (40, 30, 90), 0.45)]
+    inks = [
+        colours.accent,
+        colours.near,
+        mix(colours.accent, colours.low, 0.5),
+        mix(colours.accent, (40, 30, 90), 0.45),
+    ]
     for number, size in enumerate((0.055, 0.08, 0.17)):
         at = (draw.uniform(0.14, 0.86), draw.uniform(0.2, 0.5)) if number < 2 else (draw.uniform(0.35, 0.65), 0.38)
         _balloon(canvas, at, size, draw.pick(inks), colours.paper)
     for layer in range(3):
-        canvas.ridge(draw, 0.74 + 0.09 * layer, 0.05, mix(mix(colours.near, colours.low, 0.55), colours.near, layer / 2), 0.8)
+        canvas.ridge(
+            draw, 0.74 + 0.09 * layer, 0.05, mix(mix(colours.near, colours.low, 0.55), colours.near, layer / 2), 0.8
+        )
 
 
 def _cloud(canvas: Canvas, draw: Draw, at: Point, colour: Colour) -> None:
@@ -246,11 +297,27 @@ def _cloud(canvas: Canvas, draw: Draw, at: Point, colour: Colour) -> None:
 def _balloon(canvas: Canvas, at: Point, size: float, ink: Colour, paper: Colour) -> None:
     x, y = at
     wide, tall = size * canvas.unit / canvas.width, size * canvas.unit / canvas.height
-    canvas.polygon([(x - wide * 0.82, y + tall * 0.55), (x + wide * 0.82, y + tall * 0.55), (x + wide * 0.2, y + tall * 1.6), (x - wide * 0.2, y + tall * 1.6)], ink)
+    canvas.polygon(
+        [
+            (x - wide * 0.82, y + tall * 0.55),
+            (x + wide * 0.82, y + tall * 0.55),
+            (x + wide * 0.2, y + tall * 1.6),
+            (x - wide * 0.2, y + tall * 1.6),
+        ],
+        ink,
+    )
     canvas.disc(x, y, size, ink)
     for share, colour in ((0.68, paper), (0.36, ink), (0.12, paper)):
         canvas.oval(x, y, (size * share, size), colour)
-        canvas.polygon([(x - wide * share * 0.86, y + tall * 0.5), (x + wide * share * 0.86, y + tall * 0.5), (x + wide * share * 0.22, y + tall * 1.6), (x - wide * share * 0.22, y + tall * 1.6)], colour)
+        canvas.polygon(
+            [
+                (x - wide * share * 0.86, y + tall * 0.5),
+                (x + wide * share * 0.86, y + tall * 0.5),
+                (x + wide * share * 0.22, y + tall * 1.6),
+                (x - wide * share * 0.22, y + tall * 1.6),
+            ],
+            colour,
+        )
     for side in (-0.16, 0.16):
         canvas.line([(x + wide * side, y + tall * 1.58), (x + wide * side * 0.8, y + tall * 1.86)], ink, 0.003)
     canvas.box(x - wide * 0.18, y + tall * 1.84, x + wide * 0.18, y + tall * 2.1, mix(ink, (60, 35, 15), 0.75), 0.004)

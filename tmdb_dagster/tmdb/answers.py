@@ -78,8 +78,7 @@ class Answer:
         if self.status in (401, 403):
             kind = AuthenticationFailed
             advice = (
-                "Set TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY to valid credentials;"
-                f" {WHERE_TO_GET_CREDENTIALS} has them."
+                f"Set TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY to valid credentials; {WHERE_TO_GET_CREDENTIALS} has them."
             )
         elif self.status == 404 and self._explanation() is not None:
             kind, advice = NotFound, "It was never there, was deleted, or was merged into another."

@@ -17,8 +17,6 @@ MovieNotFound, remember that the movie is gone; the others cost the one call, an
 Texts name the path of an endpoint, never its query, so that they cannot hold the API key.
 """
 
-# ruff: noqa: N818 - the names say what happened, as in httpx; TmdbError above them says that it is an error
-
 from __future__ import annotations
 
 from tmdb_dagster.errors import TmdbDagsterError
@@ -71,9 +69,7 @@ class NotFound(TmdbError):
 class MovieNotFound(NotFound):
     """TMDB does not know the movie `tmdb_id`, or no longer."""
 
-    def __init__(
-        self, message: str, *, endpoint: str = "", http_status: int = 404, tmdb_id: int | None = None
-    ) -> None:
+    def __init__(self, message: str, *, endpoint: str = "", http_status: int = 404, tmdb_id: int | None = None) -> None:
         super().__init__(message, endpoint=endpoint, http_status=http_status)
         self.tmdb_id = tmdb_id
 

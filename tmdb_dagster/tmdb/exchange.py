@@ -24,7 +24,7 @@ MAX_BODY_BYTES = 10_000_000
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-class BodyTooLarge(Exception):  # noqa: N818 - internal to this room; the name says what happened
+class BodyTooLarge(Exception):
     """The body is larger than MAX_BODY_BYTES, or decodes to more."""
 
 
@@ -65,9 +65,7 @@ class DeadlineAdapter(HTTPAdapter):
     `query_secret` (name, value) joins every query on its way out.
     """
 
-    def __init__(
-        self, connections: int, answer_timeout_s: float, query_secret: tuple[str, str] | None = None
-    ) -> None:
+    def __init__(self, connections: int, answer_timeout_s: float, query_secret: tuple[str, str] | None = None) -> None:
         suffix = "" if query_secret is None else f"{query_secret[0]}={quote(query_secret[1], safe='')}"
         response = type("_TmdbResponse", (_Response,), {"answer_timeout_s": answer_timeout_s})
         self._connection_attributes = {"response_class": response, "query_suffix": suffix}
@@ -88,9 +86,7 @@ class DeadlineAdapter(HTTPAdapter):
         pools: dict[str, Any] = manager.pool_classes_by_scheme
         own = {}
         for scheme, pool in pools.items():
-            connection = type(
-                "_TmdbConnection", (_Connection, pool.ConnectionCls), self._connection_attributes
-            )
+            connection = type("_TmdbConnection", (_Connection, pool.ConnectionCls), self._connection_attributes)
             own[scheme] = type("_TmdbPool", (pool,), {"ConnectionCls": connection})
         manager.pool_classes_by_scheme = own
 
@@ -100,9 +96,7 @@ class _Connection(http.client.HTTPConnection):
 
     query_suffix: str
 
-    def putrequest(
-        self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False
-    ) -> None:
+    def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
         if self.query_suffix:
             url = f"{url}{'&' if '?' in url else '?'}{self.query_suffix}"
         super().putrequest(method, url, skip_host, skip_accept_encoding)

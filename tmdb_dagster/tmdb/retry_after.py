@@ -31,7 +31,7 @@ def _retry_after(value: str, now: datetime) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError, OverflowError):  # the standard library's ways to say "no date"
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:  # "-0000": UTC, of unknown origin
         moment = moment.replace(tzinfo=timezone.utc)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,7 +85,7 @@ Say = bytes | Callable[[socket.socket], None]
 
 @dataclass
 class RawServer:
-    """Answers its n-th connection with the n-th answer, the last one for ever, and then hangs up."""
+    """Answers its n-th request with the n-th answer, the last one for ever, and then hangs up."""
 
     api_url: str
     requests: list[bytes] = field(default_factory=list)
@@ -100,7 +101,7 @@ def raw_server() -> Iterator[StartRawServer]:
         def start(*answers: Say) -> RawServer:
             listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             server = RawServer(f"http://127.0.0.1:{listener.getsockname()[1]}/3")
-            thread = threading.Thread(target=_serve, args=(listener, server, answers))
+            thread = threading.Thread(target=_listen, args=(listener, server, answers))
             thread.start()
             stack.callback(thread.join)
             stack.callback(listener.shutdown, socket.SHUT_RDWR)
@@ -109,24 +110,30 @@ def raw_server() -> Iterator[StartRawServer]:
         yield start
 
 
-def _serve(listener: socket.socket, server: RawServer, answers: tuple[Say, ...]) -> None:
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except OSError:  # shut down: the test is over
-            return
-        with connection:
-            request = b""
-            while b"\r\n\r\n" not in request and (received := connection.recv(65_536)):
-                request += received
-            if not request:
-                continue
-            answer = answers[min(len(server.requests), len(answers) - 1)]
-            server.requests.append(request)
+def _listen(listener: socket.socket, server: RawServer, answers: tuple[Say, ...]) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        while True:
             try:
-                connection.sendall(answer) if isinstance(answer, bytes) else answer(connection)
-            except OSError:  # the client hung up, as some tests want it to
-                continue
+                connection, _ = listener.accept()
+            except OSError:  # shut down: the test is over
+                return
+            pool.submit(_converse, connection, server, answers)
+
+
+def _converse(connection: socket.socket, server: RawServer, answers: tuple[Say, ...]) -> None:
+    with connection, suppress(OSError):  # the client may hang up, as some tests want it to
+        request = b""
+        while b"\r\n\r\n" not in request:
+            received = connection.recv(65_536)
+            if not received:
+                return
+            request += received
+        server.requests.append(request)
+        answer = answers[min(len(server.requests), len(answers)) - 1]
+        if isinstance(answer, bytes):
+            connection.sendall(answer)
+        else:
+            answer(connection)
 
 
 def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:

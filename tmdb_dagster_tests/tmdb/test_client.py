@@ -1,4 +1,5 @@
 from __future__ import annotations
+
 import socket
 import threading
 
@@ -55,7 +56,7 @@ def test_a_body_that_is_no_list_is_refused(sandbox: SandboxServer, make_probe: M
     sandbox.faults.add(Fault(path="/movie/popular", kind="body", body=body, times=1))
     probe = make_probe(sandbox.api_url)
 
-    with pytest.raises(InvalidResponse, match="^/movie/popular: ") as caught:
+    with pytest.raises(InvalidResponse, match=r"^/movie/popular: ") as caught:
         TmdbClient(probe.transport).list_page("popular", 1)
 
     assert (caught.value.endpoint, caught.value.http_status) == ("/movie/popular", 200)

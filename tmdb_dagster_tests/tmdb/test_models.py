@@ -182,6 +182,7 @@ def test_missing_parts(part: str, content: Any) -> None:
 def test_a_part_with_a_list_of_another_type_or_a_failure_is_missing(part: str) -> None:
     good = PARTS_OF_A_FULL_ANSWER[part]
     assert missing_parts(movie(**{part: {**good, "success": False}})) == (part,)
+    assert missing_parts(movie(**{part: {**good, "status_code": 11}})) == (part,)
     assert missing_parts(movie(**{part: dict.fromkeys(good, "x")})) == (part,)
     assert missing_parts({}) == PARTS
 

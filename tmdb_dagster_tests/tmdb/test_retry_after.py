@@ -14,9 +14,7 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
 
 
 def read(**headers: str) -> float | None:
-    return retry_after_s(
-        CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()}), NOW
-    )
+    return retry_after_s(CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()}), NOW)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +42,7 @@ def read(**headers: str) -> float | None:
         ("\uff17", None),
         ("Sun, 99 Mar 2026 12:00:20 GMT", None),
         ("Sun, 01 Mar 99999 12:00:20 GMT", None),
+        ("Sun, 01 Mar 2026 12:00:20 +99999999999999999999", None),
     ],
 )
 def test_retry_after(value: str, expected: float | None) -> None:

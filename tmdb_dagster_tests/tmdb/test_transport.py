@@ -6,9 +6,11 @@ import gzip
 import itertools
 import logging
 import socket
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -353,6 +355,30 @@ def test_an_answer_that_drips_in_for_ever_meets_its_deadline(
     assert len(server.requests) == 1
 
 
+def test_the_deadline_also_ends_a_silence_that_the_read_timeout_allows(
+    raw_server: StartRawServer, make_probe: MakeProbe
+) -> None:
+    whole = http(b'{"id": 603}')
+
+    def pause(connection: socket.socket) -> None:
+        connection.sendall(whole[:-5])
+        connection.settimeout(2)
+        with suppress(TimeoutError):
+            connection.recv(1)  # comes back at once when the client hangs up
+        connection.sendall(whole[-5:])
+
+    probe = make_probe(raw_server(pause).api_url, read_timeout_s=30, answer_timeout_s=0.2, retry=ONCE)
+
+    with pytest.raises(TmdbUnavailable, match="time"):
+        probe.transport.get("/movie/603")
+
+
+def test_no_time_at_all_is_no_time(raw_server: StartRawServer, make_probe: MakeProbe) -> None:
+    probe = make_probe(raw_server(http(b"{}")).api_url, answer_timeout_s=0, retry=ONCE)
+    with pytest.raises(TmdbUnavailable, match="not complete in time"):
+        probe.transport.get("/movie/603")
+
+
 def test_silence_meets_the_read_timeout(sandbox: SandboxServer, make_probe: MakeProbe) -> None:
     sandbox.faults.add(Fault(path=POPULAR, kind="delay", delay_s=1, times=1))
     probe = make_probe(sandbox.api_url, read_timeout_s=0.1)
@@ -417,6 +443,21 @@ def test_threads_share_one_transport(sandbox: SandboxServer, make_probe: MakePro
     assert probe.limiter.acquired == 170
 
 
+def test_as_many_calls_are_in_flight_as_there_are_connections(
+    raw_server: StartRawServer, make_probe: MakeProbe
+) -> None:
+    together = threading.Barrier(4, timeout=10)
+
+    def answer_when_all_are_there(connection: socket.socket) -> None:
+        together.wait()
+        connection.sendall(http(b"{}"))
+
+    probe = make_probe(raw_server(answer_when_all_are_there).api_url, connections=4, retry=ONCE)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(probe.transport.get, ["/movie/603"] * 4)) == [{}] * 4
+
+
 # --- the key
 
 
@@ -443,7 +484,8 @@ FAILURES: dict[str, bytes] = {
     "echo for a content type": http(b"<html>", "200 OK", "Content-Type: %s"),
     "cut off": b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n%s",
     "bad chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n",
-    "bad header": b"HTTP/1.1 200 OK\r\n%s\r\n\r\n",
+    "header without a colon": b"HTTP/1.1 200 OK\r\n%s\r\n\r\n",
+    "header continued": b"HTTP/1.1 200 OK\r\n %s: continued\r\n\r\n",
 }
 
 

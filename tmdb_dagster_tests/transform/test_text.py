@@ -21,6 +21,7 @@ from tmdb_dagster.transform.text import overview_short, runtime_display
         ("x" * 151, "x" * 150 + "..."),
         ("word " * 30, "word " * 29 + "word"),
         ("word " * 30 + "more", "word " * 29 + "word..."),
+        ("word " * 29 + "wordy more", "word " * 29 + "wordy..."),
         ("y" * 150 + " tail", "y" * 150 + "..."),
         ("a" * 100 + " " + "b" * 100, "a" * 100 + "..."),
         ("a" * 100 + "\n\n" + "b" * 100, "a" * 100 + "..."),

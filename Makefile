@@ -1,0 +1,69 @@
+# Needs Python 3.10 to 3.13 and make. PYTHON=python3.12 chooses another Python than python3.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install ingest ui migrate stop clean test test-long lint format benchmark docs lock
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/runtime: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Python 3.10 to 3.13 is needed; choose one: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the dependencies ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+.venv/dev: .venv/runtime requirements-dev.lock
+	@echo "Installing the development dependencies ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+install: .venv/runtime ## Make .venv with the pinned dependencies
+
+ingest: .venv/runtime ## Discover and ingest movies now, by the job weekly_ingest
+	@$(BIN)/tmdb-dagster ingest
+
+ui: .venv/runtime ## Open the Dagster UI with the daemon
+	@$(BIN)/tmdb-dagster ui
+
+migrate: .venv/runtime ## Bring the database to the current schema
+	@$(BIN)/tmdb-dagster migrate
+
+stop: .venv/runtime ## Stop the embedded Postgres and the sandbox
+	@$(BIN)/tmdb-dagster stop
+
+clean: ## Remove all local state and the virtual environment
+	@if test -x $(BIN)/tmdb-dagster; then $(BIN)/tmdb-dagster clean; fi
+	@rm -rf .venv .tmdb_dagster .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+lint: .venv/dev ## Check style, types and the rooms' borders
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: .venv/dev ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+test: lint ## Run everything that CI runs
+	@$(BIN)/pytest -n 2
+
+test-long: .venv/dev ## Run the proofs that take minutes
+	@$(BIN)/pytest -m long
+
+benchmark: .venv/dev ## Measure enrichment beside a bare script
+	@$(BIN)/python -m benchmarks.enrichment
+
+docs: .venv/dev ## Write docs/data-model.md from the database
+	@$(BIN)/python -m tmdb_dagster.warehouse.data_model docs/data-model.md
+
+lock: .venv/dev ## Pin the dependencies anew
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links -q -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links -c requirements.lock -q -o requirements-dev.lock

@@ -1,0 +1,116 @@
+"""Runs the job weekly_ingest and shows how it goes: a bar in a terminal, plain lines elsewhere, a table at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlalchemy import Engine, text
+
+from tmdb_dagster.cli.process import dagster_command, started
+from tmdb_dagster.pipeline.discover import IngestRequest
+
+_POLL_S = 0.3
+_LINE_EVERY_S = 5.0
+
+_PROGRESS = text("""
+    SELECT count(*) AS movies, count(outcome) AS done
+    FROM ingest_batches JOIN ingest_candidates USING (batch_id) WHERE run_id = :run_id
+""")
+_RESULT = text("""
+    SELECT *, (SELECT count(*) FROM tmdb_api_logs c WHERE c.metadata ->> 'run_id' = :run_id) AS calls
+    FROM scheduled_ingestion_log WHERE run_id = :run_id ORDER BY created_at DESC LIMIT 1
+""")
+_ROWS = (
+    ("checked", "movies_checked"),
+    ("skipped", "movies_skipped"),
+    ("ingested", "movies_ingested"),
+    ("failed", "movies_failed"),
+    ("TMDB calls", "calls"),
+)
+
+
+def run_ingest(engine: Engine, request: IngestRequest, logs: Path) -> None:
+    """Run the job in a process of its own, its output in a file under `logs`.
+
+    Raises click.ClickException where the run failed.
+    """
+    console = Console()
+    config = {"ops": {"ingest_candidates": {"config": vars(request)}}}
+    output = logs / f"weekly_ingest-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    command = dagster_command(
+        "job", "execute", "-m", "tmdb_dagster.definitions", "-j", "weekly_ingest", "--config-json", json.dumps(config)
+    )
+    console.print("Starting the job weekly_ingest ...")
+    with started(command, output) as process:
+        _show_progress(console, _progress(engine, process, output))
+    run_id = _run_id(output)
+    row = _result(engine, run_id) if run_id else None
+    if row is not None:
+        _show_result(console, row)
+    if process.returncode != 0 or row is None:
+        reason = (row and row["error_message"]) or f"{output} says why."
+        raise click.ClickException(f"The ingest failed: {reason}")
+    console.print("Next: `make ui` shows the runs, the movies and the schedules; `make help` lists the rest.")
+
+
+def _run_id(output: Path) -> str | None:
+    """The run's id, which `dagster job execute` chooses and tells in its output."""
+    found = re.search(r"weekly_ingest - ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", output.read_text("utf8"))
+    return found[1] if found else None
+
+
+def _progress(engine: Engine, process: subprocess.Popen[bytes], output: Path) -> Iterator[tuple[int, int]]:
+    """(movies settled, movies chosen) until the process ends; (0, 0) until they are chosen."""
+    run_id = None
+    while process.poll() is None:
+        time.sleep(_POLL_S)
+        run_id = run_id or _run_id(output)
+        if run_id is not None:
+            with engine.begin() as connection:
+                row = connection.execute(_PROGRESS, {"run_id": run_id}).one()
+            yield row.done, row.movies
+
+
+def _show_progress(console: Console, progress: Iterator[tuple[int, int]]) -> None:
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )
+    task = bar.add_task("Discovering movies", total=None)
+    next_line = time.monotonic() + _LINE_EVERY_S
+    with bar if console.is_terminal else nullcontext():
+        for done, movies in progress:
+            if movies:
+                bar.update(task, description="Ingesting movies", completed=done, total=movies)
+            if not console.is_terminal and time.monotonic() >= next_line:
+                console.print(f"{done} of {movies} movies" if movies else "Discovering movies")
+                next_line = time.monotonic() + _LINE_EVERY_S
+
+
+def _result(engine: Engine, run_id: str) -> dict[str, Any] | None:
+    with engine.begin() as connection:
+        row = connection.execute(_RESULT, {"run_id": run_id}).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+def _show_result(console: Console, row: dict[str, Any]) -> None:
+    table = Table(title=f"Ingest of {row['source']}")
+    table.add_column("movies")
+    table.add_column("", justify="right")
+    for name, column in _ROWS:
+        table.add_row(name, str(row[column]))
+    table.add_row("duration", f"{(row['duration_ms'] or 0) / 1000:.1f} s")
+    console.print(table)
+    for title in row["failed_titles"] or []:
+        console.print(f"failed: {title}", markup=False)

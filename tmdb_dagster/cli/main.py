@@ -1,0 +1,111 @@
+"""The command `tmdb-dagster`: what `make` calls, and what an operator types."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from typing import Any
+
+import click
+
+from tmdb_dagster.cli.ingest import run_ingest
+from tmdb_dagster.cli.process import dagster_command
+from tmdb_dagster.errors import TmdbDagsterError
+from tmdb_dagster.settings import REPOSITORY, Settings, load_settings
+
+UI_PORT = 3000
+
+
+class _ClearErrors(click.Group):
+    """Shows our own errors as one message, without a stack trace."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TmdbDagsterError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_ClearErrors)
+def main() -> None:
+    """Keeps a movie catalogue fresh: from TMDB into Postgres."""
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the current schema; safe to repeat."""
+    from tmdb_dagster.sandbox.services import provide_database
+    from tmdb_dagster.warehouse.engine import HEAD, address, connect
+    from tmdb_dagster.warehouse.migrate import migrate as upgrade
+
+    settings = provide_database(load_settings())
+    url = _url(settings)
+    engine = connect(url, schema=settings.database_schema)
+    upgrade(engine, settings.database_schema)
+    click.echo(f"{address(url)} is at revision {HEAD}.")
+
+
+@main.command()
+@click.option("--source", default="all", show_default=True, help="Lists to ask.")
+@click.option("--max-movies", default=50, show_default=True, help="Most new movies to ingest.")
+@click.option("--pages-per-source", default=5, show_default=True, help="Most pages to ask of each list.")
+def ingest(source: str, max_movies: int, pages_per_source: int) -> None:
+    """Run the job weekly_ingest here and now, as the schedule does, and show how it goes."""
+    from tmdb_dagster.pipeline.discover import IngestRequest
+    from tmdb_dagster.sandbox.services import SANDBOX_NOTICE, provide_services
+    from tmdb_dagster.warehouse.engine import connect
+    from tmdb_dagster.warehouse.migrate import migrate as upgrade
+
+    request = IngestRequest(source, max_movies, pages_per_source)
+    services = provide_services(load_settings())
+    if services.origin == "sandbox":
+        click.echo(SANDBOX_NOTICE)
+    engine = connect(_url(services.settings), schema=services.settings.database_schema)
+    upgrade(engine, services.settings.database_schema)
+    run_ingest(engine, request, services.settings.tmdb_dagster_state / "logs")
+
+
+@main.command()
+@click.option("--port", default=UI_PORT, show_default=True, help="Port of the UI.")
+def ui(port: int) -> None:
+    """Open the Dagster UI with the daemon that runs schedules; Ctrl+C ends both."""
+    from tmdb_dagster.sandbox.services import SANDBOX_NOTICE, dagster_database_url, provide_services
+
+    settings = load_settings()
+    if provide_services(settings).origin == "sandbox":
+        click.echo(SANDBOX_NOTICE)
+    dagster_database_url(settings)
+    click.echo(f"The UI comes up at http://127.0.0.1:{port} in a few seconds.")
+    # Dagster is to get Ctrl+C even where this was started in the background of a script.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.chdir(REPOSITORY)
+    command = dagster_command("dev", "--port", str(port))
+    os.execv(command[0], command)  # noqa: S606 - no shell wanted
+
+
+@main.command()
+def stop() -> None:
+    """Stop the embedded Postgres and the sandbox; they start again when they are needed."""
+    from tmdb_dagster.sandbox.services import stop_services
+
+    stopped = stop_services(load_settings().tmdb_dagster_state)
+    click.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+@main.command()
+def clean() -> None:
+    """Stop what runs here and remove all local state: embedded databases, logs, the sandbox's port."""
+    from tmdb_dagster.sandbox.services import stop_services
+
+    state = load_settings().tmdb_dagster_state
+    stop_services(state)
+    if state.exists():
+        shutil.rmtree(state)
+    click.echo(f"Removed {state}.")
+
+
+def _url(settings: Settings) -> str:
+    if settings.database_url is None:
+        raise TypeError("settings.database_url is None: provide the database first")
+    return settings.database_url.get_secret_value()
