@@ -49,8 +49,11 @@ def run_ingest(engine: Engine, request: IngestRequest, logs: Path) -> None:
     console = Console()
     config = {"ops": {"ingest_candidates": {"config": vars(request)}}}
     output = logs / f"weekly_ingest-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    logs.mkdir(parents=True, exist_ok=True)
+    config_file = output.with_suffix(".yaml")
+    config_file.write_text(json.dumps(config))  # JSON is YAML
     command = dagster_command(
-        "job", "execute", "-m", "tmdb_dagster.definitions", "-j", "weekly_ingest", "--config-json", json.dumps(config)
+        "job", "execute", "-m", "tmdb_dagster.definitions", "-j", "weekly_ingest", "-c", str(config_file)
     )
     console.print("Starting the job weekly_ingest ...")
     with started(command, output) as process:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+
 import click
 
 from tmdb_dagster.sandbox.server import SandboxServer
@@ -27,8 +30,10 @@ def main(port: int, seed: int, movies: int, latency_ms: tuple[int, int], rate_li
         server = SandboxServer(port=port, seed=seed, movies=movies, latency_ms=latency_ms, rate_limit=rate_limit)
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     click.echo(f"TMDB sandbox: {server.api_url} (any api_key but bad-key); Ctrl+C stops it.")
-    server.run()
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from tmdb_dagster.sandbox.canvas import Canvas
+from tmdb_dagster.sandbox.canvas import Canvas, Lettering
 from tmdb_dagster.sandbox.catalogue import Catalogue
 from tmdb_dagster.sandbox.draw import Draw, hashed
 from tmdb_dagster.sandbox.movie import Movie, company_name
@@ -47,7 +47,7 @@ def pixels(kind: ImageKind, size: str) -> Size | None:
 def grey_placeholder() -> bytes:
     """The grey picture of 120x90 pixels that YouTube has in place of a missing thumbnail."""
     canvas = Canvas((120, 90))
-    canvas.box(0, 0, 1, 1, (204, 204, 204))
+    canvas.box((0, 0, 1, 1), (204, 204, 204))
     return canvas.jpeg()
 
 
@@ -91,7 +91,7 @@ def _picture(canvas: Canvas, draw: Draw, movie: Movie, kind: ImageKind) -> None:
         lines, size = canvas.fit(movie.story.title.upper(), 0.86, (0.05, 0.1), 2)
         for number, line in enumerate(lines):
             y = 0.93 - (len(lines) - 1 - number) * size * 1.15
-            canvas.text(line, (0.06, y), size, PAPER, anchor="l", weight=0.02)
+            canvas.text(line, (0.06, y), Lettering(size, PAPER, anchor="l", weight=0.02))
 
 
 def _wordmark(canvas: Canvas, name: str) -> None:
@@ -99,7 +99,7 @@ def _wordmark(canvas: Canvas, name: str) -> None:
     lines, size = canvas.fit(name.upper(), 0.92, (0.1, 0.42), 2)
     for number, line in enumerate(lines):
         y = 0.5 + size * canvas.unit / canvas.height * (0.36 + 1.1 * (number - (len(lines) - 1) / 2))
-        canvas.text(line, (0.5, y), size, PAPER, weight=0.02)
+        canvas.text(line, (0.5, y), Lettering(size, PAPER, weight=0.02))
 
 
 def _app_icon(canvas: Canvas, draw: Draw, name: str) -> None:
@@ -107,7 +107,7 @@ def _app_icon(canvas: Canvas, draw: Draw, name: str) -> None:
     colours = palette_for(draw.pick((28, 16, 35, 14, 10402, 878, 10749)), draw)
     ground = draw.pick((colours.accent, colours.low, colours.high))
     ink = colours.near if luminance(ground) > 0.5 else PAPER
-    canvas.box(0, 0, 1, 0.999, ground)
+    canvas.box((0, 0, 1, 0.999), ground)
     initials = "".join(word[0] for word in name.replace("+", " +").split())[:2].upper()
     canvas.disc(0.5, 0.5, 0.4, ink)
-    canvas.text(initials, (0.5, 0.63), 0.38, ground, weight=0.03)
+    canvas.text(initials, (0.5, 0.63), Lettering(0.38, ground, weight=0.03))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -13,6 +15,21 @@ from tmdb_dagster.sandbox.draw import Draw
 from tmdb_dagster.sandbox.palette import Colour
 
 Point = tuple[float, float]
+Edges = tuple[float, float, float, float]
+
+
+class Lettering(NamedTuple):
+    """How a line is written: the size of its letters, their colour, and which end of the line is anchored.
+
+    `tracking` is the space between letters and `weight` the boldness, both in parts of the size; `anchor` is the
+    left (`l`), the middle (`m`) or the right end (`r`).
+    """
+
+    size: float
+    colour: Colour
+    anchor: str = "m"
+    tracking: float = 0.0
+    weight: float = 0.0
 
 
 @lru_cache(maxsize=64)
@@ -34,6 +51,11 @@ def _vignette(width: int, height: int) -> Image.Image:
     return Image.radial_gradient("L").resize((width, height)).point(lambda value: max(0, value - 90) * 2 // 3)
 
 
+def _lettered(text: str) -> str:
+    """Without accents: Pillow's own font has none."""
+    return "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+
+
 class Canvas:
     """Draws at a multiple of the final size, so that edges come out smooth.
 
@@ -42,7 +64,7 @@ class Canvas:
 
     def __init__(self, size: tuple[int, int], scale: int | None = None) -> None:
         self.size = size
-        scale = scale or (2 if max(size) <= 1300 else 1)
+        scale = scale or (2 if max(size) <= 800 else 1)
         self.width, self.height = size[0] * scale, size[1] * scale
         self.unit = min(self.width, self.height)
         self.image = Image.new("RGB", (self.width, self.height))
@@ -59,7 +81,7 @@ class Canvas:
         strip.putdata(list(colours))
         first, last = round(top * self.height), round(bottom * self.height)
         tall = strip.resize((1, max(1, last - first)), Image.Resampling.BICUBIC)
-        self.image.paste(tall.resize((self.width, max(1, last - first))), (0, first))
+        self.image.paste(_widened(tall, self.width), (0, first))
 
     def glow(self, x: float, y: float, radius: float, colour: Colour, strength: float = 1.0) -> None:
         """A soft light."""
@@ -84,9 +106,9 @@ class Canvas:
         cx, cy, r = x * self.width, y * self.height, radius * self.unit
         self._draw.ellipse((cx - r, cy - r, cx + r, cy + r), outline=colour, width=max(1, round(thickness * self.unit)))
 
-    def arc(self, x: float, y: float, radii: Point, angles: Point, colour: Colour, thickness: float) -> None:
+    def arc(self, at: Point, radii: Point, angles: Point, colour: Colour, thickness: float) -> None:
         """A part of an ellipse's outline; angles in degrees, clockwise from the right."""
-        cx, cy, rx, ry = x * self.width, y * self.height, radii[0] * self.unit, radii[1] * self.unit
+        cx, cy, rx, ry = at[0] * self.width, at[1] * self.height, radii[0] * self.unit, radii[1] * self.unit
         width = max(1, round(thickness * self.unit))
         self._draw.arc((cx - rx, cy - ry, cx + rx, cy + ry), *angles, fill=colour, width=width)
 
@@ -95,8 +117,9 @@ class Canvas:
         cx, cy, r = x * self.width, y * self.height, radius * self.unit
         self._draw.pieslice((cx - r, cy - r, cx + r, cy + r), *angles, fill=colour)
 
-    def box(self, left: float, top: float, right: float, bottom: float, colour: Colour, radius: float = 0.0) -> None:
-        """A filled rectangle, with rounded corners where `radius` is given."""
+    def box(self, edges: Edges, colour: Colour, radius: float = 0.0) -> None:
+        """A filled rectangle (left, top, right, bottom), with rounded corners where `radius` is given."""
+        left, top, right, bottom = edges
         corners = (left * self.width, top * self.height, right * self.width, bottom * self.height)
         self._draw.rounded_rectangle(corners, radius * self.unit, fill=colour)
 
@@ -127,18 +150,24 @@ class Canvas:
 
     def beam(self, points: Sequence[Point], colour: Colour, strength: float) -> None:
         """A translucent polygon."""
-        mask = Image.new("L", self.image.size)
         corners = [(x * self.width, y * self.height) for x, y in points]
-        ImageDraw.Draw(mask).polygon(corners, fill=round(255 * strength))
-        self.image.paste(colour, (0, 0), mask)
+        left, top = (max(0, int(min(corner[axis] for corner in corners))) for axis in (0, 1))
+        right, bottom = (
+            min(limit, int(max(corner[axis] for corner in corners)) + 1) for axis, limit in enumerate(self.image.size)
+        )
+        mask = Image.new("L", (right - left, bottom - top))
+        shape = [(x - left, y - top) for x, y in corners]
+        ImageDraw.Draw(mask).polygon(shape, fill=round(255 * strength))
+        self.image.paste(colour, (left, top), mask)
 
     def scrim(self, colour: Colour, top: float, bottom: float, strength: float) -> None:
-        """Fade into a colour from `top` (not at all) to `bottom` (at that strength), under a text."""
+        """Fade into a colour from `top` (not at all) towards `bottom` (at that strength), under a text."""
         first, last = sorted((round(top * self.height), round(bottom * self.height)))
-        mask = Image.linear_gradient("L").resize((self.width, max(1, last - first)))
+        fade = Image.linear_gradient("L").resize((1, max(1, last - first)), Image.Resampling.BILINEAR)
         if top > bottom:
-            mask = mask.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
-        self.image.paste(colour, (0, first), mask.point(lambda value: int(value * strength)))
+            fade = fade.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+        fade = fade.point(lambda value: int(min(255, value * 1.6) * strength))
+        self.image.paste(colour, (0, first), _widened(fade, self.width))
 
     def vignette(self, colour: Colour = (0, 0, 0)) -> None:
         """Darken the corners."""
@@ -168,31 +197,21 @@ class Canvas:
     def text_width(self, text: str, size: float, tracking: float = 0.0) -> float:
         """Width of one line in pixels."""
         font = _font(max(6, round(size * self.unit)))
+        text = _lettered(text)
         return font.getlength(text) + tracking * font.size * max(0, len(text) - 1)
 
-    def text(
-        self,
-        text: str,
-        at: Point,
-        size: float,
-        colour: Colour,
-        *,
-        anchor: str = "m",
-        tracking: float = 0.0,
-        weight: float = 0.0,
-    ) -> None:
-        """One line; `at` is the left (`l`), middle (`m`) or right (`r`) end of its baseline.
-
-        `tracking` is the space between letters and `weight` the boldness, both in parts of the text's size.
-        """
-        font = _font(max(6, round(size * self.unit)))
-        x = at[0] * self.width - {"l": 0.0, "m": 0.5, "r": 1.0}[anchor] * self.text_width(text, size, tracking)
-        stroke = weight * font.size
-        for character in text if tracking else [text]:
+    def text(self, text: str, at: Point, style: Lettering) -> None:
+        """One line; `at` is the end of its baseline that the style's anchor names."""
+        font = _font(max(6, round(style.size * self.unit)))
+        before = {"l": 0.0, "m": 0.5, "r": 1.0}[style.anchor]
+        x = at[0] * self.width - before * self.text_width(text, style.size, style.tracking)
+        stroke = style.weight * font.size
+        text = _lettered(text)
+        for run in text if style.tracking else [text]:
             self._draw.text(
-                (x, at[1] * self.height), character, fill=colour, font=font, anchor="ls", stroke_width=stroke
+                (x, at[1] * self.height), run, fill=style.colour, font=font, anchor="ls", stroke_width=stroke
             )
-            x += font.getlength(character) + tracking * font.size
+            x += font.getlength(run) + style.tracking * font.size
 
     def fit(self, text: str, width: float, sizes: Point, most_lines: int) -> tuple[list[str], float]:
         """Break a text into lines of at most `width` (of the picture's), as large as `sizes` (least, most) allows."""
@@ -214,6 +233,10 @@ class Canvas:
             else:
                 lines.append(word)
         return lines
+
+
+def _widened(strip: Image.Image, width: int) -> Image.Image:
+    return strip.resize((width, strip.height), Image.Resampling.NEAREST)
 
 
 def _encoded(image: Image.Image, form: str, **options: int) -> bytes:

@@ -194,7 +194,7 @@ GENRES: tuple[Genre, ...] = (
         "Horror",
         """
 * Whispering | Pale | Drowned | Buried | Sleepless | Black
-* Cellar | Wellspring | Lullaby | Marionette | Attic | Séance | Vigil | Mirror
+* Cellar | Wellspring | Lullaby | Marionette | Attic | Nocturne | Vigil | Mirror
 * a night caretaker | a student far from home | a newly married seamstress | a sound archivist | a priest who
     stopped believing
 * moves into a house whose rooms outnumber its doors | plays a tape that should have been blank | has to

@@ -44,7 +44,7 @@ def outline(seed: int, movie_id: int, today: date) -> Outline:
     if movie_id in LANDMARKS:
         fame, days = 0.97, 4_000 + movie_id
     released = None if fame < 0.1 and draw.chance(0.25) else today - timedelta(days=days)
-    recency = 3.0 if -30 <= days <= 90 else 1.6 if days <= 720 else 1.0
+    recency = 1.7 if -30 <= days <= 90 else 1.2 if days <= 720 else 1.0
     popularity = round(0.6 + recency * 40 * fame**4 * (0.5 + draw.random()) + 2 * draw.random(), 4)
     return Outline(movie_id, fame, released, popularity, draw.whole(0, len(GENRES) - 1))
 

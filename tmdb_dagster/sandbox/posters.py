@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tmdb_dagster.sandbox.canvas import Canvas
+from tmdb_dagster.sandbox.canvas import Canvas, Lettering
 from tmdb_dagster.sandbox.draw import Draw
 from tmdb_dagster.sandbox.movie import Movie
 from tmdb_dagster.sandbox.palette import PAPER, Colour, Palette, luminance, mix
@@ -41,20 +41,20 @@ def _tagline(canvas: Canvas, movie: Movie, y: float, colour: Colour, x: float = 
         size = 0.034
         while canvas.text_width(movie.story.tagline, size, 0.06) > 0.86 * canvas.width:
             size *= 0.94
-        canvas.text(movie.story.tagline, (x, y), size, colour, anchor=anchor, tracking=0.06)
+        canvas.text(movie.story.tagline, (x, y), Lettering(size, colour, anchor=anchor, tracking=0.06))
 
 
 def _low(canvas: Canvas, draw: Draw, movie: Movie, colours: Palette, scene: Scene) -> None:
     """The scene on the whole sheet, the title in its lower part."""
     scene(canvas, colours, draw)
     ground = mix(colours.near, (0, 0, 0), 0.35)
-    canvas.scrim(ground, 0.56, 1, 0.96)
-    lines, size, step = _title(canvas, movie, (0.06, 0.15), 0.86, 3)
+    canvas.scrim(ground, 0.46, 1, 0.96)
+    lines, size, step = _title(canvas, movie, (0.06, 0.13), 0.86, 3)
     top = 0.905 - step * (len(lines) - 1)
     for number, line in enumerate(lines):
-        canvas.text(line, (0.5, top + step * number), size, PAPER, tracking=0.02, weight=0.018)
-    _tagline(canvas, movie, top - step * 0.92 - 0.012, mix(colours.accent, PAPER, 0.35))
-    canvas.text(_imprint(movie), (0.5, 0.962), 0.026, mix(PAPER, colours.near, 0.25), tracking=0.16)
+        canvas.text(line, (0.5, top + step * number), Lettering(size, PAPER, tracking=0.02, weight=0.018))
+    _tagline(canvas, movie, top - step * 0.92 - 0.012, mix(PAPER, colours.accent, 0.25))
+    canvas.text(_imprint(movie), (0.5, 0.962), Lettering(0.026, mix(PAPER, colours.near, 0.25), tracking=0.16))
 
 
 def _high(canvas: Canvas, draw: Draw, movie: Movie, colours: Palette, scene: Scene) -> None:
@@ -64,26 +64,26 @@ def _high(canvas: Canvas, draw: Draw, movie: Movie, colours: Palette, scene: Sce
     ink = PAPER if dark else colours.near
     canvas.scrim(mix(colours.high, (0, 0, 0), 0.45) if dark else colours.high, 0.42, 0, 0.92)
     canvas.scrim(mix(colours.near, (0, 0, 0), 0.35), 0.8, 1, 0.9)
-    lines, size, step = _title(canvas, movie, (0.06, 0.14), 0.86, 3)
-    canvas.text(_imprint(movie), (0.5, 0.062), 0.026, ink, tracking=0.16)
+    lines, size, step = _title(canvas, movie, (0.06, 0.12), 0.86, 3)
+    canvas.text(_imprint(movie), (0.5, 0.062), Lettering(0.026, ink, tracking=0.16))
     for number, line in enumerate(lines):
-        canvas.text(line, (0.5, 0.085 + step * (number + 0.9)), size, ink, tracking=0.02, weight=0.018)
+        canvas.text(line, (0.5, 0.085 + step * (number + 0.9)), Lettering(size, ink, tracking=0.02, weight=0.018))
     _tagline(canvas, movie, 0.955, PAPER)
 
 
 def _framed(canvas: Canvas, draw: Draw, movie: Movie, colours: Palette, scene: Scene) -> None:
     """A sheet of paper with the scene in a frame and the title below, as on a book's jacket."""
-    canvas.box(0, 0, 1, 1, PAPER)
+    canvas.box((0, 0, 1, 1), PAPER)
     panel = canvas.panel(0.86, 0.66)
     scene(panel, colours, draw)
     canvas.inset(panel, 0.07, 0.047)
     ink = mix(colours.near, (0, 0, 0), 0.15)
-    lines, size, step = _title(canvas, movie, (0.055, 0.115), 0.86, 3)
+    lines, size, step = _title(canvas, movie, (0.045, 0.11), 0.86, 2)
     for number, line in enumerate(lines):
-        canvas.text(line, (0.07, 0.735 + step * (number + 0.72)), size, ink, anchor="l", weight=0.02)
+        canvas.text(line, (0.07, 0.735 + step * (number + 0.72)), Lettering(size, ink, anchor="l", weight=0.02))
     _tagline(canvas, movie, 0.925, mix(ink, PAPER, 0.3), 0.07)
-    canvas.box(0.07, 0.94, 0.93, 0.9415, ink)
-    canvas.text(_imprint(movie), (0.07, 0.967), 0.025, ink, anchor="l", tracking=0.14)
+    canvas.box((0.07, 0.94, 0.93, 0.9415), ink)
+    canvas.text(_imprint(movie), (0.07, 0.967), Lettering(0.025, ink, anchor="l", tracking=0.14))
     canvas.disc(0.915, 0.9595, 0.014, colours.accent if luminance(colours.accent) < 0.75 else colours.low)
 
 
@@ -91,14 +91,16 @@ def _left(canvas: Canvas, draw: Draw, movie: Movie, colours: Palette, scene: Sce
     """The scene on the whole sheet, the title large at the left, its words one below the other."""
     scene(canvas, colours, draw)
     ground = mix(colours.near, (0, 0, 0), 0.35)
-    canvas.scrim(ground, 0.5, 1, 0.97)
-    lines, size, step = _title(canvas, movie, (0.07, 0.17), 0.62, 4)
+    canvas.scrim(ground, 0.42, 1, 0.97)
+    lines, size, step = _title(canvas, movie, (0.06, 0.13), 0.66, 4)
     top = 0.9 - step * (len(lines) - 1)
-    canvas.box(0.07, top - step * 1.05, 0.19, top - step * 1.05 + 0.006, colours.accent)
+    canvas.box((0.07, top - step * 1.05, 0.19, top - step * 1.05 + 0.006), colours.accent)
     for number, line in enumerate(lines):
-        canvas.text(line, (0.07, top + step * number), size, PAPER, anchor="l", weight=0.025)
+        canvas.text(line, (0.07, top + step * number), Lettering(size, PAPER, anchor="l", weight=0.025))
     _tagline(canvas, movie, 0.935, mix(PAPER, colours.near, 0.15), 0.072)
-    canvas.text(_imprint(movie), (0.072, 0.965), 0.026, mix(PAPER, colours.near, 0.3), anchor="l", tracking=0.14)
+    canvas.text(
+        _imprint(movie), (0.072, 0.965), Lettering(0.026, mix(PAPER, colours.near, 0.3), anchor="l", tracking=0.14)
+    )
 
 
 def _band(canvas: Canvas, draw: Draw, movie: Movie, colours: Palette, scene: Scene) -> None:
@@ -108,8 +110,8 @@ def _band(canvas: Canvas, draw: Draw, movie: Movie, colours: Palette, scene: Sce
     ink = PAPER if luminance(ground) < 0.6 else colours.near
     lines, size, step = _title(canvas, movie, (0.06, 0.15), 0.86, 3)
     top = 0.9 - step * (len(lines) - 1)
-    canvas.box(0, top - step - 0.03 - (0.03 if movie.story.tagline else 0), 1, 1, ground)
+    canvas.box((0, top - step - 0.03 - (0.03 if movie.story.tagline else 0), 1, 1), ground)
     for number, line in enumerate(lines):
-        canvas.text(line, (0.07, top + step * number), size, ink, anchor="l", weight=0.025)
+        canvas.text(line, (0.07, top + step * number), Lettering(size, ink, anchor="l", weight=0.025))
     _tagline(canvas, movie, top - step * 0.9 - 0.014, ink, 0.072)
-    canvas.text(_imprint(movie), (0.072, 0.96), 0.026, mix(ink, ground, 0.2), anchor="l", tracking=0.14)
+    canvas.text(_imprint(movie), (0.072, 0.96), Lettering(0.026, mix(ink, ground, 0.2), anchor="l", tracking=0.14))

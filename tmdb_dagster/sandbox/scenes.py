@@ -15,7 +15,7 @@ Scene = Callable[[Canvas, Palette, Draw], None]
 def hills(canvas: Canvas, colours: Palette, draw: Draw) -> None:
     """A sun or moon over ranges of hills, paler with distance."""
     canvas.gradient([colours.high, mix(colours.high, colours.low, 0.45), colours.low], 0, 0.75)
-    canvas.box(0, 0.74, 1, 1, colours.low)
+    canvas.box((0, 0.74, 1, 1), colours.low)
     x, y = draw.uniform(0.25, 0.75), draw.uniform(0.34, 0.5)
     canvas.glow(x, y, 0.75, colours.accent, 0.55)
     canvas.disc(x, y, draw.uniform(0.13, 0.22), mix(colours.accent, colours.paper, 0.35))
@@ -65,7 +65,7 @@ def city(canvas: Canvas, colours: Palette, draw: Draw) -> None:
         while left < 1:
             width = draw.uniform(0.07, 0.15) / max(1, canvas.aspect)
             top = 0.66 - draw.random() ** 2 * (0.36 - 0.07 * layer) - 0.1 + 0.1 * layer
-            canvas.box(left, top, left + width, 0.9, shade)
+            canvas.box((left, top, left + width, 0.9), shade)
             if draw.chance(0.18):
                 canvas.line([(left + width / 2, top), (left + width / 2, top - 0.05)], shade, 0.006)
             if layer:
@@ -91,7 +91,7 @@ def _windows(canvas: Canvas, draw: Draw, tower: tuple[float, float, float], ligh
         x = left + step_x * 0.6
         while x < left + width - step_x:
             if draw.chance(0.24):
-                canvas.box(x, y, x + step_x * 0.5, y + step_y * 0.5, light)
+                canvas.box((x, y, x + step_x * 0.5, y + step_y * 0.5), light)
             x += step_x
         y += step_y
 
@@ -102,7 +102,7 @@ def planet(canvas: Canvas, colours: Palette, draw: Draw) -> None:
     _stars(canvas, draw, colours.paper, 130)
     x, y, radius = draw.uniform(0.3, 0.7), draw.uniform(0.36, 0.5), draw.uniform(0.26, 0.36)
     canvas.glow(x, y, radius * 2.4, colours.low, 0.9)
-    canvas.arc(x, y, (radius * 1.75, radius * 0.42), (180, 360), mix(colours.accent, colours.low, 0.55), 0.012)
+    canvas.arc((x, y), (radius * 1.75, radius * 0.42), (180, 360), mix(colours.accent, colours.low, 0.55), 0.012)
     body = mix(colours.low, colours.accent, 0.35)
     for step in range(28):
         share = step / 27
@@ -113,8 +113,8 @@ def planet(canvas: Canvas, colours: Palette, draw: Draw) -> None:
             radius * (1 - share * 0.62),
             mix(mix(body, colours.near, 0.75), mix(body, colours.paper, 0.3), share),
         )
-    canvas.arc(x, y, (radius * 1.75, radius * 0.42), (0, 180), colours.accent, 0.012)
-    canvas.arc(x, y, (radius * 1.95, radius * 0.5), (0, 180), mix(colours.accent, colours.low, 0.5), 0.005)
+    canvas.arc((x, y), (radius * 1.75, radius * 0.42), (0, 180), colours.accent, 0.012)
+    canvas.arc((x, y), (radius * 1.95, radius * 0.5), (0, 180), mix(colours.accent, colours.low, 0.5), 0.005)
     moon_x, moon_y = x + draw.choice((-1, 1)) * 0.3, y - draw.uniform(0.15, 0.24)
     canvas.disc(moon_x, moon_y, 0.045, mix(colours.paper, colours.low, 0.35))
     canvas.ridge(draw, 0.86, 0.05, mix(colours.near, colours.low, 0.25), 1.6)
@@ -143,7 +143,7 @@ def forest(canvas: Canvas, colours: Palette, draw: Draw) -> None:
             height = (0.1 + 0.055 * layer) * draw.uniform(0.7, 1.5)
             _fir(canvas, (left, base + draw.uniform(-0.01, 0.02)), height, shade)
             left += draw.uniform(0.035, 0.07) * (1 + 0.5 * layer) / max(1, canvas.aspect)
-        canvas.box(0, base, 1, 1, shade)
+        canvas.box((0, base, 1, 1), shade)
         if layer < 3:
             canvas.scrim(mix(colours.low, colours.paper, 0.12), base - 0.12, base + 0.04, 0.4)
 
@@ -154,7 +154,7 @@ def _fir(canvas: Canvas, foot: Point, height: float, colour: Colour) -> None:
         top = ground - height + height * 0.2 * tier
         half = height * (0.09 + 0.055 * tier) / canvas.aspect
         canvas.polygon([(x, top), (x + half, top + height * 0.36), (x - half, top + height * 0.36)], colour)
-    canvas.box(x - 0.003, ground - height * 0.2, x + 0.003, ground + 0.02, colour)
+    canvas.box((x - 0.003, ground - height * 0.2, x + 0.003, ground + 0.02), colour)
 
 
 def sea(canvas: Canvas, colours: Palette, draw: Draw) -> None:
@@ -191,9 +191,9 @@ def sea(canvas: Canvas, colours: Palette, draw: Draw) -> None:
             ],
             mix(colours.near, colours.accent, 0.35),
         )
-    canvas.box(x - half * 0.5, top - 0.015, x + half * 0.5, top + 0.025, colours.accent)
+    canvas.box((x - half * 0.5, top - 0.015, x + half * 0.5, top + 0.025), colours.accent)
     canvas.polygon([(x - half * 0.8, top - 0.012), (x, top - 0.045), (x + half * 0.8, top - 0.012)], colours.near)
-    canvas.box(x - half * 0.95, top + 0.022, x + half * 0.95, top + 0.032, colours.near)
+    canvas.box((x - half * 0.95, top + 0.022, x + half * 0.95, top + 0.032), colours.near)
     canvas.glow(x, top, 0.2, colours.accent, 0.9)
     for layer in range(6):
         _wave(
@@ -217,12 +217,12 @@ def shapes(canvas: Canvas, colours: Palette, draw: Draw) -> None:
     cell = 1 / across
     down = math.ceil(canvas.height / canvas.width * across)
     tall = cell * canvas.width / canvas.height
-    canvas.box(0, 0, 1, 1, colours.low)
+    canvas.box((0, 0, 1, 1), colours.low)
     for row in range(down):
         for column in range(across):
             ground, ink = draw.sample(inks, 2)
             left, top = column * cell, row * tall
-            canvas.box(left, top, left + cell, top + tall, ground)
+            canvas.box((left, top, left + cell, top + tall), ground)
             _tile(canvas, draw, (left, top, cell, tall), ink, draw.pick([one for one in inks if one != ink]))
 
 
@@ -242,7 +242,7 @@ def _tile(canvas: Canvas, draw: Draw, cell: tuple[float, float, float, float], i
         canvas.slice(x, y, side * 0.5, (90 * turn, 90 * turn + 180), ink)
     elif kind == 4:
         for bar in range(3):
-            canvas.box(left, top + tall * (bar / 3 + 0.06), left + wide, top + tall * (bar / 3 + 0.22), ink)
+            canvas.box((left, top + tall * (bar / 3 + 0.06), left + wide, top + tall * (bar / 3 + 0.22)), ink)
     else:
         corners = [(left, top), (left + wide, top), (left + wide, top + tall), (left, top + tall)]
         canvas.polygon([one for number, one in enumerate(corners) if number != turn], ink)
@@ -256,8 +256,8 @@ def door(canvas: Canvas, colours: Palette, draw: Draw) -> None:
     canvas.glow(x, 0.56, 0.75, colours.low, 0.95)
     light = mix(colours.accent, colours.paper, 0.25)
     canvas.beam([(x - half, 0.72), (x + half, 0.72), (x + half * 3.6, 1), (x - half * 3.6, 1)], light, 0.5)
-    canvas.box(x - half * 1.14, top - 0.014, x + half * 1.14, 0.72, colours.near)
-    canvas.box(x - half, top, x + half, 0.72, light)
+    canvas.box((x - half * 1.14, top - 0.014, x + half * 1.14, 0.72), colours.near)
+    canvas.box((x - half, top, x + half, 0.72), light)
     figure = mix(colours.near, (0, 0, 0), 0.5)
     _walker(canvas, x, 0.725, 0.21, figure)
     canvas.beam(
@@ -269,7 +269,7 @@ def door(canvas: Canvas, colours: Palette, draw: Draw) -> None:
 def balloons(canvas: Canvas, colours: Palette, draw: Draw) -> None:
     """Hot-air balloons over rolling fields."""
     canvas.gradient([colours.high, mix(colours.high, colours.low, 0.6), colours.low], 0, 0.8)
-    canvas.box(0, 0.79, 1, 1, colours.low)
+    canvas.box((0, 0.79, 1, 1), colours.low)
     for _ in range(7):
         _cloud(canvas, draw, (draw.random(), draw.uniform(0.08, 0.6)), mix(colours.low, (255, 255, 255), 0.55))
     inks = [
@@ -320,7 +320,7 @@ def _balloon(canvas: Canvas, at: Point, size: float, ink: Colour, paper: Colour)
         )
     for side in (-0.16, 0.16):
         canvas.line([(x + wide * side, y + tall * 1.58), (x + wide * side * 0.8, y + tall * 1.86)], ink, 0.003)
-    canvas.box(x - wide * 0.18, y + tall * 1.84, x + wide * 0.18, y + tall * 2.1, mix(ink, (60, 35, 15), 0.75), 0.004)
+    canvas.box((x - wide * 0.18, y + tall * 1.84, x + wide * 0.18, y + tall * 2.1), mix(ink, (60, 35, 15), 0.75), 0.004)
 
 
 _SCENES: dict[Scene, tuple[int, ...]] = {

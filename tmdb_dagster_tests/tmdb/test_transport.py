@@ -258,6 +258,7 @@ def test_gzip_without_content_encoding_is_decoded(sandbox: SandboxServer, make_p
     probe = make_probe(sandbox.api_url)
 
     assert probe.transport.get(POPULAR, {"page": 2}) == plain
+    assert sandbox.stats.faults_fired == 1
     assert probe.statuses == [200]
 
 

@@ -1,0 +1,180 @@
+"""What all tests stand on: a real Postgres, a database of its own for each test, and the sandbox in TMDB's place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from tmdb_dagster.pipeline.run import Run, open_run
+from tmdb_dagster.sandbox.postgres import database_url, start_postgres, stop_postgres
+from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.settings import Settings, load_settings
+from tmdb_dagster.warehouse.engine import connect
+from tmdb_dagster.warehouse.migrate import migrate
+
+# All workers of one test run share one server; its folder is named to them by the environment.
+STATE_VARIABLE = "TMDB_DAGSTER_TEST_STATE"
+TEMPLATE = "template_catalogue"
+SETTINGS_VARIABLES = [name.upper() for name in Settings.model_fields]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[STATE_VARIABLE] = tempfile.mkdtemp(prefix="tmdb-test-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        state = Path(os.environ.pop(STATE_VARIABLE))
+        stop_postgres(state / "postgres")
+        shutil.rmtree(state)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """No test reaches beyond this machine."""
+    connect_anywhere = socket.socket.connect
+
+    def connect_here(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"A test tried to reach {address[0]}")
+        connect_anywhere(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect_here)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the developer's machine reaches a test, nor does a .env file."""
+    for name in SETTINGS_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def database_address() -> Callable[[str], str]:
+    """The address of a database by name, on the tests' server; created where it is missing."""
+    server = start_postgres(Path(os.environ[STATE_VARIABLE]) / "postgres")
+    return lambda name: database_url(server, name)
+
+
+@contextmanager
+def _admin(database_address: Callable[[str], str]) -> Iterator[Any]:
+    engine = create_engine(database_address("postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def template(database_address: Callable[[str], str]) -> str:
+    """A migrated database that every test's own is copied from."""
+    with _admin(database_address) as admin:
+        # One worker makes it while the others wait.
+        admin.execute(text("SELECT pg_advisory_lock(1)"))
+        exists = admin.scalar(text("SELECT count(*) FROM pg_database WHERE datname = :name"), {"name": TEMPLATE})
+        if not exists:
+            admin.execute(text("ALTER SYSTEM SET fsync = off"))
+            admin.execute(text("SELECT pg_reload_conf()"))
+            engine = connect(database_address(f"{TEMPLATE}_new"))
+            migrate(engine)
+            engine.dispose()
+            admin.execute(text(f"ALTER DATABASE {TEMPLATE}_new RENAME TO {TEMPLATE}"))
+        admin.execute(text("SELECT pg_advisory_unlock(1)"))
+    return TEMPLATE
+
+
+@pytest.fixture
+def new_database(database_address: Callable[[str], str]) -> Iterator[Callable[..., str]]:
+    """Makes databases, empty or from a template, that go with the test; returns their addresses."""
+    with ExitStack() as stack:
+
+        def make(template: str = "template1") -> str:
+            name = f"test_{uuid.uuid4().hex[:12]}"
+            with _admin(database_address) as admin:
+                admin.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+            stack.callback(_drop, database_address, name)
+            return database_address(name)
+
+        yield make
+
+
+def _drop(database_address: Callable[[str], str], name: str) -> None:
+    with _admin(database_address) as admin:
+        admin.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def catalogue_url(new_database: Callable[..., str], template: str) -> str:
+    """The address of an empty catalogue."""
+    return new_database(template)
+
+
+@pytest.fixture
+def engine(catalogue_url: str) -> Iterator[Engine]:
+    """An empty catalogue."""
+    engine = connect(catalogue_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[SandboxServer]:
+    with SandboxServer(movies=2000) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(sandbox_server: SandboxServer) -> SandboxServer:
+    """The sandbox without faults or figures of earlier tests; its catalogue is shared: do not change it."""
+    sandbox_server.reset()
+    return sandbox_server
+
+
+@pytest.fixture
+def settings_environment(
+    catalogue_url: str, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> dict[str, str]:
+    """An environment that leads to the test's catalogue and the sandbox, as if it were TMDB, without a rate limit."""
+    variables = {
+        "DATABASE_URL": catalogue_url,
+        "TMDB_API_KEY": "test-key",
+        "TMDB_API_URL": sandbox.api_url,
+        "TMDB_IMAGE_URL": sandbox.image_url,
+        "YOUTUBE_IMAGE_URL": sandbox.youtube_url,
+        "TMDB_RATE_LIMIT": "unlimited",
+        "TMDB_DAGSTER_STATE": str(tmp_path / "state"),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
+@pytest.fixture
+def settings(settings_environment: dict[str, str]) -> Settings:
+    return load_settings()
+
+
+@pytest.fixture
+def start_run(settings: Settings) -> Iterator[Callable[..., Run]]:
+    """Opens runs that end with the test."""
+    with ExitStack() as stack:
+
+        def start(run_id: str = "run-1", **changes: Any) -> Run:
+            changed = settings.model_copy(update=changes)
+            return stack.enter_context(open_run(changed, run_id=run_id, job="test", origin="tmdb"))
+
+        yield start
