@@ -60,7 +60,7 @@ benchmark: .venv/dev ## Measure enrichment beside a bare script
 	@$(BIN)/python -m benchmarks.enrichment
 
 docs: .venv/dev ## Write docs/data-model.md from the database
-	@$(BIN)/python -m tmdb_dagster.warehouse.data_model docs/data-model.md
+	@$(BIN)/tmdb-dagster data-model > docs/data-model.md
 
 lock: .venv/dev ## Pin the dependencies anew
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-header \

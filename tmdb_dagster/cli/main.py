@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tmdb_dagster.cli.ingest import run_ingest
-from tmdb_dagster.cli.process import dagster_command
+from tmdb_dagster.cli.process import dagster_command, dagster_environment
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.settings import REPOSITORY, Settings, load_settings
 
@@ -63,7 +63,7 @@ def ingest(source: str, max_movies: int, pages_per_source: int) -> None:
         click.echo(SANDBOX_NOTICE)
     engine = connect(_url(services.settings), schema=services.settings.database_schema)
     upgrade(engine, services.settings.database_schema)
-    run_ingest(engine, request, services.settings.tmdb_dagster_state / "logs")
+    run_ingest(engine, request, services.settings.tmdb_dagster_state)
 
 
 @main.command()
@@ -81,7 +81,7 @@ def ui(port: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.chdir(REPOSITORY)
     command = dagster_command("dev", "--port", str(port))
-    os.execv(command[0], command)  # noqa: S606 - no shell wanted
+    os.execve(command[0], command, dagster_environment(settings.tmdb_dagster_state))  # noqa: S606 - no shell wanted
 
 
 @main.command()
@@ -103,6 +103,18 @@ def clean() -> None:
     if state.exists():
         shutil.rmtree(state)
     click.echo(f"Removed {state}.")
+
+
+@main.command(name="data-model")
+def data_model() -> None:
+    """Print the data model as Markdown, read from the database."""
+    from tmdb_dagster.sandbox.services import provide_database
+    from tmdb_dagster.warehouse.data_model import data_model as page
+    from tmdb_dagster.warehouse.engine import connect
+
+    settings = provide_database(load_settings())
+    with connect(_url(settings), schema=settings.database_schema).begin() as connection:
+        click.echo(page(connection), nl=False)
 
 
 def _url(settings: Settings) -> str:

@@ -142,7 +142,7 @@ def enrich_candidates(
 
     repeated = [context.run.parent_run_id, context.run.root_run_id]
     with catalogue.run(context.op_execution_context) as run:
-        ingest = CandidateIngest(run, [context.run_id, *filter(None, repeated)])
+        ingest = CandidateIngest(run, [context.run.run_id, *filter(None, repeated)])
         statuses = record_movies(context.op_execution_context, ingest.outcomes())
         context.add_output_metadata(_run_metadata(run, statuses), output_name="works")
         yield from table_results(run.engine)

@@ -125,7 +125,6 @@ class Transport:
         self._limiter = limiter
         self._on_call = on_call
         self._timeout = (connect_timeout_s, read_timeout_s)
-        self._retry = retry
         self._backoff = tenacity.wait_random_exponential(multiplier=retry.base_s, max=retry.max_wait_s)
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TmdbUnavailable),
@@ -187,7 +186,6 @@ class Transport:
         except (requests.RequestException, urllib3.exceptions.HTTPError, zlib.error) as exc:
             error = self._no_answer(path, status, exc, retry_count + 1)
         if error is not None:
-            # The text may quote the server, which knows the key.
             # The text may quote the server, which knows the key.
             error.args = (self._redacted(f"{error}{self._hint(error)}"),)
         self._on_call(

@@ -1,20 +1,9 @@
-"""The transport against the sandbox and its faults, and against raw bytes that no sandbox would send."""
+"""Retries, errors and reports of the transport, against the sandbox and its faults."""
 
 from __future__ import annotations
 
-import gzip
-import itertools
-import logging
 import socket
-import threading
-import traceback
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from datetime import timedelta
-from email.utils import format_datetime
-from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -34,13 +23,10 @@ from tmdb_dagster.tmdb.errors import (
 )
 from tmdb_dagster.tmdb.transport import RetryPolicy
 
-from .conftest import API_KEY, TOKEN, MakeProbe, StartRawServer, http
+from .conftest import API_KEY, MakeProbe
 
 POPULAR = "/movie/popular"
 ONCE = RetryPolicy(max_attempts=1)
-
-
-# --- retries
 
 
 @pytest.mark.parametrize(
@@ -147,17 +133,14 @@ def test_nobody_listens(make_probe: MakeProbe) -> None:
     assert probe.calls[0].response_size_bytes is None
 
 
-# --- what a 429 says
-
-
 @pytest.mark.parametrize(
     ("headers", "least", "most"),
     [
         ({"Retry-After": "7"}, 7, 7),
         ({"Retry-After": "3600"}, 60, 60),
-        ({"Retry-After": format_datetime(utc_now() + timedelta(days=1), usegmt=True)}, 60, 60),
-        ({"Retry-After": format_datetime(utc_now() - timedelta(days=1), usegmt=True)}, 0, 0),
-        ({"X-RateLimit-Reset": str(int(utc_now().timestamp()) + 86_400)}, 60, 60),
+        ({"Retry-After": "Thu, 31 Dec 2099 23:59:59 GMT"}, 60, 60),
+        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0, 0),
+        ({"X-RateLimit-Reset": "4102444799"}, 60, 60),
         ({"Retry-After": "a while"}, 0, 0.5),
         ({}, 0, 0.5),
     ],
@@ -183,9 +166,6 @@ def test_a_503_holds_only_its_own_call_back(sandbox: SandboxServer, make_probe: 
     probe.transport.get(POPULAR)
 
     assert (probe.statuses, probe.sleeps, probe.limiter.backed_off) == ([503, 200], [9], [])
-
-
-# --- answers that no retry improves
 
 
 def tmdb_says(code: int, message: str) -> str:
@@ -230,166 +210,11 @@ def test_a_v3_key_in_the_place_of_the_token_is_named(sandbox: SandboxServer, mak
 
 
 @pytest.mark.parametrize("setting", ["api_key", "read_access_token"])
-@pytest.mark.parametrize("credential", ["se cret", "secret\nHost: elsewhere", "sécret"])
+@pytest.mark.parametrize("credential", ["se cret", "secret\nHost:elsewhere", "sécret"])
 def test_a_credential_that_no_header_can_carry_is_refused(make_probe: MakeProbe, setting: str, credential: str) -> None:
     with pytest.raises(AuthenticationFailed, match=r"TMDB_(API_KEY|READ_ACCESS_TOKEN)") as caught:
         make_probe("http://127.0.0.1:1/3", **{"read_access_token": None, setting: credential})
     assert "cret" not in str(caught.value)
-
-
-def test_a_redirect_is_not_followed(raw_server: StartRawServer, make_probe: MakeProbe) -> None:
-    elsewhere = raw_server(http(b'{"id": 1}'))
-    server = raw_server(http(b"", "301 Moved", f"Location: {elsewhere.api_url}/movie/1"))
-    probe = make_probe(server.api_url)
-
-    with pytest.raises(InvalidResponse):
-        probe.transport.get("/movie/1")
-
-    assert len(server.requests) == 1
-    assert elsewhere.requests == []
-
-
-# --- bodies
-
-
-def test_gzip_without_content_encoding_is_decoded(sandbox: SandboxServer, make_probe: MakeProbe) -> None:
-    plain = make_probe(sandbox.api_url).transport.get(POPULAR, {"page": 2})
-    sandbox.faults.add(Fault(path=POPULAR, kind="raw_gzip", times=1))
-    probe = make_probe(sandbox.api_url)
-
-    assert probe.transport.get(POPULAR, {"page": 2}) == plain
-    assert sandbox.stats.faults_fired == 1
-    assert probe.statuses == [200]
-
-
-@pytest.mark.parametrize("headers", [[], ["Content-Encoding: gzip"]])
-@pytest.mark.parametrize("times", [0, 1, 2])
-def test_gzip_is_known_by_its_bytes(
-    raw_server: StartRawServer, make_probe: MakeProbe, headers: list[str], times: int
-) -> None:
-    plain = body = orjson.dumps({"id": 603, "title": "x" * 200})
-    for _ in range(times):
-        body = gzip.compress(body)
-    probe = make_probe(raw_server(http(body, "200 OK", *headers)).api_url)
-
-    assert probe.transport.get("/movie/603")["id"] == 603
-    assert probe.calls[0].response_size_bytes == len(plain)
-
-
-@pytest.mark.parametrize("body", [gzip.compress(b'{"id": 603}')[:-9], gzip.compress(b'{"id": 603}')[:12] + b"garbage"])
-def test_damaged_gzip_is_retried(raw_server: StartRawServer, make_probe: MakeProbe, body: bytes) -> None:
-    probe = make_probe(raw_server(http(body), http(b'{"id": 603}')).api_url)
-
-    assert probe.transport.get("/movie/603") == {"id": 603}
-    assert [call.error_message is None for call in probe.calls] == [False, True]
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b'{"id": 603}',
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b'b\r\n{"id": 603}\r\n',
-    ],
-    ids=["content-length", "chunked"],
-)
-def test_a_body_cut_off_after_valid_json_is_not_taken_for_whole(
-    raw_server: StartRawServer, make_probe: MakeProbe, answer: bytes
-) -> None:
-    probe = make_probe(raw_server(answer, http(b'{"id": 604}')).api_url)
-    assert probe.transport.get("/movie/603") == {"id": 604}
-
-
-def endless(connection: socket.socket) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-    while True:
-        connection.sendall(b" " * 65_536)
-
-
-@pytest.mark.parametrize("answer", [endless, http(gzip.compress(b" " * 50_000_000))], ids=["endless", "gzip bomb"])
-def test_a_body_beyond_all_measure_is_refused(raw_server: StartRawServer, make_probe: MakeProbe, answer: Any) -> None:
-    probe = make_probe(raw_server(answer).api_url)
-
-    with pytest.raises(InvalidResponse, match="larger than 10 MB"):
-        probe.transport.get("/movie/603")
-
-    assert probe.statuses == [200]
-
-
-# --- time
-
-
-def dripping(*parts: bytes) -> Callable[[socket.socket], None]:
-    """The parts at once, then a byte of white space or header every 20 ms until the client hangs up."""
-
-    def say(connection: socket.socket) -> None:
-        connection.settimeout(0.02)
-        for part in itertools.chain(parts, itertools.repeat(b"x")):
-            connection.sendall(part)
-            try:
-                if connection.recv(1) == b"":
-                    return
-            except TimeoutError:
-                continue
-
-    return say
-
-
-@pytest.mark.parametrize(
-    ("answer", "status"),
-    [
-        (dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"), 200),
-        (dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n"), 200),
-        (dripping(b"HTTP/1.1 200 OK\r\nX-Long: "), 0),
-    ],
-    ids=["body", "chunk", "header"],
-)
-def test_an_answer_that_drips_in_for_ever_meets_its_deadline(
-    raw_server: StartRawServer, make_probe: MakeProbe, answer: Any, status: int
-) -> None:
-    server = raw_server(answer)
-    probe = make_probe(server.api_url, read_timeout_s=30, answer_timeout_s=0.3, retry=ONCE)
-
-    with pytest.raises(TmdbUnavailable, match=r"no complete answer.*time"):
-        probe.transport.get("/movie/603")
-
-    assert probe.statuses == [status]
-    assert len(server.requests) == 1
-
-
-def test_the_deadline_also_ends_a_silence_that_the_read_timeout_allows(
-    raw_server: StartRawServer, make_probe: MakeProbe
-) -> None:
-    whole = http(b'{"id": 603}')
-
-    def pause(connection: socket.socket) -> None:
-        connection.sendall(whole[:-5])
-        connection.settimeout(2)
-        with suppress(TimeoutError):
-            connection.recv(1)  # comes back at once when the client hangs up
-        connection.sendall(whole[-5:])
-
-    probe = make_probe(raw_server(pause).api_url, read_timeout_s=30, answer_timeout_s=0.2, retry=ONCE)
-
-    with pytest.raises(TmdbUnavailable, match="time"):
-        probe.transport.get("/movie/603")
-
-
-def test_no_time_at_all_is_no_time(raw_server: StartRawServer, make_probe: MakeProbe) -> None:
-    probe = make_probe(raw_server(http(b"{}")).api_url, answer_timeout_s=0, retry=ONCE)
-    with pytest.raises(TmdbUnavailable, match="not complete in time"):
-        probe.transport.get("/movie/603")
-
-
-def test_silence_meets_the_read_timeout(sandbox: SandboxServer, make_probe: MakeProbe) -> None:
-    sandbox.faults.add(Fault(path=POPULAR, kind="delay", delay_s=1, times=1))
-    probe = make_probe(sandbox.api_url, read_timeout_s=0.1)
-
-    probe.transport.get(POPULAR)
-
-    assert probe.statuses == [0, 200]
-
-
-# --- reports
 
 
 def test_an_exchange_is_reported_in_full(sandbox: SandboxServer, make_probe: MakeProbe) -> None:
@@ -442,127 +267,3 @@ def test_threads_share_one_transport(sandbox: SandboxServer, make_probe: MakePro
     assert pages == [number % 3 + 1 for number in range(160)]
     assert sorted(probe.statuses) == [200] * 160 + [503] * 10
     assert probe.limiter.acquired == 170
-
-
-def test_as_many_calls_are_in_flight_as_there_are_connections(
-    raw_server: StartRawServer, make_probe: MakeProbe
-) -> None:
-    together = threading.Barrier(4, timeout=10)
-
-    def answer_when_all_are_there(connection: socket.socket) -> None:
-        together.wait()
-        connection.sendall(http(b"{}"))
-
-    probe = make_probe(raw_server(answer_when_all_are_there).api_url, connections=4, retry=ONCE)
-
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(probe.transport.get, ["/movie/603"] * 4)) == [{}] * 4
-
-
-# --- the key
-
-
-def every_text(error: BaseException) -> Iterator[str]:
-    """All that a log, a debugger or an event could show of an exception."""
-    yield from traceback.format_exception(error)
-    link: BaseException | None = error
-    while link is not None:
-        yield repr(link)
-        yield repr(link.args)
-        yield repr(vars(link))
-        yield str(getattr(getattr(link, "request", None), "url", ""))
-        link = link.__cause__ or link.__context__
-
-
-FAILURES: dict[str, bytes] = {
-    "hang up": b"",
-    "html": http(b"<html>%s</html>"),
-    "500": http(b"%s", "500 Internal Server Error"),
-    "401 with an echo": http(b'{"status_code": 7, "status_message": "no such key: %s"}', "401 Unauthorized"),
-    "422 with an echo": http(b'{"errors": ["?api_key=%s"]}', "422 Unprocessable"),
-    "redirect with an echo": http(b"", "302 Found", "Location: https://elsewhere.test/?api_key=%s"),
-    "echo for a status line": b"GET /3/movie/603?api_key=%s is no HTTP\r\n\r\n",
-    "echo for a content type": http(b"<html>", "200 OK", "Content-Type: %s"),
-    "cut off": b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n%s",
-    "bad chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n",
-    "header without a colon": b"HTTP/1.1 200 OK\r\n%s\r\n\r\n",
-    "header continued": b"HTTP/1.1 200 OK\r\n %s: continued\r\n\r\n",
-}
-
-
-@pytest.mark.parametrize("failure", FAILURES)
-@pytest.mark.parametrize(
-    "credentials",
-    [{"api_key": API_KEY, "read_access_token": None}, {"api_key": None, "read_access_token": TOKEN}],
-    ids=["api_key", "read_access_token"],
-)
-def test_the_credential_is_sent_and_appears_nowhere_else(
-    raw_server: StartRawServer,
-    make_probe: MakeProbe,
-    caplog: pytest.LogCaptureFixture,
-    credentials: dict[str, str | None],
-    failure: str,
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    for name in list(logging.root.manager.loggerDict):
-        caplog.set_level(logging.DEBUG, logger=name)
-    secret = credentials["api_key"] or credentials["read_access_token"] or ""
-    server = raw_server(FAILURES[failure].replace(b"%s", secret.encode()))
-    probe = make_probe(server.api_url, retry=RetryPolicy(max_attempts=2), **credentials)
-
-    with pytest.raises(TmdbError) as caught:
-        probe.transport.get("/movie/603", {"language": "en-US"})
-
-    request = server.requests[0].decode()
-    assert (f"?language=en-US&api_key={secret} " in request) == bool(credentials["api_key"])
-    assert (f"Authorization: Bearer {secret}\r\n" in request) == bool(credentials["read_access_token"])
-    assert "GET /3/movie/603?language=en-US" in caplog.text or failure in (
-        "hang up",
-        "echo for a status line",
-    )
-    seen = [*every_text(caught.value), caplog.text, repr(probe.calls), repr(probe.transport)]
-    assert [text for text in seen if secret in text] == []
-
-
-def test_the_key_is_hidden_where_no_connection_comes_about(
-    make_probe: MakeProbe, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        closed_port = listener.getsockname()[1]
-    probe = make_probe(f"http://127.0.0.1:{closed_port}/3", api_key=API_KEY, read_access_token=None)
-
-    with pytest.raises(TmdbUnavailable) as caught:
-        probe.transport.get("/movie/603")
-
-    seen = [*every_text(caught.value), caplog.text, repr(probe.calls)]
-    assert [text for text in seen if API_KEY in text] == []
-
-
-def test_the_token_is_preferred_and_a_netrc_does_not_replace_it(
-    raw_server: StartRawServer, make_probe: MakeProbe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
-    netrc.chmod(0o600)
-    monkeypatch.setenv("NETRC", str(netrc))
-    server = raw_server(http(b"{}"))
-
-    make_probe(server.api_url, api_key=API_KEY, read_access_token=f" {TOKEN}\n").transport.get("/movie/603")
-
-    request = server.requests[0].decode()
-    assert f"Authorization: Bearer {TOKEN}\r\n" in request
-    assert API_KEY not in request
-
-
-def test_a_proxy_of_the_environment_is_used(
-    raw_server: StartRawServer, make_probe: MakeProbe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    proxy = raw_server(http(b'{"id": 603}'))
-    monkeypatch.setenv("no_proxy", "")
-    monkeypatch.setenv("NO_PROXY", "")
-    monkeypatch.setenv("http_proxy", proxy.api_url.removesuffix("/3"))
-    probe = make_probe("http://tmdb.test/3", api_key=API_KEY, read_access_token=None)
-
-    assert probe.transport.get("/movie/603") == {"id": 603}
-    assert proxy.requests[0].startswith(b"GET http://tmdb.test/3/movie/603?api_key=" + API_KEY.encode())

@@ -1,0 +1,157 @@
+"""`python -m benchmarks.enrichment`: the pipeline beside a bare script on the same work, and Dagster's own cost."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import click
+
+from benchmarks.dagster_cost import measure_dagster
+from benchmarks.measure import Cost, run
+from benchmarks.memory import measure_memory
+from benchmarks.report import Target, show_table, show_targets
+from benchmarks.stage import RATE_LIMIT, Postgres, Sandbox, environment, postgres, sandbox
+from tmdb_dagster.clock import utc_now
+
+SCRIPTS = {"bare": "benchmarks.bare_script", "ours": "benchmarks.pipeline"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One measured run, and what the server counted meanwhile."""
+
+    cost: Cost
+    calls: int
+    refused: int
+    peak_10s: int
+
+    @property
+    def work_s(self) -> float:
+        """Seconds from the first connection to the last commit, without the start of Python and imports."""
+        return self.cost.result["wall_s"]
+
+
+Runs = dict[tuple[str, int], list[Run]]
+"""By script and number of movies."""
+
+
+@click.command()
+@click.option("--movies", default="20,100,300", show_default=True, help="How many movies, several by commas.")
+@click.option("--repetitions", default=3, show_default=True, help="Runs of each without the limit; the median counts.")
+@click.option("--skip-unlimited", is_flag=True, help="Leave out the runs without the limit.")
+@click.option("--skip-limited", is_flag=True, help=f"Leave out the runs at {RATE_LIMIT}, which take minutes.")
+@click.option("--skip-dagster", is_flag=True, help="Leave out Dagster's own cost.")
+@click.option("--memory", is_flag=True, help="Measure the memory of 10,000 movies, too, which takes minutes.")
+def main(
+    movies: str, repetitions: int, skip_unlimited: bool, skip_limited: bool, skip_dagster: bool, memory: bool
+) -> None:
+    """Measure enrichment beside a bare script, and Dagster's own cost. Always exits with 0: it is a report."""
+    counts = [int(count) for count in movies.split(",")]
+    targets: list[Target] = []
+    with postgres() as (server, folder):
+        show_machine(server)
+        if not skip_unlimited:
+            print("\nWithout a rate limit, 30-80 ms latency")
+            with sandbox() as tmdb:
+                runs = measure(server, folder, tmdb, counts, repetitions)
+                targets += show_runs(runs, counts, "no limit", limit=1.2, only=300)
+                if not skip_dagster:
+                    targets += measure_dagster(server, folder, tmdb, {n: work_s(runs, "ours", n) for n in counts})
+        if not skip_limited:
+            print(f"\nAt {RATE_LIMIT}, 30-80 ms latency")
+            with sandbox(rate_limit=RATE_LIMIT) as tmdb:
+                runs = measure(server, folder, tmdb, counts, 1, rate_limit=RATE_LIMIT)
+                targets += show_runs(runs, counts, RATE_LIMIT, limit=1.05)
+                refused = sum(run.refused for (script, _), all_runs in runs.items() if script == "ours" for run in all_runs)
+                targets.append(Target(f"{RATE_LIMIT}: calls refused (429)", refused, 0))
+        if memory:
+            targets += measure_memory(server, folder)
+    show_targets(targets)
+
+
+def show_machine(server: Postgres) -> None:
+    """When and where this is measured."""
+    cpu = platform.processor() or platform.machine()
+    if (about := Path("/proc/cpuinfo")).exists():
+        names = [line.partition(":")[2].strip() for line in about.read_text().splitlines() if "model name" in line]
+        cpu = next(iter(names), cpu)
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    print(f"{utc_now():%Y-%m-%d %H:%M} UTC, {os.cpu_count()} x {cpu}, load {load}, {platform.system()},")
+    print(f"Python {platform.python_version()}, Postgres {server.version()} on the same machine")
+
+
+def measure(
+    server: Postgres,
+    folder: Path,
+    tmdb: Sandbox,
+    counts: list[int],
+    repetitions: int,
+    *,
+    rate_limit: str = "unlimited",
+) -> Runs:
+    """Run both scripts in turn, each in a new process on a new database."""
+    movie_ids = tmdb.popular(max(counts))
+    tmdb.warm(movie_ids)
+    runs: Runs = {(script, count): [] for count in counts for script in SCRIPTS}
+    for count in counts:
+        for repetition in range(repetitions):
+            order = list(SCRIPTS) if repetition % 2 == 0 else list(reversed(SCRIPTS))
+            for script in order:
+                tmdb.reset()
+                with server.fresh() as database:
+                    cost = run(
+                        [sys.executable, "-m", SCRIPTS[script]],
+                        environment=environment(tmdb.api_url, database, folder, rate_limit=rate_limit),
+                        folder=folder,
+                        stdin=movie_ids[:count],
+                    )
+                if cost.result["movies"] != count:
+                    raise RuntimeError(f"{script} wrote {cost.result['movies']:.0f} of {count} movies:\n{cost.output}")
+                stats = tmdb.stats()
+                runs[script, count].append(Run(cost, stats["calls"], stats["rate_limited"], stats["peak_10s"]))
+    return runs
+
+
+def work_s(runs: Runs, script: str, count: int) -> float:
+    """The median of the work's seconds."""
+    return median(run.work_s for run in runs[script, count])
+
+
+def show_runs(runs: Runs, counts: list[int], label: str, *, limit: float, only: int | None = None) -> list[Target]:
+    """Print the medians; returns the targets, for `only` that many movies or for all."""
+    lines: list[list[str]] = []
+    targets = []
+    for count in counts:
+        ratio = work_s(runs, "ours", count) / work_s(runs, "bare", count)
+        for script in SCRIPTS:
+            done = runs[script, count]
+            lines.append(
+                [
+                    str(count) if script == "bare" else "",
+                    script,
+                    f"{work_s(runs, script, count):.2f}",
+                    f"{min(run.work_s for run in done):.2f}-{max(run.work_s for run in done):.2f}",
+                    f"{median(run.cost.wall_s - run.work_s for run in done):.2f}",
+                    f"{median(run.cost.result['cpu_s'] for run in done):.2f}",
+                    f"{median(run.cost.cpu_s for run in done):.2f}",
+                    f"{median(run.cost.peak_mb for run in done):.0f}",
+                    f"{median(run.calls for run in done):.0f}",
+                    str(sum(run.refused for run in done)),
+                    str(max(run.peak_10s for run in done)),
+                    f"{ratio:.2f}" if script == "ours" else "",
+                ]
+            )
+        if only in (None, count):
+            targets.append(Target(f"{label}: {count} movies, wall / bare script's", ratio, limit))
+    header = ["movies", "", "wall s", "range", "start s", "CPU s", "+ start", "peak MB", "calls", "429s", "in 10 s", "ratio"]
+    show_table(header, lines)
+    return targets
+
+
+if __name__ == "__main__":
+    main()

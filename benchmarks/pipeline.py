@@ -1,0 +1,28 @@
+"""The use case that is measured: a list of TMDB ids (JSON, standard input) enriched with the settings as they are."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from benchmarks.measure import measured, resident_mb
+from tmdb_dagster.pipeline.enrich import enrich
+from tmdb_dagster.pipeline.run import open_run
+from tmdb_dagster.settings import load_settings
+from tmdb_dagster.warehouse.claims import Target
+
+
+def main() -> None:
+    """Enrich the movies and report."""
+    movie_ids: list[int] = json.load(sys.stdin)
+    settings = load_settings()
+    with measured() as result:
+        with open_run(settings, run_id="benchmark", job="benchmark", origin="sandbox") as run:
+            result["open_mb"] = resident_mb("self", "VmRSS")
+            targets = (Target(movie_id, f"TMDB movie {movie_id}") for movie_id in movie_ids)
+            batches = (outcomes for outcomes in enrich(run, targets))
+            result["movies"] = sum(outcome.status == "ingested" for outcomes in batches for outcome in outcomes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Bodies, time-outs and connections, mostly against raw bytes that no sandbox would send."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import orjson
+import pytest
+
+from tmdb_dagster.sandbox.faults import Fault
+from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.tmdb.errors import InvalidResponse, TmdbUnavailable
+from tmdb_dagster.tmdb.transport import RetryPolicy
+
+from .conftest import API_KEY, MakeProbe, StartRawServer, http
+
+POPULAR = "/movie/popular"
+ONCE = RetryPolicy(max_attempts=1)
+
+
+def test_gzip_without_content_encoding_is_decoded(sandbox: SandboxServer, make_probe: MakeProbe) -> None:
+    plain = make_probe(sandbox.api_url).transport.get(POPULAR, {"page": 2})
+    sandbox.faults.add(Fault(path=POPULAR, kind="raw_gzip", times=1))
+    probe = make_probe(sandbox.api_url)
+
+    assert probe.transport.get(POPULAR, {"page": 2}) == plain
+    assert sandbox.stats.faults_fired == 1
+    assert probe.statuses == [200]
+
+
+@pytest.mark.parametrize("headers", [[], ["Content-Encoding: gzip"]])
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_gzip_is_known_by_its_bytes(
+    raw_server: StartRawServer, make_probe: MakeProbe, headers: list[str], times: int
+) -> None:
+    plain = body = orjson.dumps({"id": 603, "title": "x" * 200})
+    for _ in range(times):
+        body = gzip.compress(body)
+    probe = make_probe(raw_server(http(body, "200 OK", *headers)).api_url)
+
+    assert probe.transport.get("/movie/603")["id"] == 603
+    assert probe.calls[0].response_size_bytes == len(plain)
+
+
+@pytest.mark.parametrize("body", [gzip.compress(b'{"id": 603}')[:-9], gzip.compress(b'{"id": 603}')[:12] + b"garbage"])
+def test_damaged_gzip_is_retried(raw_server: StartRawServer, make_probe: MakeProbe, body: bytes) -> None:
+    probe = make_probe(raw_server(http(body), http(b'{"id": 603}')).api_url)
+
+    assert probe.transport.get("/movie/603") == {"id": 603}
+    assert [call.error_message is None for call in probe.calls] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b'{"id": 603}',
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b'b\r\n{"id": 603}\r\n',
+    ],
+    ids=["content-length", "chunked"],
+)
+def test_a_body_cut_off_after_valid_json_is_not_taken_for_whole(
+    raw_server: StartRawServer, make_probe: MakeProbe, answer: bytes
+) -> None:
+    probe = make_probe(raw_server(answer, http(b'{"id": 604}')).api_url)
+    assert probe.transport.get("/movie/603") == {"id": 604}
+
+
+def endless(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        connection.sendall(b" " * 65_536)
+
+
+@pytest.mark.parametrize("answer", [endless, http(gzip.compress(b" " * 50_000_000))], ids=["endless", "gzip bomb"])
+def test_a_body_beyond_all_measure_is_refused(raw_server: StartRawServer, make_probe: MakeProbe, answer: Any) -> None:
+    probe = make_probe(raw_server(answer).api_url)
+
+    with pytest.raises(InvalidResponse, match="larger than 10 MB"):
+        probe.transport.get("/movie/603")
+
+    assert probe.statuses == [200]
+
+
+def dripping(*parts: bytes) -> Callable[[socket.socket], None]:
+    """The parts at once, then a byte of white space or header every 20 ms until the client hangs up."""
+
+    def say(connection: socket.socket) -> None:
+        connection.settimeout(0.02)
+        for part in itertools.chain(parts, itertools.repeat(b"x")):
+            connection.sendall(part)
+            try:
+                if connection.recv(1) == b"":
+                    return
+            except TimeoutError:
+                continue
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"), 200),
+        (dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n"), 200),
+        (dripping(b"HTTP/1.1 200 OK\r\nX-Long: "), 0),
+    ],
+    ids=["body", "chunk", "header"],
+)
+def test_an_answer_that_drips_in_for_ever_meets_its_deadline(
+    raw_server: StartRawServer, make_probe: MakeProbe, answer: Any, status: int
+) -> None:
+    server = raw_server(answer)
+    probe = make_probe(server.api_url, read_timeout_s=30, answer_timeout_s=0.3, retry=ONCE)
+
+    with pytest.raises(TmdbUnavailable, match=r"no complete answer.*time"):
+        probe.transport.get("/movie/603")
+
+    assert probe.statuses == [status]
+    assert len(server.requests) == 1
+
+
+def test_the_deadline_also_ends_a_silence_that_the_read_timeout_allows(
+    raw_server: StartRawServer, make_probe: MakeProbe
+) -> None:
+    whole = http(b'{"id": 603}')
+
+    def pause(connection: socket.socket) -> None:
+        connection.sendall(whole[:-5])
+        connection.settimeout(2)
+        with suppress(TimeoutError):
+            connection.recv(1)  # comes back at once when the client hangs up
+        connection.sendall(whole[-5:])
+
+    probe = make_probe(raw_server(pause).api_url, read_timeout_s=30, answer_timeout_s=0.2, retry=ONCE)
+
+    with pytest.raises(TmdbUnavailable, match="time"):
+        probe.transport.get("/movie/603")
+
+
+def test_no_time_at_all_is_no_time(raw_server: StartRawServer, make_probe: MakeProbe) -> None:
+    probe = make_probe(raw_server(http(b"{}")).api_url, answer_timeout_s=0, retry=ONCE)
+    with pytest.raises(TmdbUnavailable, match="not complete in time"):
+        probe.transport.get("/movie/603")
+
+
+def test_silence_meets_the_read_timeout(sandbox: SandboxServer, make_probe: MakeProbe) -> None:
+    sandbox.faults.add(Fault(path=POPULAR, kind="delay", delay_s=1, times=1))
+    probe = make_probe(sandbox.api_url, read_timeout_s=0.1)
+
+    probe.transport.get(POPULAR)
+
+    assert probe.statuses == [0, 200]
+
+
+def test_a_redirect_is_not_followed(raw_server: StartRawServer, make_probe: MakeProbe) -> None:
+    elsewhere = raw_server(http(b'{"id": 1}'))
+    server = raw_server(http(b"", "301 Moved", f"Location: {elsewhere.api_url}/movie/1"))
+    probe = make_probe(server.api_url)
+
+    with pytest.raises(InvalidResponse):
+        probe.transport.get("/movie/1")
+
+    assert len(server.requests) == 1
+    assert elsewhere.requests == []
+
+
+def test_as_many_calls_are_in_flight_as_there_are_connections(
+    raw_server: StartRawServer, make_probe: MakeProbe
+) -> None:
+    together = threading.Barrier(4, timeout=10)
+
+    def answer_when_all_are_there(connection: socket.socket) -> None:
+        together.wait()
+        connection.sendall(http(b"{}"))
+
+    probe = make_probe(raw_server(answer_when_all_are_there).api_url, connections=4, retry=ONCE)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(probe.transport.get, ["/movie/603"] * 4)) == [{}] * 4
+
+
+def test_a_proxy_of_the_environment_is_used(
+    raw_server: StartRawServer, make_probe: MakeProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = raw_server(http(b'{"id": 603}'))
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("http_proxy", proxy.api_url.removesuffix("/3"))
+    probe = make_probe("http://tmdb.test/3", api_key=API_KEY, read_access_token=None)
+
+    assert probe.transport.get("/movie/603") == {"id": 603}
+    assert proxy.requests[0].startswith(b"GET http://tmdb.test/3/movie/603?api_key=" + API_KEY.encode())
