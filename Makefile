@@ -1,6 +1,8 @@
 # Needs Python 3.10 to 3.13 and make. PYTHON=python3.12 chooses another Python than python3.
 PYTHON ?= python3
 BIN := .venv/bin
+# Without a home, Dagster makes temporary ones, and its daemon refuses to start. Its commands read .env.
+DAGSTER_HOME := .tmdb_dagster/dagster
 
 .DEFAULT_GOAL := help
 .PHONY: help install ingest ui migrate stop clean test test-long lint format benchmark docs lock
@@ -15,6 +17,9 @@ help: ## List the commands
 	@echo "Installing the dependencies ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@mkdir -p $(DAGSTER_HOME)
+	@ln -sf ../../dagster.yaml $(DAGSTER_HOME)/dagster.yaml
+	@grep -qs '^DAGSTER_HOME=' .env || echo "DAGSTER_HOME=$(CURDIR)/$(DAGSTER_HOME)" >> .env
 	@touch $@
 
 .venv/dev: .venv/runtime requirements-dev.lock
@@ -38,6 +43,7 @@ stop: .venv/runtime ## Stop the embedded Postgres and the sandbox
 
 clean: ## Remove all local state and the virtual environment
 	@if test -x $(BIN)/tmdb-dagster; then $(BIN)/tmdb-dagster clean; fi
+	@if test -f .env; then sed -i.old '/^DAGSTER_HOME=/d' .env && rm .env.old; test -s .env || rm .env; fi
 	@rm -rf .venv .tmdb_dagster .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 lint: .venv/dev ## Check style, types and the rooms' borders

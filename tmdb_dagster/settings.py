@@ -165,8 +165,3 @@ def environment(**variables: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def child_environment(**variables: str) -> dict[str, str]:
-    """The environment for a child process: this one's, with `variables` added."""
-    return {**os.environ, **variables}

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from sqlalchemy import Engine, text
 
-from tmdb_dagster.cli.process import dagster_command, dagster_environment, started
+from tmdb_dagster.cli.process import dagster_command, started
 from tmdb_dagster.pipeline.discover import IngestRequest
 
 _POLL_S = 0.3
@@ -57,7 +57,7 @@ def run_ingest(engine: Engine, request: IngestRequest, state: Path) -> None:
         "job", "execute", "-m", "tmdb_dagster.definitions", "-j", "weekly_ingest", "-c", str(config_file)
     )
     console.print("Starting the job weekly_ingest ...")
-    with started(command, dagster_environment(state), output) as process:
+    with started(command, output) as process:
         _show_progress(console, _progress(engine, process, output))
     run_id = _run_id(output)
     row = _result(engine, run_id) if run_id else None

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tmdb_dagster.cli.ingest import run_ingest
-from tmdb_dagster.cli.process import dagster_command, dagster_environment
+from tmdb_dagster.cli.process import dagster_command
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.settings import REPOSITORY, Settings, load_settings
 
@@ -81,7 +81,7 @@ def ui(port: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.chdir(REPOSITORY)
     command = dagster_command("dev", "--port", str(port))
-    os.execve(command[0], command, dagster_environment(settings.tmdb_dagster_state))  # noqa: S606 - no shell wanted
+    os.execv(command[0], command)  # noqa: S606 - no shell wanted
 
 
 @main.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,20 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tmdb_dagster.settings import REPOSITORY, child_environment
+from tmdb_dagster.settings import REPOSITORY
 
 _STOP_TIMEOUT_S = 30
-
-
-def dagster_environment(state: Path) -> dict[str, str]:
-    """The environment for Dagster's processes: a home in the state folder, unless DAGSTER_HOME names another.
-
-    Without a home Dagster makes a temporary one, and says that what it keeps there will be removed.
-    """
-    home = state.resolve() / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(REPOSITORY / "dagster.yaml", home / "dagster.yaml")
-    return {"DAGSTER_HOME": str(home), **child_environment()}
 
 
 def dagster_command(*arguments: str) -> list[str]:
@@ -32,7 +20,7 @@ def dagster_command(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def started(command: list[str], environment: dict[str, str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(command: list[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process whose output goes to a file; interrupted when the block fails, waited for in any case."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as log:
@@ -42,7 +30,6 @@ def started(command: list[str], environment: dict[str, str], output: Path) -> It
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=REPOSITORY,
-            env=environment,
         )
     try:
         yield process

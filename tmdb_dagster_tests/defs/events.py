@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from typing import Any
 
-from dagster import AssetKey, AssetMaterialization, DagsterInstance, ExecuteInProcessResult
+from dagster import AssetKey, AssetMaterialization, DagsterEvent, DagsterInstance
 
 
 def materializations(instance: DagsterInstance, asset: str) -> list[AssetMaterialization]:
@@ -13,20 +15,17 @@ def materializations(instance: DagsterInstance, asset: str) -> list[AssetMateria
     return [record.asset_materialization for record in records if record.asset_materialization is not None]
 
 
-def values(materialization: AssetMaterialization) -> dict[str, Any]:
-    """Metadata as plain values."""
+def metadata(materialization: AssetMaterialization) -> dict[str, Any]:
+    """A materialisation's metadata as plain values."""
     return {name: value.value for name, value in materialization.metadata.items()}
 
 
-def failure(result: ExecuteInProcessResult) -> str:
-    """The one message that a failed run shows."""
-    failures = [event.step_failure_data for event in result.all_node_events if event.is_step_failure]
-    descriptions = [data.user_failure_data.description for data in failures if data.user_failure_data]
-    assert not result.success
-    assert len(failures) == len(descriptions) == 1
-    return str(descriptions[0])
+def failures(events: Iterable[DagsterEvent]) -> list[str | None]:
+    """What the UI shows as the reason of each failed step."""
+    data = [event.step_failure_data for event in events if event.is_step_failure]
+    return [one.user_failure_data.description if one.user_failure_data else None for one in data]
 
 
-def warnings_of(instance: DagsterInstance, run_id: str) -> list[str]:
+def warnings_in(instance: DagsterInstance, run_id: str) -> list[str]:
     """The warnings that a run logged."""
-    return [record.user_message for record in instance.all_logs(run_id) if record.level_name == "WARNING"]
+    return [entry.user_message for entry in instance.all_logs(run_id) if int(entry.level) == logging.WARNING]
