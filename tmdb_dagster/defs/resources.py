@@ -42,8 +42,11 @@ class CatalogueResource(ConfigurableResource[Any]):
         from tmdb_dagster.pipeline.run import open_catalogue
         from tmdb_dagster.sandbox.services import provide_services
         from tmdb_dagster.settings import load_settings
+        from tmdb_dagster.warehouse.origin import require_origin
 
         with clear_failures():
-            settings = provide_services(load_settings()).settings
-            with open_catalogue(settings) as engine:
-                yield engine, settings
+            services = provide_services(load_settings())
+            with open_catalogue(services.settings) as engine:
+                with engine.begin() as connection:
+                    require_origin(connection, services.origin)  # a rebuild writes the origin's image addresses
+                yield engine, services.settings

@@ -42,7 +42,12 @@ def check_rows(movie: MovieRows) -> None:
                 assert abs(value) < (2**63 if name in _BIGINTS else 2**31), (name, value)
             if isinstance(value, float) and name in _REALS:
                 assert value == 0 or 1e-37 < abs(value) < 1e38, (name, value)
-    _CARD.validate(movie.card["payload"])
+    check_card(movie.card["payload"])
+
+
+def check_card(payload: dict[str, Any]) -> None:
+    """The card is what its schema says."""
+    _CARD.validate(payload)
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

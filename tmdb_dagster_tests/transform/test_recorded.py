@@ -2,63 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tmdb_dagster.tmdb.models import PARTS, missing_parts, parse_list_page, parse_movie
+from tmdb_dagster.tmdb.models import missing_parts, parse_list_page, parse_movie
 from tmdb_dagster.transform.movie import MovieRows
+from tmdb_dagster_tests.recorded import DETAILS, combined, needs_samples, read, recorded_parts, sample_name, samples
 from tmdb_dagster_tests.transform.builders import transformed
 from tmdb_dagster_tests.transform.checks import check_rows
 
-SAMPLES = Path(__file__).resolve().parents[3] / "shared/data/tmdb"
-DETAILS = ("append", "detail")
 LISTS = ("list_popular", "list_now_playing", "list_trending_week")
 IMAGE = "https://images.example/t/p"
 
-pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="no recorded answers beside this checkout")
+pytestmark = needs_samples
 
 
-def _samples(*kinds: str) -> list[Path]:
-    found = (path for kind in kinds for path in sorted((SAMPLES / kind).glob("*.json")))
-    return [path for path in found if not path.name.endswith(".headers.json")]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return body
-
-
-def _name(path: Path) -> str:
-    return f"{path.parent.name}/{path.name[:40]}"
-
-
-def _recorded_parts() -> list[tuple[str, Path]]:
-    return [(part, path) for part in PARTS for path in _samples(part.replace("/", "_"))]
-
-
-def _combined(body: dict[str, Any]) -> dict[str, Any]:
-    """The movie with its separately recorded parts appended."""
-    parts = {part: content for part, path in _recorded_parts() if (content := _read(path)).get("id") == body["id"]}
-    return {**parts, **body}
-
-
-@pytest.mark.parametrize("path", _samples(*DETAILS), ids=_name)
+@pytest.mark.parametrize("path", samples(*DETAILS), ids=sample_name)
 def test_every_movie(path: Path) -> None:
-    raw = _combined(_read(path))
+    raw = combined(read(path))
     parsed = parse_movie(raw)
     assert parsed.problems == ()
     movie = transformed(raw)
     check_rows(movie)
-    _check_details(raw, movie)
-    _check_people(raw, movie)
-    _check_parts(raw, movie)
+    check_details(raw, movie)
+    check_people(raw, movie)
+    check_parts(raw, movie)
 
 
-def _check_details(raw: dict[str, Any], movie: MovieRows) -> None:
+def check_details(raw: dict[str, Any], movie: MovieRows) -> None:
     work, meta = movie.work, movie.meta
     assert (work["tmdb_id"], work["title"]) == (str(raw["id"]), raw["title"])
     assert work["imdb_id"] == (raw["imdb_id"] or None)
@@ -89,7 +63,7 @@ def _check_details(raw: dict[str, Any], movie: MovieRows) -> None:
     assert v1["ai_score"] == pytest.approx(raw["vote_average"] * 10, abs=0.01)
 
 
-def _check_people(raw: dict[str, Any], movie: MovieRows) -> None:
+def check_people(raw: dict[str, Any], movie: MovieRows) -> None:
     credits_ = raw.get("credits", {"cast": [], "crew": []})
     roles = []
     for member in sorted(credits_["cast"], key=lambda member: member["order"]):
@@ -105,7 +79,7 @@ def _check_people(raw: dict[str, Any], movie: MovieRows) -> None:
     assert len(listed) == len(movie.meta["crew_members"]) <= 10
 
 
-def _check_parts(raw: dict[str, Any], movie: MovieRows) -> None:
+def check_parts(raw: dict[str, Any], movie: MovieRows) -> None:
     meta = movie.meta
     us_dates = [
         entry
@@ -134,24 +108,24 @@ def _check_parts(raw: dict[str, Any], movie: MovieRows) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "path"), _recorded_parts(), ids=lambda value: _name(value) if isinstance(value, Path) else value
+    ("part", "path"), recorded_parts(), ids=lambda value: sample_name(value) if isinstance(value, Path) else value
 )
 def test_every_part(part: str, path: Path) -> None:
-    raw = _read(_samples("detail")[0])
-    raw[part] = _read(path)
+    raw = read(samples("detail")[0])
+    raw[part] = read(path)
     assert part not in missing_parts(raw)
     assert parse_movie(raw).problems == ()
     movie = transformed(raw)
     check_rows(movie)
-    _check_people(raw, movie)
-    _check_parts(raw, movie)
+    check_people(raw, movie)
+    check_parts(raw, movie)
     if part == "similar":
         assert movie.meta["similar_movie_ids"] == [row["id"] for row in raw[part]["results"]][:10]
 
 
-@pytest.mark.parametrize("path", _samples(*LISTS), ids=_name)
+@pytest.mark.parametrize("path", samples(*LISTS), ids=sample_name)
 def test_every_list_page(path: Path) -> None:
-    raw = _read(path)
+    raw = read(path)
     page = parse_list_page(raw)
     assert page.problems == ()
     assert (page.page, page.total_pages, page.total_results) == (
@@ -165,9 +139,9 @@ def test_every_list_page(path: Path) -> None:
         assert row.vote_average == pytest.approx(expected["vote_average"])
 
 
-def test_known_oddities_are_among_the_samples() -> None:
+def test_known_oddities_are_among_thesamples() -> None:
     """So that the tests above are known to have met them."""
-    raws = [_combined(_read(path)) for path in _samples(*DETAILS)]
+    raws = [combined(read(path)) for path in samples(*DETAILS)]
     works = [transformed(raw) for raw in raws]
     assert any(raw["imdb_id"] == "" for raw in raws)
     assert any(raw["release_date"] == "" for raw in raws)

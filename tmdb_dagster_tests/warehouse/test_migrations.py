@@ -3,14 +3,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 from alembic import command
 from sqlalchemy import Engine
 
-from tmdb_dagster.settings import child_environment
 from tmdb_dagster.warehouse.engine import HEAD, check_schema, connect
 from tmdb_dagster.warehouse.errors import SchemaNotCurrent
 from tmdb_dagster.warehouse.migrate import alembic_config, migrate
@@ -60,18 +58,6 @@ def test_a_repetition_changes_nothing(engine: Engine) -> None:
     assert versions(engine, "works", "alembic_version") == before
 
 
-def test_threads_that_migrate_at_once_all_succeed(new_database: Callable[..., str]) -> None:
-    url = new_database()
-
-    def run(_: int) -> None:
-        with connected(url) as engine:
-            engine.connect().close()
-
-    # Alembic's own context is one a process: threads take turns at it, processes (below) at the database.
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(run, range(4)))
-
-
 def test_processes_that_migrate_at_once_all_succeed(new_database: Callable[..., str]) -> None:
     url = new_database()
     script = (
@@ -85,7 +71,6 @@ def test_processes_that_migrate_at_once_all_succeed(new_database: Callable[..., 
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=child_environment(PYTHONPATH=":".join(sys.path)),
         )
         for _ in range(3)
     ]
