@@ -66,7 +66,14 @@ def movie_metadata(outcome: "MovieOutcome") -> dict[str, Any]:
         "milliseconds": outcome.duration_ms,
         "TMDB": MetadataValue.url(f"https://www.themoviedb.org/movie/{outcome.tmdb_id}"),
     }
-    optional = {"year": outcome.year, "work_id": outcome.work_id, "card etag": outcome.etag, "remarks": outcome.message}
+    optional: dict[str, Any] = {
+        "year": outcome.year,
+        "work_id": outcome.work_id,
+        "card etag": outcome.etag,
+        "remarks": outcome.message,
+    }
+    if outcome.poster_url:
+        optional["poster"] = MetadataValue.md(f"![poster]({outcome.poster_url})")
     return metadata | {name: value for name, value in optional.items() if value is not None}
 
 

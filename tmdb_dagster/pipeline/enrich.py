@@ -60,8 +60,8 @@ class MovieOutcome:
     """What became of one movie.
 
     `ingested`: written. `unchanged`: TMDB's answer is the stored one. `cached`: complete and fresh, not asked for.
-    `failed`, `gone` (404): see `message`. `busy`: another run is at it. `calls` counts retries; `duration_ms` is
-    fetching and transforming. `unavailable`: it failed because TMDB did not answer.
+    `failed`, `gone` (404): see `message`. `busy`: another run is at it. `calls` counts retries, and
+    `duration_ms` is what they took together. `unavailable`: it failed because TMDB did not answer.
     """
 
     tmdb_id: int
@@ -70,6 +70,7 @@ class MovieOutcome:
     year: int | None = None
     work_id: int | None = None
     etag: str | None = None
+    poster_url: str | None = None
     calls: int = 0
     duration_ms: int = 0
     message: str | None = None
@@ -191,9 +192,11 @@ class _Enrichment:
             _log.error("Movie %s could not be transformed", one.tmdb_id, exc_info=error)
             message = f"{type(error).__name__} while its answer was transformed: {error}"
         status: Status = "gone" if isinstance(error, MovieNotFound) else "failed"
-        calls = self._run.calls_by_movie.pop(str(one.tmdb_id), 0)
-        outcome = MovieOutcome(one.tmdb_id, status, one.title, one.year, one.work_id, one.etag, calls, 0, message)
-        return _Result(replace(outcome, unavailable=isinstance(error, TmdbUnavailable)))
+        times = self._run.response_times.pop(str(one.tmdb_id), [])
+        outcome = MovieOutcome(one.tmdb_id, status, one.title, one.year, one.work_id, one.etag, message=message)
+        return _Result(
+            replace(outcome, calls=len(times), duration_ms=sum(times), unavailable=isinstance(error, TmdbUnavailable))
+        )
 
     def _write(self, results: list[_Result]) -> list[MovieOutcome]:
         """One transaction for all; where the database refuses, one for each, so that a bad movie falls alone."""
@@ -237,7 +240,6 @@ class _Enrichment:
 
 def _fetch(run: Run, one: Claim) -> _Result:
     """Fetch and transform a claimed movie; runs in a thread."""
-    start = time.perf_counter()
     body = run.tmdb.movie(one.tmdb_id)
     fetched_at = utc_now()
     problems: tuple[str, ...] = ()
@@ -262,11 +264,13 @@ def _fetch(run: Run, one: Claim) -> _Result:
         fetched = FetchedMovie(one.work_id, fetched_at, rows, stored_response(content, content_hash))
         problems += parsed.problems
         title, year, etag = rows.work["title"], rows.work["year"], rows.card["etag"]
-        outcome = MovieOutcome(one.tmdb_id, "ingested", title, year, one.work_id, etag)
+        poster_url = rows.meta["poster_url_medium"]
+        outcome = MovieOutcome(one.tmdb_id, "ingested", title, year, one.work_id, etag, poster_url)
+    times = run.response_times.pop(str(one.tmdb_id), [])
     outcome = replace(
         outcome,
-        calls=run.calls_by_movie.pop(str(one.tmdb_id), 0),
-        duration_ms=round((time.perf_counter() - start) * 1000),
+        calls=len(times),
+        duration_ms=sum(times),
         message="; ".join(problems) or None,
     )
     return _Result(outcome, fetched)

