@@ -92,7 +92,7 @@ class Api:
         return Answer(404, pack(error_body(34)), "(unknown)")
 
     def _list(self, name: ListName) -> Callable[[str, Query], Packed]:
-        return lambda _, query: pack(self._catalogue.list_page(name, _page(query)))
+        return lambda _, query: self._catalogue.list_page(name, _page(query))
 
     def _part(self, part: str) -> Callable[[str, Query], Packed]:
         return lambda text, query: self._catalogue.part(self._id(text), part, _image_languages(query))

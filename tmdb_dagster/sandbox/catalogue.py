@@ -126,8 +126,8 @@ class Catalogue:
         return make_movie(self.seed, self.outlines[movie_id], self.today, change.revision, change.poster_revision)
 
     def movie_as_made(self, movie_id: int) -> Movie:
-        """The movie before any change, also where it was removed since. Raises KeyError for an unknown id."""
-        return make_movie(self.seed, self.outlines[movie_id], self.today)
+        """The movie before any change, also where it was removed since."""
+        return make_movie(self.seed, outline(self.seed, movie_id, self.today), self.today)
 
     def body(self, movie_id: int, parts: tuple[str, ...], image_languages: frozenset[str | None] | None) -> Packed:
         """The details with these parts appended; `image_languages` are the ones to show, None for all."""
@@ -190,7 +190,7 @@ class Catalogue:
         movie = make_movie(self.seed, self.outlines[movie_id], self.today, revision, poster_revision)
         return orjson.dumps(list_row(movie))
 
-    def list_page(self, name: ListName, page: int) -> Json:
+    def list_page(self, name: ListName, page: int) -> Packed:
         """One page of a list; some movies are on two pages, as happens while TMDB's ranking moves."""
         sequence = [movie_id for movie_id in self._sequences[name] if not self._change(movie_id).removed]
         rows = []
@@ -207,7 +207,7 @@ class Catalogue:
         if name == "now_playing":
             first, last = self._in_cinemas
             body = {"dates": {"maximum": last.isoformat(), "minimum": first.isoformat()}, **body}
-        return body
+        return pack(body)
 
     @property
     def _in_cinemas(self) -> tuple[date, date]:

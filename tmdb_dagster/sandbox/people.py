@@ -53,7 +53,7 @@ _JOBS: tuple[tuple[str, str], ...] = (
 )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_PEOPLE // 2)
 def person(seed: int, person_id: int) -> Json:
     """The keys that cast and crew entries share; whoever is little known has no photo and often no gender."""
     bits = hashed(seed, "person", person_id)

@@ -38,9 +38,7 @@ def _title(
 def _tagline(canvas: Canvas, movie: Movie, y: float, colour: Colour, x: float = 0.5) -> None:
     if movie.story.tagline:
         anchor = "m" if x == 0.5 else "l"
-        size = 0.034
-        while canvas.text_width(movie.story.tagline, size, 0.06) > 0.86 * canvas.width:
-            size *= 0.94
+        _, size = canvas.fit(movie.story.tagline, 0.8, (0.018, 0.034), 1)
         canvas.text(movie.story.tagline, (x, y), Lettering(size, colour, anchor=anchor, tracking=0.06))
 
 

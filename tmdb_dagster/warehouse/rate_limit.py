@@ -48,13 +48,20 @@ class SharedRateLimiter:
 
     def acquire(self) -> None:
         """Wait until one call may be sent."""
+        while True:
+            resume_at = self._permit()
+            while (pause := max(resume_at, self._resume_at) - time.monotonic()) > 0:
+                time.sleep(pause)
+            # A refusal that came meanwhile outdated the permit: used late, it would exceed the next window.
+            if self._resume_at <= resume_at:
+                return
+
+    def _permit(self) -> float:
+        """Take the next permit; returns when it holds, by time.monotonic."""
         with self._engine.begin() as connection:
             connection.execute(_NO_SYNC)
             wait = connection.execute(_ACQUIRE, self._parameters).scalar_one()
-        resume_at = time.monotonic() + wait
-        # A refusal that came meanwhile holds back those who already had a permit, too.
-        while (pause := max(resume_at, self._resume_at) - time.monotonic()) > 0:
-            time.sleep(pause)
+        return time.monotonic() + wait
 
     def back_off(self, seconds: float) -> None:
         """TMDB refused a call: nobody sends for so long."""

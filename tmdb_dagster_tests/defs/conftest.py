@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dagster import DagsterInstance, Definitions, ExecuteInProcessResult
 
+from tmdb_dagster.settings import REPOSITORY
+
 Execute = Callable[..., ExecuteInProcessResult]
+StartJob = Callable[..., subprocess.Popen[bytes]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,3 +51,44 @@ def execute(code_location: Definitions, instance: DagsterInstance, settings_envi
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def dagster_database(database_address: Callable[[str], str], worker_id: str) -> str:
+    """The address of a database for Dagster's own storage, which makes its tables at the first use."""
+    return database_address(f"dagster_{worker_id}")
+
+
+@pytest.fixture
+def start_job(
+    settings_environment: dict[str, str], dagster_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[StartJob]:
+    """Starts `dagster job execute` from the repository's root, in a process group of its own.
+
+    Its output goes to the file `output` in the test's folder; keywords are environment variables.
+    """
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", dagster_database)
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(job: str, config: dict[str, Any], **variables: str) -> subprocess.Popen[bytes]:
+        config_file = tmp_path / f"{job}-{len(started)}.yaml"
+        config_file.write_text(json.dumps(config), "utf8")  # JSON is YAML
+        command = [str(Path(sys.executable).parent / "dagster"), "job", "execute", "-m", "tmdb_dagster.definitions"]
+        with (tmp_path / "output").open("ab") as output:
+            process = subprocess.Popen(
+                [*command, "-j", job, "-c", str(config_file)],
+                cwd=REPOSITORY,
+                env={**os.environ, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -57,9 +57,7 @@ def test_a_failed_movie_is_a_warning_and_not_a_failed_run(
     assert unlucky not in {one.partition for one in materializations(instance, "movies")}
 
 
-def test_tmdb_down_is_one_clear_message_and_a_log_row(
-    execute: Execute, engine: Engine, sandbox: SandboxServer
-) -> None:
+def test_tmdb_down_is_one_clear_message_and_a_log_row(execute: Execute, engine: Engine, sandbox: SandboxServer) -> None:
     sandbox.faults.add(_down(LISTS))
 
     result = execute("weekly_ingest", max_movies=5, pages_per_source=1)
@@ -141,7 +139,7 @@ def test_an_unknown_source_is_refused_with_the_ones_there_are(execute: Execute, 
     ],
 )
 def test_what_is_not_allowed_is_refused_before_any_call(
-    job: str, config: dict[str, Any], message: str, execute: Execute, engine: Engine, sandbox: SandboxServer
+    job: str, config: dict[str, Any], message: str, *, execute: Execute, engine: Engine, sandbox: SandboxServer
 ) -> None:
     result = execute(job, **config)
 
@@ -160,7 +158,9 @@ def test_an_unreachable_database_is_one_clear_message_without_the_password(
 
     (message,) = failures(result.all_events)
     assert message is not None
-    assert message.startswith("The database at postgresql+psycopg2://movies:***@127.0.0.1:1/catalogue cannot be reached")
+    assert message.startswith(
+        "The database at postgresql+psycopg2://movies:***@127.0.0.1:1/catalogue cannot be reached"
+    )
     assert "DATABASE_URL" in message
     assert "pass-word" not in message
     assert sandbox.stats.calls == 0

@@ -17,6 +17,7 @@ from tmdb_dagster_tests.defs.events import failures, materializations, metadata,
 
 Materialise = Callable[..., ExecuteInProcessResult]
 
+
 @pytest.fixture
 def materialise(
     code_location: Definitions, instance: DagsterInstance, settings_environment: dict[str, str]

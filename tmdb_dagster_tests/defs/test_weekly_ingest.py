@@ -143,9 +143,7 @@ def test_the_log_says_what_started_a_run(execute: Execute, engine: Engine) -> No
 
 
 @pytest.mark.parametrize(("age", "passed"), [("5 months", True), ("7 months", False)])
-def test_data_older_than_six_months_shows_in_a_check(
-    age: str, passed: bool, execute: Execute, engine: Engine
-) -> None:
+def test_data_older_than_six_months_shows_in_a_check(age: str, passed: bool, execute: Execute, engine: Engine) -> None:
     execute("weekly_ingest", source="popular", max_movies=3, pages_per_source=1)
     with engine.begin() as connection:
         connection.execute(

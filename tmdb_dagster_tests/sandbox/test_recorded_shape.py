@@ -49,11 +49,11 @@ def _recorded(kind: str) -> list[Any]:
 
 
 def _ours(catalogue: Catalogue, kind: str) -> list[Any]:
-    ids = catalogue.ids[::4]
+    ids = catalogue.ids[::8]
     today = utc_now().date()
     if kind.startswith("list_"):
         name: Any = {"list_popular": "popular", "list_now_playing": "now_playing"}.get(kind, "trending")
-        return [orjson.loads(orjson.dumps(catalogue.list_page(name, page))) for page in range(1, 6)]
+        return [orjson.loads(catalogue.list_page(name, page).plain) for page in range(1, 6)]
     if kind == "changes_list":
         return [catalogue.changes_page(today, today, 1)]
     if kind == "detail":

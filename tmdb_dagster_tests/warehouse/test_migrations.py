@@ -72,12 +72,12 @@ def test_processes_that_migrate_at_once_all_succeed(new_database: Callable[..., 
             stderr=subprocess.PIPE,
             text=True,
         )
-        for _ in range(3)
+        for _ in range(2)
     ]
 
     results = [process.communicate("go\n", timeout=60) for process in processes]
 
-    assert [process.returncode for process in processes] == [0, 0, 0], results
+    assert [process.returncode for process in processes] == [0, 0], results
     with connected(url) as engine:
         assert tables_in(engine) == {*metadata.tables, "alembic_version"}
 

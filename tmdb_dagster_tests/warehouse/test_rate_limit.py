@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Engine
+
+from tmdb_dagster.sandbox.faults import Fault
+from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.settings import RateLimit
+from tmdb_dagster.tmdb.transport import Transport
+from tmdb_dagster.warehouse import rate_limit
+from tmdb_dagster.warehouse.engine import connect
+from tmdb_dagster.warehouse.rate_limit import MARGIN_S, SharedRateLimiter
+from tmdb_dagster_tests.warehouse.database import value
+
+LIMIT = RateLimit(20, 2)
+SHORT = RateLimit(5, 0.2)
+
+# A worker of its own process: calls as fast as the limiter lets it, once its standard input says so.
+WORKER = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from tmdb_dagster.settings import RateLimit
+from tmdb_dagster.tmdb.transport import Transport
+from tmdb_dagster.warehouse.engine import connect
+from tmdb_dagster.warehouse.rate_limit import SharedRateLimiter
+
+url, api_url, calls = sys.argv[1:]
+limiter = SharedRateLimiter(connect(url), RateLimit(20, 2))
+transport = Transport(api_url, api_key="test-key", limiter=limiter, on_call=lambda call: None)
+print("ready", flush=True)
+sys.stdin.readline()
+with ThreadPoolExecutor(4) as pool:
+    list(pool.map(lambda _: transport.get("/configuration"), range(int(calls))))
+"""
+
+
+@pytest.fixture(scope="module")
+def limited_server() -> Iterator[SandboxServer]:
+    with SandboxServer(movies=2, rate_limit="20/2s") as server:
+        yield server
+
+
+@pytest.fixture
+def limited(limited_server: SandboxServer) -> SandboxServer:
+    """A sandbox that refuses what is beyond 20 calls in 2 s, and counts it."""
+    limited_server.reset()
+    return limited_server
+
+
+def call(transport: Transport, times: int, *, threads: int) -> None:
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda _: transport.get("/configuration"), range(times)))
+
+
+def permits(engine: Engine) -> list[float]:
+    """The moments of the permits that are kept, as seconds since 1970."""
+    sql = "SELECT array_agg(extract(epoch FROM p)::float8 ORDER BY n) FROM rate_limits, unnest(permits) WITH ORDINALITY AS u(p, n)"
+    return list(value(engine, sql) or [])
+
+
+def test_threads_together_stay_within_the_limit(engine: Engine, limited: SandboxServer) -> None:
+    limiter = SharedRateLimiter(engine, LIMIT)
+    with Transport(limited.api_url, api_key="test-key", limiter=limiter, on_call=lambda _: None) as transport:
+        call(transport, 50, threads=8)
+
+    assert (limited.stats.calls, limited.stats.violations) == (50, 0)
+    assert limited.stats.peak_1s == 20, "within a window there is no reason to wait"
+
+
+def test_processes_together_stay_within_the_limit(catalogue_url: str, limited: SandboxServer) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, catalogue_url, limited.api_url, "15"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert (limited.stats.calls, limited.stats.violations) == (45, 0)
+
+
+def test_without_the_limiter_the_server_would_refuse(limited: SandboxServer) -> None:
+    class Unheeding:
+        def acquire(self) -> None: ...
+
+        def back_off(self, seconds: float) -> None: ...
+
+    with Transport(
+        limited.api_url, api_key="test-key", limiter=Unheeding(), on_call=lambda _: None, sleep=lambda _: None
+    ) as transport:
+        with pytest.raises(Exception, match="429"):
+            call(transport, 30, threads=8)
+        assert limited.stats.violations > 0
+
+
+def test_nobody_waits_longer_than_the_limit_demands(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each permit is due at once, or exactly one window after the one that it must follow."""
+    slept: list[float] = []
+    real_sleep = time.sleep
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        real_sleep(seconds)
+
+    monkeypatch.setattr(rate_limit.time, "sleep", sleep)
+    limiter = SharedRateLimiter(engine, SHORT)
+    granted: list[float] = []
+    for _ in range(18):
+        slept.clear()
+        limiter.acquire()
+        granted.append(permits(engine)[-1])
+        waited = len(granted) > SHORT.calls and bool(slept)
+        if waited:
+            assert granted[-1] - granted[-1 - SHORT.calls] == pytest.approx(SHORT.seconds + MARGIN_S, abs=1e-5)
+        else:
+            assert slept == []
+
+    assert all(
+        later - earlier >= SHORT.seconds
+        for earlier, later in zip(granted, granted[SHORT.calls :], strict=False)
+    )
+    assert len(permits(engine)) == SHORT.calls, "no more permits are kept than the limit needs"
+
+
+def test_a_back_off_holds_everyone_on_the_database(catalogue_url: str, engine: Engine) -> None:
+    other = connect(catalogue_url)
+    refused, innocent = SharedRateLimiter(engine, LIMIT), SharedRateLimiter(other, LIMIT)
+    innocent.acquire()
+
+    refused.back_off(0.5)
+    blocked_until = value(engine, "SELECT extract(epoch FROM blocked_until)::float8 FROM rate_limits")
+    innocent.acquire()
+
+    assert permits(engine)[-1] == pytest.approx(blocked_until, abs=1e-5)
+    assert value(engine, "SELECT extract(epoch FROM clock_timestamp())::float8") >= blocked_until
+    other.dispose()
+
+
+def test_a_shorter_back_off_does_not_end_a_longer_one(engine: Engine) -> None:
+    limiter = SharedRateLimiter(engine, LIMIT)
+    limiter.back_off(60)
+    longer = value(engine, "SELECT blocked_until FROM rate_limits")
+
+    limiter.back_off(0)
+
+    assert value(engine, "SELECT blocked_until FROM rate_limits") == longer
+
+
+def test_after_a_refusal_threads_still_stay_within_the_limit(engine: Engine, limited: SandboxServer) -> None:
+    """Those who waited with a permit in hand, and those who come after the refusal, share one window."""
+    limiter = SharedRateLimiter(engine, LIMIT)
+    limited.faults.add(Fault("/configuration", "status", 429, headers={"Retry-After": "3"}, times=1))
+    transport = Transport(
+        limited.api_url, api_key="test-key", limiter=limiter, on_call=lambda _: None, connections=30
+    )
+    with transport:
+        # The window is used up but for one: its call is refused while all others hold permits of the next.
+        for _ in range(LIMIT.calls - 1):
+            limiter.acquire()
+        call(transport, 30, threads=30)
+
+    assert limited.stats.faults_fired == 1
+    assert (limited.stats.rate_limited, limited.stats.violations) == (1, 0)
+
+
+def test_another_limit_takes_effect_on_what_is_stored(engine: Engine) -> None:
+    for _ in range(5):
+        SharedRateLimiter(engine, RateLimit(5, 0.01)).acquire()
+    SharedRateLimiter(engine, RateLimit(2, 0.01)).acquire()
+    assert len(permits(engine)) == 2
+    for _ in range(3):
+        SharedRateLimiter(engine, RateLimit(4, 0.01)).acquire()
+    assert len(permits(engine)) == 4
