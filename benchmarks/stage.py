@@ -157,5 +157,6 @@ def environment(sandbox_url: str, database: str, folder: Path, *, rate_limit: st
         "TMDB_API_KEY": "benchmark",
         "TMDB_API_URL": sandbox_url,
         "TMDB_RATE_LIMIT": rate_limit,
+        "MOVIE_IMAGES_STORE": "none",
         "TMDB_DAGSTER_STATE": str(folder / "state"),
     }

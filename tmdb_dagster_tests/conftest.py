@@ -148,7 +148,10 @@ def sandbox(sandbox_server: SandboxServer) -> SandboxServer:
 def settings_environment(
     catalogue_url: str, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> dict[str, str]:
-    """An environment that leads to the test's catalogue and the sandbox, as if it were TMDB, without a rate limit."""
+    """An environment that leads to the test's catalogue and the sandbox, as if it were TMDB, without a rate limit.
+
+    Images stay where they are, unless a test chooses a store.
+    """
     variables = {
         "DATABASE_URL": catalogue_url,
         "TMDB_API_KEY": "test-key",
@@ -156,6 +159,7 @@ def settings_environment(
         "TMDB_IMAGE_URL": sandbox.image_url,
         "YOUTUBE_IMAGE_URL": sandbox.youtube_url,
         "TMDB_RATE_LIMIT": "unlimited",
+        "MOVIE_IMAGES_STORE": "none",
         "TMDB_DAGSTER_STATE": str(tmp_path / "state"),
     }
     for name, value in variables.items():

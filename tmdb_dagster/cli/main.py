@@ -70,12 +70,19 @@ def ingest(source: str, max_movies: int, pages_per_source: int) -> None:
 @click.option("--port", default=UI_PORT, show_default=True, help="Port of the UI.")
 def ui(port: int) -> None:
     """Open the Dagster UI with the daemon that runs schedules; Ctrl+C ends both."""
-    from tmdb_dagster.sandbox.services import SANDBOX_NOTICE, dagster_database_url, provide_services
+    from tmdb_dagster.sandbox.services import (
+        SANDBOX_NOTICE,
+        dagster_database_url,
+        provide_services,
+        start_image_server,
+    )
 
     settings = load_settings()
     if provide_services(settings).origin == "sandbox":
         click.echo(SANDBOX_NOTICE)
     dagster_database_url(settings)
+    if settings.movie_images_store == "local":
+        start_image_server(settings.tmdb_dagster_state)
     click.echo(f"The UI comes up at http://127.0.0.1:{port} in a few seconds.")
     # Dagster is to get Ctrl+C even where this was started in the background of a script.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -86,7 +93,7 @@ def ui(port: int) -> None:
 
 @main.command()
 def stop() -> None:
-    """Stop the embedded Postgres and the sandbox; they start again when they are needed."""
+    """Stop the embedded Postgres, the sandbox and the image server; they start again when they are needed."""
     from tmdb_dagster.sandbox.services import stop_services
 
     stopped = stop_services(load_settings().tmdb_dagster_state)
