@@ -67,7 +67,7 @@ class S3Store:
         """Remove the file."""
         self._call(lambda s3: s3.delete_object(Bucket=self._bucket, Key=key))
 
-    def keys(self) -> Iterator[Sequence[str]]:
+    def pages(self) -> Iterator[Sequence[str]]:
         """All keys of the bucket."""
         after: dict[str, str] = {}
         while True:
@@ -92,7 +92,7 @@ class S3Store:
         found = [problem] if (problem := self._public_problem()) else []
         try:
             self.delete(_PROBE)
-            next(self.keys(), None)
+            next(self.pages(), None)
         except StoreError as error:
             found.append(f"{error} Files can be written, but not listed and removed, which repair and purge need.")
         return found

@@ -24,21 +24,27 @@ class ImageStore(Protocol):
     @property
     def name(self) -> str:
         """Which store this is, for the inventory."""
+        ...
 
     def public_url(self, key: str) -> str:
         """Where anybody can read the file."""
+        ...
 
     def put(self, key: str, content: bytes) -> None:
         """Store a file, or replace it as a whole."""
+        ...
 
     def delete(self, key: str) -> None:
         """Remove a file; one that is not there is no error."""
+        ...
 
-    def keys(self) -> Iterator[Sequence[str]]:
-        """All keys in the order of their bytes, page by page."""
+    def pages(self) -> Iterator[Sequence[str]]:
+        """Lists of all keys, in the order of their bytes."""
+        ...
 
     def problems(self) -> list[str]:
-        """What keeps the store from working, each with its fix; also tries to write, read and remove a file."""
+        """What keeps the store from working, each with its fix; tries to write, read and remove a file."""
+        ...
 
 
 def open_store(settings: Settings) -> ImageStore | None:
@@ -92,7 +98,7 @@ class LocalStore:
         except OSError as error:
             raise StoreUnavailable(f"{self._folder / key} could not be removed: {error.strerror}") from error
 
-    def keys(self) -> Iterator[Sequence[str]]:
+    def pages(self) -> Iterator[Sequence[str]]:
         """All files; what was left half written is none."""
         found = sorted(
             (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*.jpg")), key=str.encode

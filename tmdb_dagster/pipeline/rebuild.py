@@ -32,13 +32,17 @@ class Rebuilt:
     problems: dict[int, str]
 
 
-def rebuild_from_raw(engine: Engine, settings: Settings, tmdb_ids: list[int] | None = None) -> Iterator[Rebuilt]:
+def rebuild_from_raw(
+    engine: Engine, settings: Settings, tmdb_ids: list[int] | None = None, *, update_prior: bool = True
+) -> Iterator[Rebuilt]:
     """Rebuild all works that have a stored answer, or those of `tmdb_ids`; yields a result a transaction.
+
+    `update_prior`: first compute anew what scores assume of a movie before its votes.
 
     Repeatable at any point: what is already so is not rewritten. Images are not fetched: those in the store get
     our URL, the others TMDB's, and a repair fetches them.
     """
-    prior = score_prior(engine, update=True)
+    prior = score_prior(engine, update=update_prior)
     images = image_urls(settings)
     store = open_store(settings)
     wanted = None if tmdb_ids is None else [str(tmdb_id) for tmdb_id in tmdb_ids]

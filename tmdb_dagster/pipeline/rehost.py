@@ -59,6 +59,18 @@ class ImageReport:
         """All images that the movie wants."""
         return self.moved + self.kept + self.missing
 
+    @classmethod
+    def of(cls, wanted: int, results: Sequence[ImageResult], states: ImageStates) -> ImageReport:
+        """What `results` and `states` of so many wanted images say."""
+        moved = [result for result in results if result.error is None]
+        return cls(
+            moved=len(moved),
+            kept=len(states.stored) - len(moved),
+            missing=wanted - len(states.stored),
+            bytes=sum(result.bytes for result in moved),
+            errors=tuple(dict.fromkeys(result.error for result in results if result.error)),
+        )
+
 
 @dataclass
 class _Outage:
@@ -120,14 +132,7 @@ class Rehoster:
         """
         wanted = planned_images(rows, self._images)
         results, states = self.fetch(wanted)
-        moved = [result for result in results if result.error is None]
-        report = ImageReport(
-            moved=len(moved),
-            kept=len(states.stored) - len(moved),
-            missing=len(wanted) - len(states.stored),
-            bytes=sum(result.bytes for result in moved),
-            errors=tuple(dict.fromkeys(result.error for result in results if result.error)),
-        )
+        report = ImageReport.of(len(wanted), results, states)
         return with_images(rows, wanted, states.stored, self.store.public_url), report
 
     def fetch(

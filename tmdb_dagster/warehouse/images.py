@@ -92,13 +92,22 @@ _MARK_LOST = text("""
         AND NOT key = ANY(:present) AND checked_at < :listed_at
 """)
 _BEHIND = text("""
-    SELECT DISTINCT w.tmdb_id
-    FROM work_images l JOIN image_inventory i USING (key) JOIN works w ON w.work_id = l.work_id
-    WHERE NOT l.rehosted AND i.status = 'stored' AND i.store = :store
+    SELECT tmdb_id FROM works WHERE work_id IN (
+        SELECT l.work_id FROM work_images l JOIN image_inventory i USING (key)
+        WHERE NOT l.rehosted AND i.status = 'stored' AND i.store = :store
+        UNION
+        SELECT l.work_id FROM work_images l JOIN image_inventory i USING (key)
+        WHERE l.rehosted AND i.status IN ('failed', 'gave_up')
+    ) ORDER BY work_id
 """)
 _WITHOUT_PLAN = text("""
     SELECT w.tmdb_id FROM works w JOIN movie_responses r USING (work_id)
     WHERE NOT EXISTS (SELECT FROM work_images l WHERE l.work_id = w.work_id)
+""")
+_OF_MOVIE = text("""
+    SELECT i.key, i.kind, i.work_id, i.person_id, i.source_path, i.source_size, i.source_at
+    FROM works w JOIN work_images l USING (work_id) JOIN image_inventory i USING (key)
+    WHERE w.tmdb_id = :tmdb_id ORDER BY i.key
 """)
 _COVERAGE = text("""
     SELECT i.status, count(*) AS images FROM image_inventory i
@@ -211,13 +220,18 @@ def mark_lost(
 
 
 def works_behind(connection: Connection, store: str) -> list[int]:
-    """TMDB ids of the movies whose rows show TMDB's URL although the image has been stored since."""
+    """TMDB ids of the movies whose rows show TMDB's URL for a file that is stored, or ours for one that is lost."""
     return [int(tmdb_id) for tmdb_id in connection.scalars(_BEHIND, {"store": store})]
 
 
 def works_without_plan(connection: Connection) -> list[int]:
     """TMDB ids of the movies with a stored answer whose images nobody has planned yet."""
     return [int(tmdb_id) for tmdb_id in connection.scalars(_WITHOUT_PLAN)]
+
+
+def images_of(connection: Connection, tmdb_id: int) -> list[WantedImage]:
+    """The images that a movie shows."""
+    return [WantedImage(*row) for row in connection.execute(_OF_MOVIE, {"tmdb_id": str(tmdb_id)})]
 
 
 def coverage(connection: Connection) -> dict[Literal["pending", "stored", "failed", "gave_up"], int]:

@@ -135,8 +135,7 @@ def test_nobody_waits_longer_than_the_limit_demands(engine: Engine, monkeypatch:
             assert slept == []
 
     assert all(
-        later - earlier >= SHORT.seconds
-        for earlier, later in zip(granted, granted[SHORT.calls :], strict=False)
+        later - earlier >= SHORT.seconds for earlier, later in zip(granted, granted[SHORT.calls :], strict=False)
     )
     assert len(permits(engine)) == SHORT.calls, "no more permits are kept than the limit needs"
 
@@ -169,9 +168,7 @@ def test_after_a_refusal_threads_still_stay_within_the_limit(engine: Engine, lim
     """Those who waited with a permit in hand, and those who come after the refusal, share one window."""
     limiter = SharedRateLimiter(engine, LIMIT)
     limited.faults.add(Fault("/configuration", "status", 429, headers={"Retry-After": "3"}, times=1))
-    transport = Transport(
-        limited.api_url, api_key="test-key", limiter=limiter, on_call=lambda _: None, connections=30
-    )
+    transport = Transport(limited.api_url, api_key="test-key", limiter=limiter, on_call=lambda _: None, connections=30)
     with transport:
         # The window is used up but for one: its call is refused while all others hold permits of the next.
         for _ in range(LIMIT.calls - 1):
