@@ -16,12 +16,14 @@ LIVE_CLAIM = """(
 )"""
 """Whether a run that is alive works on `works w`."""
 
-# A row that a dead run's claim made keeps its NULL, so that giving it back removes it.
+# A row that a dead run's claim made keeps its NULL, so that giving it back removes it. Rows are locked in the
+# order in which writers lock theirs, by work_id, else the two could wait for each other.
 _CLAIM = text(f"""
     INSERT INTO works AS w (tmdb_id, title, ingestion_status, claimed_by)
-    SELECT tmdb_id, title, 'ingesting', :run_id
+    SELECT m.tmdb_id, m.title, 'ingesting', :run_id
     FROM jsonb_to_recordset(CAST(:movies AS jsonb)) AS m(tmdb_id text, title text)
-    ORDER BY tmdb_id
+    LEFT JOIN works known USING (tmdb_id)
+    ORDER BY known.work_id, m.tmdb_id
     ON CONFLICT (tmdb_id) DO UPDATE SET
         ingestion_status = 'ingesting',
         claimed_by = :run_id,
@@ -54,12 +56,13 @@ _FAIL = text("""
     FROM jsonb_to_recordset(CAST(:failures AS jsonb)) AS f(work_id bigint, error text, gone boolean)
     WHERE w.work_id = f.work_id AND w.claimed_by = :run_id
 """)
-_GIVE_BACK_NEW = text("DELETE FROM works WHERE claimed_by = :run_id AND status_before_claim IS NULL")
-_GIVE_BACK_OLD = text("""
-    UPDATE works
+_GIVE_BACK_NEW = "DELETE FROM works w WHERE status_before_claim IS NULL AND "
+_GIVE_BACK_OLD = """
+    UPDATE works w
     SET ingestion_status = status_before_claim, claimed_by = NULL, status_before_claim = NULL
-    WHERE claimed_by = :run_id
-""")
+    WHERE """
+_MINE = "claimed_by = :run_id"
+_DEAD = f"claimed_by IS NOT NULL AND NOT {LIVE_CLAIM}"
 
 
 @dataclass(frozen=True)
@@ -144,5 +147,11 @@ def mark_failed(connection: Connection, run_id: str, failures: Sequence[Failure]
 
 def give_back_claims(connection: Connection, run_id: str) -> None:
     """Undo the claims that this run still has: the works are as they were before."""
-    connection.execute(_GIVE_BACK_NEW, {"run_id": run_id})
-    connection.execute(_GIVE_BACK_OLD, {"run_id": run_id})
+    for statement in (_GIVE_BACK_NEW, _GIVE_BACK_OLD):
+        connection.execute(text(statement + _MINE), {"run_id": run_id})
+
+
+def give_back_dead_claims(connection: Connection) -> None:
+    """Undo the claims of runs that died: movies that nobody asks for again would stay `ingesting` for ever."""
+    for statement in (_GIVE_BACK_NEW, _GIVE_BACK_OLD):
+        connection.execute(text(statement + _DEAD))

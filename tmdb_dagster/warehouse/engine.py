@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,9 @@ from tmdb_dagster.warehouse.errors import DatabaseUnavailable, SchemaNotCurrent
 
 HEAD = "0001"
 """The migration that this version of the package works with."""
+
+# An escaped NUL, which an even number of backslashes may precede: with an odd one it is a backslash and letters.
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def connect(url: str, *, schema: str = "public", connections: int = 4) -> Engine:
@@ -71,5 +75,6 @@ def check_schema(engine: Engine) -> None:
 
 
 def json_parameter(value: Any) -> str:
-    """A value for CAST(:parameter AS jsonb)."""
-    return orjson.dumps(value).decode()
+    """A value for CAST(:parameter AS jsonb), without NUL characters, which Postgres cannot store in a text."""
+    document = orjson.dumps(value).decode()
+    return _NUL.sub(r"\1", document) if r"\u0000" in document else document

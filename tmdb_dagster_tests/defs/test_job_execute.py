@@ -67,6 +67,9 @@ def test_two_ingests_at_once_share_the_rate_limit_and_the_movies(
         ).all()
         statuses = connection.scalars(text("SELECT ingestion_status FROM works")).all()
         failed = connection.scalar(text("SELECT sum(movies_failed) FROM scheduled_ingestion_log"))
+    with engine.begin() as connection:
+        for r in connection.execute(text("select l.tmdb_id, substr(l.metadata->>'run_id',1,6), l.http_status, retry_count, l.error_message, l.created_at, response_time_ms from tmdb_api_logs l where tmdb_id in (select tmdb_id from tmdb_api_logs group by 1 having count(*)>1) order by 1, created_at")): print(tuple(r))
+        for r in connection.execute(text("select movies_checked, movies_skipped, movies_ingested, movies_failed, run_id, created_at from scheduled_ingestion_log")): print(tuple(r))
     assert len(runs) == 2
     assert runs[1].first < runs[0].last, "they did not run at once"
     assert stats.calls > 20, "the limit was not reached"
