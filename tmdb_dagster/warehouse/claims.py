@@ -1,4 +1,4 @@
-"""Who works on which movie: a claim is taken in one statement, so that two runs never work on the same one."""
+"""Who works on which movie: a claim is taken in one transaction, so that two runs never work on the same one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ LIVE_CLAIM = """(
 )"""
 """Whether a run that is alive works on `works w`."""
 
-# A row that a dead run's claim made keeps its NULL, so that giving it back removes it. Rows are locked in the
-# order in which writers lock theirs, by work_id, else the two could wait for each other.
+# Before the claim, so that it sees what a writer that holds them commits; in the order in which writers lock, by
+# work_id, else the two could wait for each other.
+_LOCK = text("SELECT FROM works WHERE tmdb_id = ANY(:tmdb_ids) ORDER BY work_id FOR NO KEY UPDATE")
+# A row that a dead run's claim made keeps its NULL, so that giving it back removes it.
 _CLAIM = text(f"""
     INSERT INTO works AS w (tmdb_id, title, ingestion_status, claimed_by)
-    SELECT m.tmdb_id, m.title, 'ingesting', :run_id
+    SELECT tmdb_id, title, 'ingesting', :run_id
     FROM jsonb_to_recordset(CAST(:movies AS jsonb)) AS m(tmdb_id text, title text)
-    LEFT JOIN works known USING (tmdb_id)
-    ORDER BY known.work_id, m.tmdb_id
+    ORDER BY tmdb_id
     ON CONFLICT (tmdb_id) DO UPDATE SET
         ingestion_status = 'ingesting',
         claimed_by = :run_id,
@@ -56,13 +57,16 @@ _FAIL = text("""
     FROM jsonb_to_recordset(CAST(:failures AS jsonb)) AS f(work_id bigint, error text, gone boolean)
     WHERE w.work_id = f.work_id AND w.claimed_by = :run_id
 """)
-_GIVE_BACK_NEW = "DELETE FROM works w WHERE status_before_claim IS NULL AND "
-_GIVE_BACK_OLD = """
-    UPDATE works w
-    SET ingestion_status = status_before_claim, claimed_by = NULL, status_before_claim = NULL
-    WHERE """
-_MINE = "claimed_by = :run_id"
-_DEAD = f"claimed_by IS NOT NULL AND NOT {LIVE_CLAIM}"
+_GIVE_BACK = (
+    "DELETE FROM works w WHERE status_before_claim IS NULL AND ",
+    """UPDATE works w
+    SET ingestion_status = status_before_claim, claimed_by = NULL, status_before_claim = NULL WHERE """,
+)
+_OF_THIS_RUN = "w.claimed_by = :run_id"
+# Whoever has such a row locked is taking it over.
+_OF_DEAD_RUNS = f"""w.work_id IN (
+    SELECT w.work_id FROM works w WHERE w.claimed_by IS NOT NULL AND NOT {LIVE_CLAIM} FOR UPDATE SKIP LOCKED
+)"""  # noqa: S608 - constants only
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ def claim(connection: Connection, run_id: str, targets: Sequence[Target], *, for
     """Claim those of `targets` that nobody alive works on and that are due: not complete, or stale, or `force`."""
     titles = {str(target.tmdb_id): target.title for target in targets}
     movies = [{"tmdb_id": tmdb_id, "title": title} for tmdb_id, title in titles.items()]
+    connection.execute(_LOCK, {"tmdb_ids": list(titles)})
     claimed = connection.scalars(_CLAIM, {"run_id": run_id, "movies": json_parameter(movies), "force": force}).all()
     known = connection.execute(_KNOWN, {"work_ids": list(claimed)})
     return [
@@ -147,11 +152,11 @@ def mark_failed(connection: Connection, run_id: str, failures: Sequence[Failure]
 
 def give_back_claims(connection: Connection, run_id: str) -> None:
     """Undo the claims that this run still has: the works are as they were before."""
-    for statement in (_GIVE_BACK_NEW, _GIVE_BACK_OLD):
-        connection.execute(text(statement + _MINE), {"run_id": run_id})
+    for statement in _GIVE_BACK:
+        connection.execute(text(statement + _OF_THIS_RUN), {"run_id": run_id})
 
 
 def give_back_dead_claims(connection: Connection) -> None:
     """Undo the claims of runs that died: movies that nobody asks for again would stay `ingesting` for ever."""
-    for statement in (_GIVE_BACK_NEW, _GIVE_BACK_OLD):
-        connection.execute(text(statement + _DEAD))
+    for statement in _GIVE_BACK:
+        connection.execute(text(statement + _OF_DEAD_RUNS))

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
-from dagster import AssetKey, DagsterInstance, DagsterRunStatus
+from dagster import AssetKey, DagsterInstance, DagsterRunStatus, config_from_files
 from sqlalchemy import Engine, text
 
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import REPOSITORY
-from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster_tests.defs.conftest import StartJob
 
 TIMEOUT_S = 120
@@ -20,7 +18,7 @@ TIMEOUT_S = 120
 def test_a_job_runs_by_its_example_and_dagster_remembers_it(
     start_job: StartJob, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    example = yaml.safe_load((REPOSITORY / "examples/ingest_movie.yaml").read_text("utf8"))
+    example = config_from_files([str(REPOSITORY / "examples/ingest_movie.yaml")])
 
     process = start_job("ingest_movie", example)
 
@@ -67,9 +65,6 @@ def test_two_ingests_at_once_share_the_rate_limit_and_the_movies(
         ).all()
         statuses = connection.scalars(text("SELECT ingestion_status FROM works")).all()
         failed = connection.scalar(text("SELECT sum(movies_failed) FROM scheduled_ingestion_log"))
-    with engine.begin() as connection:
-        for r in connection.execute(text("select l.tmdb_id, substr(l.metadata->>'run_id',1,6), l.http_status, retry_count, l.error_message, l.created_at, response_time_ms from tmdb_api_logs l where tmdb_id in (select tmdb_id from tmdb_api_logs group by 1 having count(*)>1) order by 1, created_at")): print(tuple(r))
-        for r in connection.execute(text("select movies_checked, movies_skipped, movies_ingested, movies_failed, run_id, created_at from scheduled_ingestion_log")): print(tuple(r))
     assert len(runs) == 2
     assert runs[1].first < runs[0].last, "they did not run at once"
     assert stats.calls > 20, "the limit was not reached"

@@ -76,10 +76,12 @@ def test_a_call_is_one_row_with_its_job_and_run(engine: Engine) -> None:
 def test_nothing_is_lost_when_the_log_is_closed_at_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_log, "FLUSH_EVERY_S", 3600)
     with opened(engine) as log:
-        threads = [
-            threading.Thread(target=lambda start=start: [log.add(a_call(start + n)) for n in range(100)])
-            for start in range(0, 800, 100)
-        ]
+
+        def add_hundred(start: int) -> None:
+            for number in range(start, start + 100):
+                log.add(a_call(number))
+
+        threads = [threading.Thread(target=add_hundred, args=(start,)) for start in range(0, 800, 100)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -95,9 +97,7 @@ def test_calls_are_written_while_the_run_goes_on(engine: Engine) -> None:
         until(lambda: value(engine, COUNT) == 1, "the call to be written")
 
 
-def test_calls_are_written_in_batches(
-    engine: Engine, statements: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_calls_are_written_in_batches(engine: Engine, statements: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_log, "FLUSH_EVERY_S", 3600)
     with opened(engine) as log:
         for number in range(api_log.ROWS_A_FLUSH + 1):
@@ -132,14 +132,16 @@ def test_what_cannot_be_written_at_the_end_is_an_error(engine: Engine) -> None:
     assert caught.value.__cause__ is not None
 
 
-def test_the_runs_own_error_says_more_than_an_incomplete_log(
-    engine: Engine, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_runs_own_error_says_more_than_an_incomplete_log(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     execute(engine, "DROP TABLE tmdb_api_logs")
 
-    with pytest.raises(KeyError, match="the reason"), opened(engine) as log:
-        log.add(a_call())
-        raise KeyError("the reason")
+    def fail() -> None:
+        with opened(engine) as log:
+            log.add(a_call())
+            raise KeyError("the reason")
+
+    with pytest.raises(KeyError, match="the reason"):
+        fail()
 
     assert "tmdb_api_logs is incomplete" in [
         record.message for record in caplog.records if record.levelno >= logging.ERROR

@@ -13,10 +13,9 @@ from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import RateLimit
 from tmdb_dagster.tmdb.transport import Transport
-from tmdb_dagster.warehouse import rate_limit
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.rate_limit import MARGIN_S, SharedRateLimiter
-from tmdb_dagster_tests.warehouse.database import value
+from tmdb_dagster_tests.warehouse.database import rows, value
 
 LIMIT = RateLimit(20, 2)
 SHORT = RateLimit(5, 0.2)
@@ -60,8 +59,8 @@ def call(transport: Transport, times: int, *, threads: int) -> None:
 
 def permits(engine: Engine) -> list[float]:
     """The moments of the permits that are kept, as seconds since 1970."""
-    sql = "SELECT array_agg(extract(epoch FROM p)::float8 ORDER BY n) FROM rate_limits, unnest(permits) WITH ORDINALITY AS u(p, n)"
-    return list(value(engine, sql) or [])
+    sql = "SELECT extract(epoch FROM unnest(permits))::float8 FROM rate_limits"
+    return [row[0] for row in rows(engine, sql)]
 
 
 def test_threads_together_stay_within_the_limit(engine: Engine, limited: SandboxServer) -> None:
@@ -121,7 +120,7 @@ def test_nobody_waits_longer_than_the_limit_demands(engine: Engine, monkeypatch:
         slept.append(seconds)
         real_sleep(seconds)
 
-    monkeypatch.setattr(rate_limit.time, "sleep", sleep)
+    monkeypatch.setattr("tmdb_dagster.warehouse.rate_limit.time.sleep", sleep)
     limiter = SharedRateLimiter(engine, SHORT)
     granted: list[float] = []
     for _ in range(18):
@@ -135,8 +134,7 @@ def test_nobody_waits_longer_than_the_limit_demands(engine: Engine, monkeypatch:
             assert slept == []
 
     assert all(
-        later - earlier >= SHORT.seconds
-        for earlier, later in zip(granted, granted[SHORT.calls :], strict=False)
+        later - earlier >= SHORT.seconds for earlier, later in zip(granted, granted[SHORT.calls :], strict=False)
     )
     assert len(permits(engine)) == SHORT.calls, "no more permits are kept than the limit needs"
 
@@ -169,9 +167,7 @@ def test_after_a_refusal_threads_still_stay_within_the_limit(engine: Engine, lim
     """Those who waited with a permit in hand, and those who come after the refusal, share one window."""
     limiter = SharedRateLimiter(engine, LIMIT)
     limited.faults.add(Fault("/configuration", "status", 429, headers={"Retry-After": "3"}, times=1))
-    transport = Transport(
-        limited.api_url, api_key="test-key", limiter=limiter, on_call=lambda _: None, connections=30
-    )
+    transport = Transport(limited.api_url, api_key="test-key", limiter=limiter, on_call=lambda _: None, connections=30)
     with transport:
         # The window is used up but for one: its call is refused while all others hold permits of the next.
         for _ in range(LIMIT.calls - 1):
