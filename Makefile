@@ -69,7 +69,7 @@ docs: .venv/dev ## Write docs/data-model.md from the database
 	@$(BIN)/tmdb-dagster data-model > docs/data-model.md
 
 lock: .venv/dev ## Pin the dependencies anew
-	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-header \
+	@$(BIN)/uv pip compile pyproject.toml --universal --no-strip-extras --python-version 3.10 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links -q -o requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --generate-hashes --no-header \
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.10 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links -c requirements.lock -q -o requirements-dev.lock

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from benchmarks.dagster_cost import execute_job, popular
 from benchmarks.measure import run
@@ -15,7 +14,7 @@ CATALOGUE = 12_000
 LIMIT_MB = 300
 
 
-def measure_memory(server: Postgres, folder: Path) -> list[Target]:
+def measure_memory(server: Postgres) -> list[Target]:
     """Enrich 10,000 movies by the use case, and by the job, and compare their peaks with where they began."""
     print(f"\nMemory of {MOVIES} movies, without a limit and latency")
     with sandbox(movies=CATALOGUE, latency_ms="0") as tmdb:
@@ -23,12 +22,12 @@ def measure_memory(server: Postgres, folder: Path) -> list[Target]:
         with server.fresh() as database:
             alone = run(
                 [sys.executable, "-m", "benchmarks.pipeline"],
-                environment=environment(tmdb.api_url, database, folder),
-                folder=folder,
+                environment=environment(tmdb, database),
+                folder=server.folder,
                 stdin=movie_ids,
             )
-        small = execute_job(server, folder, tmdb, "weekly_ingest", popular(20))
-        job = execute_job(server, folder, tmdb, "weekly_ingest", popular(MOVIES))
+        small = execute_job(server, tmdb, "weekly_ingest", popular(20))
+        job = execute_job(server, tmdb, "weekly_ingest", popular(MOVIES))
     grown = {
         "the use case": (alone.result["base_mb"], alone.peak_mb, alone.wall_s),
         "dagster job execute": (small.peak_mb, job.peak_mb, job.wall_s),

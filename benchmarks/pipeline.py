@@ -16,12 +16,11 @@ def main() -> None:
     """Enrich the movies and report."""
     movie_ids: list[int] = json.load(sys.stdin)
     settings = load_settings()
-    with measured() as result:
-        with open_run(settings, run_id="benchmark", job="benchmark", origin="sandbox") as run:
-            result["open_mb"] = resident_mb("self", "VmRSS")
-            targets = (Target(movie_id, f"TMDB movie {movie_id}") for movie_id in movie_ids)
-            batches = (outcomes for outcomes in enrich(run, targets))
-            result["movies"] = sum(outcome.status == "ingested" for outcomes in batches for outcome in outcomes)
+    with measured() as result, open_run(settings, run_id="benchmark", job="benchmark", origin="sandbox") as run:
+        result["open_mb"] = resident_mb("self", "VmRSS")
+        targets = (Target(movie_id, f"TMDB movie {movie_id}") for movie_id in movie_ids)
+        batches = (outcomes for outcomes in enrich(run, targets))
+        result["movies"] = sum(outcome.status == "ingested" for outcomes in batches for outcome in outcomes)
 
 
 if __name__ == "__main__":

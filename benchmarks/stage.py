@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -19,7 +20,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.sandbox.postgres import database_url, start_postgres, stop_postgres
-from tmdb_dagster.settings import REPOSITORY, Settings, child_environment
+from tmdb_dagster.settings import REPOSITORY, Settings
 from tmdb_dagster.tmdb.models import PARTS
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.migrate import migrate
@@ -99,13 +100,12 @@ def sandbox(*, movies: int = 2000, latency_ms: str = LATENCY_MS, rate_limit: str
 
 
 class Postgres:
-    """A server with a migrated template."""
+    """A server with a migrated template, and the `folder` that measured processes run in: no .env file is there."""
 
-    def __init__(self, server: PostmasterInfo) -> None:
+    def __init__(self, server: PostmasterInfo, folder: Path) -> None:
+        self.folder = folder
         self._server = server
-        self._admin = create_engine(
-            database_url(server, "postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT"
-        )
+        self._admin = create_engine(database_url(server, "postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
         engine = connect(self.url(_TEMPLATE))
         migrate(engine)
         engine.dispose()
@@ -135,28 +135,27 @@ class Postgres:
 
 
 @contextmanager
-def postgres() -> Iterator[tuple[Postgres, Path]]:
-    """A server in a temporary folder, which measured processes may use for their files, until the block ends."""
+def postgres() -> Iterator[Postgres]:
+    """A server in a temporary folder, until the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="tmdb-benchmark-"))
     try:
-        yield Postgres(start_postgres(folder / "postgres")), folder
+        yield Postgres(start_postgres(folder / "postgres"), folder)
     finally:
         with suppress(FileNotFoundError):
             stop_postgres(folder / "postgres")
         shutil.rmtree(folder)
 
 
-def environment(sandbox_url: str, database: str, folder: Path, *, rate_limit: str = "unlimited") -> dict[str, str]:
+def environment(tmdb: Sandbox, database: str, *, rate_limit: str = "unlimited") -> dict[str, str]:
     """The environment of a measured process: no setting of the developer's reaches it."""
     settings = {name.upper() for name in Settings.model_fields}
-    inherited = {name: value for name, value in child_environment().items() if name not in settings}
+    inherited = {name: value for name, value in os.environ.items() if name not in settings}
     return inherited | {
         "PYTHONPATH": str(REPOSITORY),
         "DAGSTER_HOME": str(REPOSITORY),
         "DATABASE_URL": database,
         "TMDB_API_KEY": "benchmark",
-        "TMDB_API_URL": sandbox_url,
+        "TMDB_API_URL": tmdb.api_url,
         "TMDB_RATE_LIMIT": rate_limit,
         "MOVIE_IMAGES_STORE": "none",
-        "TMDB_DAGSTER_STATE": str(folder / "state"),
     }

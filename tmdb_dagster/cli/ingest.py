@@ -46,7 +46,7 @@ def run_ingest(engine: Engine, request: IngestRequest, state: Path) -> None:
 
     Raises click.ClickException where the run failed.
     """
-    console = Console()
+    console = Console(soft_wrap=True)
     config = {"ops": {"ingest_candidates": {"config": vars(request)}}}
     logs = state / "logs"
     output = logs / f"weekly_ingest-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"

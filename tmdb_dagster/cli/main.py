@@ -30,6 +30,7 @@ class _ClearErrors(click.Group):
 @click.group(cls=_ClearErrors)
 def main() -> None:
     """Keeps a movie catalogue fresh: from TMDB into Postgres."""
+    os.chdir(REPOSITORY)  # where .env and dagster.yaml are, and where the job runs
 
 
 @main.command()
@@ -86,7 +87,6 @@ def ui(port: int) -> None:
     click.echo(f"The UI comes up at http://127.0.0.1:{port} in a few seconds.")
     # Dagster is to get Ctrl+C even where this was started in the background of a script.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.chdir(REPOSITORY)
     command = dagster_command("dev", "--port", str(port))
     os.execv(command[0], command)  # noqa: S606 - no shell wanted
 

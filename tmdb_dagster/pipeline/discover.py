@@ -14,6 +14,7 @@ from tmdb_dagster.pipeline.run import Run, score_prior
 from tmdb_dagster.tmdb.client import ListSource
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
 from tmdb_dagster.tmdb.models import ListPage
+from tmdb_dagster.warehouse.claims import give_back_dead_claims
 from tmdb_dagster.warehouse.discovery import (
     Batch,
     Candidate,
@@ -133,7 +134,7 @@ def discover(run: Run, request: IngestRequest) -> Discovery:
 
 
 def _interrupted_batch(run: Run, request: IngestRequest) -> Discovery | None:
-    """Go on with the batch of a dead run, and close other dead runs' batches, which nobody will go on with."""
+    """Go on with the batch of a dead run, and tidy up after other dead runs, whose batches nobody will go on with."""
     _wait_for_silent_rivals(run, request)
     with run.engine.begin() as connection:
         batch = adopt_batch(
@@ -145,6 +146,7 @@ def _interrupted_batch(run: Run, request: IngestRequest) -> Discovery | None:
         )
         for dead in abandoned_batches(connection):
             close_batch(connection, dead, error=f"Run {dead.run_id} was interrupted and not resumed")
+        give_back_dead_claims(connection)
         if batch is None:
             return None
         left = connection.exec_driver_sql(

@@ -50,6 +50,7 @@ BUSY_WAIT_S = 30.0
 """How long to wait for a movie that another run is ingesting."""
 
 _BUSY_POLL_S = 0.5
+_LONGEST_MESSAGE = 1000
 
 Status = Literal["ingested", "unchanged", "cached", "failed", "gone", "busy"]
 
@@ -153,14 +154,9 @@ class _Enrichment:
 
     def _start(self, chunk: list[Target], *, force: bool) -> list[MovieOutcome]:
         """Claim what is due and hand it to the threads; returns the outcomes of what is not."""
-        with self._run.engine.begin() as connection:
-            rehoster = self._run.rehoster
-            store = rehoster.store.name if rehoster else None
-            claims = claim(connection, self._run.run_id, chunk, force=force, store=store)
-            claimed = {one.tmdb_id for one in claims}
-            left = [target for target in chunk if target.tmdb_id not in claimed]
-            states = work_states(connection, [target.tmdb_id for target in left]) if left else {}
+        claims, states = patiently(self._claim, chunk, force=force)
         by_id = {one.tmdb_id: one for one in claims}
+        left = [target for target in chunk if target.tmdb_id not in by_id]
         for target in chunk:
             if target.tmdb_id in by_id:
                 one = by_id[target.tmdb_id]
@@ -171,6 +167,16 @@ class _Enrichment:
         if not complete:
             return []
         return self._write([_Result(_settled(target, states, "cached")) for target in complete])
+
+    def _claim(self, chunk: list[Target], *, force: bool) -> tuple[list[Claim], dict[int, WorkState]]:
+        """Claim what is due; returns the claims, and how the other works stand."""
+        with self._run.engine.begin() as connection:
+            rehoster = self._run.rehoster
+            store = rehoster.store.name if rehoster else None
+            claims = claim(connection, self._run.run_id, chunk, force=force, store=store)
+            claimed = {one.tmdb_id for one in claims}
+            left = [target.tmdb_id for target in chunk if target.tmdb_id not in claimed]
+            return claims, work_states(connection, left) if left else {}
 
     def _result(self, future: Future[_Result], one: Claim) -> _Result:
         """The future's result; a failure becomes an outcome unless it concerns the whole run."""
@@ -192,6 +198,7 @@ class _Enrichment:
             message = f"{type(error).__name__} while its answer was transformed: {error}"
         status: Status = "gone" if isinstance(error, MovieNotFound) else "failed"
         times = self._run.response_times.pop(str(one.tmdb_id), [])
+        message = message[:_LONGEST_MESSAGE]  # it may quote the server
         outcome = MovieOutcome(one.tmdb_id, status, one.title, one.year, one.work_id, one.etag, message=message)
         return _Result(
             replace(outcome, calls=len(times), duration_ms=sum(times), unavailable=isinstance(error, TmdbUnavailable))

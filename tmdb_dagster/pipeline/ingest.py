@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -104,7 +105,7 @@ def ingest_movie(run: Run, tmdb_id: int, *, force_refresh: bool = False) -> Movi
     if not 1 <= tmdb_id < 2**31:
         raise InvalidRequest(f"tmdb_id is {tmdb_id}, and must be a TMDB movie id: 1 or more, such as 603.")
     target = Target(tmdb_id, f"TMDB movie {tmdb_id}")
-    outcome = next(outcome for outcomes in enrich(run, [target], force=force_refresh) for outcome in outcomes)
+    [outcome] = itertools.chain.from_iterable(enrich(run, [target], force=force_refresh))
     if outcome.status == "busy":
         raise MovieBusy(f"Movie {tmdb_id} is still being ingested by another run. {outcome.message}. Try again later.")
     if outcome.status in ("failed", "gone"):

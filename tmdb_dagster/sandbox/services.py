@@ -158,7 +158,7 @@ class _LocalServer:
 
 
 _SANDBOX = _LocalServer("sandbox", "tmdb_dagster.sandbox", "tmdb_dagster")
-_IMAGES = _LocalServer("images", "tmdb_dagster.sandbox.images", "tmdb_dagster.images")
+_IMAGES = _LocalServer("image server", "tmdb_dagster.sandbox.images", "tmdb_dagster.images")
 
 
 def start_sandbox(state: Path) -> str:
@@ -183,7 +183,7 @@ def stop_services(state: Path) -> list[str]:
     for server in (_SANDBOX, _IMAGES):
         if server.port_file(state).exists() and (pid := server.pid(state)) is not None:
             os.kill(pid, signal.SIGTERM)
-            stopped.append(f"{server.name} server")
+            stopped.append(server.name)
     if stop_postgres(state / "postgres"):
         stopped.append("Postgres")
     return stopped

@@ -1,4 +1,4 @@
-"""Who works on which movie: a claim is taken in one statement, so that two runs never work on the same one."""
+"""Who works on which movie: a claim is taken in one transaction, so that two runs never work on the same one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ LIVE_CLAIM = """(
 )"""
 """Whether a run that is alive works on `works w`."""
 
+# Before the claim, so that it sees what a writer that holds them commits; in the order in which writers lock, by
+# work_id, else the two could wait for each other.
+_LOCK = text("SELECT FROM works WHERE tmdb_id = ANY(:tmdb_ids) ORDER BY work_id FOR NO KEY UPDATE")
 # A row that a dead run's claim made keeps its NULL, so that giving it back removes it.
 _CLAIM = text(f"""
     INSERT INTO works AS w (tmdb_id, title, ingestion_status, claimed_by)
@@ -58,12 +61,16 @@ _FAIL = text("""
     FROM jsonb_to_recordset(CAST(:failures AS jsonb)) AS f(work_id bigint, error text, gone boolean)
     WHERE w.work_id = f.work_id AND w.claimed_by = :run_id
 """)
-_GIVE_BACK_NEW = text("DELETE FROM works WHERE claimed_by = :run_id AND status_before_claim IS NULL")
-_GIVE_BACK_OLD = text("""
-    UPDATE works
-    SET ingestion_status = status_before_claim, claimed_by = NULL, status_before_claim = NULL
-    WHERE claimed_by = :run_id
-""")
+_GIVE_BACK = (
+    "DELETE FROM works w WHERE status_before_claim IS NULL AND ",
+    """UPDATE works w
+    SET ingestion_status = status_before_claim, claimed_by = NULL, status_before_claim = NULL WHERE """,
+)
+_OF_THIS_RUN = "w.claimed_by = :run_id"
+# Whoever has such a row locked is taking it over.
+_OF_DEAD_RUNS = f"""w.work_id IN (
+    SELECT w.work_id FROM works w WHERE w.claimed_by IS NOT NULL AND NOT {LIVE_CLAIM} FOR UPDATE SKIP LOCKED
+)"""  # noqa: S608 - constants only
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,7 @@ def claim(
     """
     titles = {str(target.tmdb_id): target.title for target in targets}
     movies = [{"tmdb_id": tmdb_id, "title": title} for tmdb_id, title in titles.items()]
+    connection.execute(_LOCK, {"tmdb_ids": list(titles)})
     claimed = connection.scalars(_CLAIM, {"run_id": run_id, "movies": json_parameter(movies), "force": force}).all()
     known = connection.execute(_KNOWN, {"work_ids": list(claimed), "store": store})
     return [
@@ -164,5 +172,11 @@ def mark_failed(connection: Connection, run_id: str, failures: Sequence[Failure]
 
 def give_back_claims(connection: Connection, run_id: str) -> None:
     """Undo the claims that this run still has: the works are as they were before."""
-    connection.execute(_GIVE_BACK_NEW, {"run_id": run_id})
-    connection.execute(_GIVE_BACK_OLD, {"run_id": run_id})
+    for statement in _GIVE_BACK:
+        connection.execute(text(statement + _OF_THIS_RUN), {"run_id": run_id})
+
+
+def give_back_dead_claims(connection: Connection) -> None:
+    """Undo the claims of runs that died: movies that nobody asks for again would stay `ingesting` for ever."""
+    for statement in _GIVE_BACK:
+        connection.execute(text(statement + _OF_DEAD_RUNS))

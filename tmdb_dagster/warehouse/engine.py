@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
@@ -19,6 +20,12 @@ _T = TypeVar("_T")
 
 HEAD = "0002"
 """The migration that this version of the package works with."""
+
+RETRY_S = 30.0
+"""For how long a transaction is tried again where the connection breaks."""
+
+# An escaped NUL, which an even number of backslashes may precede: with an odd one it is a backslash and letters.
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def connect(url: str, *, schema: str = "public", connections: int = 4) -> Engine:
@@ -75,16 +82,17 @@ def check_schema(engine: Engine) -> None:
 
 
 def patiently(deed: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
-    """Do a transaction, and do it again for half a minute where the connection breaks."""
+    """Do a transaction, and do it again for RETRY_S seconds where the connection breaks."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(OperationalError),
         wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
-        stop=tenacity.stop_after_delay(30),
+        stop=tenacity.stop_after_delay(RETRY_S),
         reraise=True,
     )
     return retrying(deed, *arguments, **named)
 
 
 def json_parameter(value: Any) -> str:
-    """A value for CAST(:parameter AS jsonb)."""
-    return orjson.dumps(value).decode()
+    """A value for CAST(:parameter AS jsonb), without NUL characters, which Postgres cannot store in a text."""
+    document = orjson.dumps(value).decode()
+    return _NUL.sub(r"\1", document) if r"\u0000" in document else document

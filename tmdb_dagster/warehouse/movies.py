@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 
 from tmdb_dagster.transform.rows import MovieRows
 from tmdb_dagster.warehouse.engine import json_parameter
@@ -114,9 +115,8 @@ def write_rows(connection: Connection, rows: Mapping[int, MovieRows]) -> dict[in
     """
     if not rows:
         return {}
-    works, clashes = _without_taken_imdb_ids(connection, [movie.work for movie in rows.values()])
-    connection.execute(_IDENTIFY, {"rows": json_parameter(works)})
     movies = list(rows.values())
+    clashes = _identify(connection, [movie.work for movie in movies])
     similar = [row for movie in movies for row in movie.similar]
     ratings = [movie.rating for movie in movies if movie.rating is not None]
     scores = [row for movie in movies for row in movie.aggregates]
@@ -151,6 +151,23 @@ def _upsert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]
 
 def _stamped(rows: Iterable[Mapping[str, Any]], column: str, moment: object) -> list[dict[str, Any]]:
     return [{**row, column: moment} for row in rows]
+
+
+def _identify(connection: Connection, works: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Write what identifies the works; returns the IMDb ids that were left out."""
+    seen: dict[int, str] | None = None
+    while True:
+        rows, clashes = _without_taken_imdb_ids(connection, works)
+        try:
+            with connection.begin_nested():
+                connection.execute(_IDENTIFY, {"rows": json_parameter(rows)})
+        except IntegrityError:
+            # Another transaction has just committed one of the ids: the next look sees it, or it was not that.
+            if clashes == seen:
+                raise
+            seen = clashes
+        else:
+            return clashes
 
 
 def _without_taken_imdb_ids(

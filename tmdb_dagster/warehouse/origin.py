@@ -16,6 +16,8 @@ def require_origin(connection: Connection, origin: Origin) -> None:
 
     A database with movies and no origin is one that was filled before: they are TMDB's.
     """
+    # Of two first runs at once, the second must see what the first decides.
+    connection.execute(text("LOCK TABLE catalogue_origin IN SHARE ROW EXCLUSIVE MODE"))
     connection.execute(
         text("""
             INSERT INTO catalogue_origin (origin)

@@ -60,7 +60,7 @@ class SharedRateLimiter:
         """Take the next permit; returns when it holds, by time.monotonic."""
         with self._engine.begin() as connection:
             connection.execute(_NO_SYNC)
-            wait = connection.execute(_ACQUIRE, self._parameters).scalar_one()
+            wait: float = connection.execute(_ACQUIRE, self._parameters).scalar_one()
         return time.monotonic() + wait
 
     def back_off(self, seconds: float) -> None:

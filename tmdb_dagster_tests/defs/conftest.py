@@ -68,6 +68,9 @@ def start_job(
     Its output goes to the file `output` in the test's folder; keywords are environment variables.
     """
     monkeypatch.setenv("DAGSTER_DATABASE_URL", dagster_database)
+    # A killed process cannot remove the temporary home that Dagster gives it in the working directory.
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").symlink_to(REPOSITORY / "dagster.yaml")
     started: list[subprocess.Popen[bytes]] = []
 
     def start(job: str, config: dict[str, Any], **variables: str) -> subprocess.Popen[bytes]:

@@ -11,8 +11,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
-from dagster import AssetCheckKey, AssetKey, Definitions, build_schedule_context, validate_run_config
+from dagster import (
+    AssetCheckKey,
+    AssetKey,
+    Definitions,
+    build_schedule_context,
+    config_from_files,
+    validate_run_config,
+)
 from dagster._utils.schedules import schedule_execution_time_iterator  # the daemon's; there is no public way
 
 from tmdb_dagster.settings import REPOSITORY
@@ -149,10 +155,11 @@ def test_the_jobs(code_location: Definitions) -> None:
 
 @pytest.mark.parametrize("job", JOBS)
 def test_the_example_of_a_job_is_valid_and_says_how_to_run_it(job: str, code_location: Definitions) -> None:
-    example = (REPOSITORY / "examples" / f"{job}.yaml").read_text("utf8")
+    example = REPOSITORY / "examples" / f"{job}.yaml"
 
-    assert validate_run_config(code_location.resolve_job_def(job), yaml.safe_load(example))
-    assert f"dagster job execute -m tmdb_dagster.definitions -j {job} -c examples/{job}.yaml" in example
+    assert validate_run_config(code_location.resolve_job_def(job), config_from_files([str(example)]))
+    command = f"dagster job execute -m tmdb_dagster.definitions -j {job} -c examples/{job}.yaml"
+    assert command in example.read_text("utf8")
 
 
 def test_every_example_belongs_to_a_job() -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
-from dagster import AssetKey, DagsterInstance, DagsterRunStatus
+from dagster import AssetKey, DagsterInstance, DagsterRunStatus, config_from_files
 from sqlalchemy import Engine, text
 
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import REPOSITORY
-from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster_tests.defs.conftest import StartJob
 
 TIMEOUT_S = 120
@@ -20,7 +18,7 @@ TIMEOUT_S = 120
 def test_a_job_runs_by_its_example_and_dagster_remembers_it(
     start_job: StartJob, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    example = yaml.safe_load((REPOSITORY / "examples/ingest_movie.yaml").read_text("utf8"))
+    example = config_from_files([str(REPOSITORY / "examples/ingest_movie.yaml")])
 
     process = start_job("ingest_movie", example)
 

@@ -58,8 +58,8 @@ def test_a_work_is_stale_by_the_tier_of_its_age(engine: Engine) -> None:
     execute(engine, "UPDATE works SET last_refreshed_at = last_refreshed_at - interval '10 minutes'")
 
     assert all(row.stale for row in rows(engine, is_stale))
-    days = rows(engine, "SELECT calculate_staleness_days(release_date => release_date) FROM works ORDER BY work_id")
-    assert [row[0] for row in days] == list(TIERS.values())
+    found = rows(engine, "SELECT calculate_staleness_days(release_date => release_date) FROM works ORDER BY work_id")
+    assert [row[0] for row in found] == list(TIERS.values())
 
 
 def test_never_refreshed_or_of_an_old_schema_version_is_stale(engine: Engine) -> None:

@@ -1,0 +1,236 @@
+"""The command `tmdb-dagster`, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from tmdb_dagster.cli import ingest
+from tmdb_dagster.cli.main import main
+from tmdb_dagster.sandbox.faults import Fault
+from tmdb_dagster.sandbox.postgres import database_url, start_postgres
+from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.sandbox.services import SANDBOX_NOTICE, stop_services
+from tmdb_dagster.settings import REPOSITORY, Settings
+from tmdb_dagster.warehouse.engine import HEAD
+from tmdb_dagster_tests.cli.conftest import tmdb_dagster
+
+
+class Newcomer(NamedTuple):
+    """What someone without any setting sees who ingests twice, stops and cleans up."""
+
+    first: subprocess.CompletedProcess[str]
+    second: subprocess.CompletedProcess[str]
+    works: list[str]
+    stop: subprocess.CompletedProcess[str]
+    clean: subprocess.CompletedProcess[str]
+    state: Path
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
+    state = tmp_path_factory.mktemp("home") / "state"
+    with pytest.MonkeyPatch.context() as patch:
+        for name in Settings.model_fields:
+            patch.delenv(name.upper(), raising=False)
+        patch.setenv("TMDB_DAGSTER_STATE", str(state))
+        options = ["ingest", "--source", "popular", "--max-movies", "20", "--pages-per-source", "1"]
+        try:
+            first, second = tmdb_dagster(*options), tmdb_dagster(*options)
+            engine = create_engine(
+                database_url(start_postgres(state / "postgres"), "catalogue_sandbox"), poolclass=NullPool
+            )
+            with engine.begin() as connection:
+                works = list(connection.scalars(text("SELECT ingestion_status FROM works")))
+            stop = tmdb_dagster("stop")
+            clean = tmdb_dagster("clean")
+        finally:
+            stop_services(state)
+    return Newcomer(first, second, works, stop, clean, state)
+
+
+def _table(output: str) -> dict[str, str]:
+    rows = re.findall(r"^│ (.+?) +│ +(\S.*?) │$", output, re.MULTILINE)
+    return dict(rows)
+
+
+def test_a_newcomer_gets_movies_by_one_command(newcomer: Newcomer) -> None:
+    assert newcomer.first.returncode == 0, newcomer.first
+    assert newcomer.works == ["complete"] * 20
+    table = _table(newcomer.first.stdout)
+    assert re.fullmatch(r"\d+\.\d s", table.pop("duration"))
+    assert table == {"checked": "20", "skipped": "0", "ingested": "20", "failed": "0", "TMDB calls": "21"}
+
+
+def test_a_newcomer_is_told_of_the_sandbox_and_of_what_comes_next(newcomer: Newcomer) -> None:
+    lines = newcomer.first.stdout.splitlines()
+
+    assert lines.count(SANDBOX_NOTICE) == 1
+    assert lines[-1] == "Next: `make ui` shows the runs, the movies and the schedules; `make help` lists the rest."
+    assert newcomer.first.stderr == ""
+
+
+def test_the_second_ingest_skips_what_is_there(newcomer: Newcomer) -> None:
+    assert newcomer.second.returncode == 0, newcomer.second
+    table = _table(newcomer.second.stdout)
+    assert (table["skipped"], table["ingested"], table["TMDB calls"]) == ("20", "0", "1")
+
+
+def test_stop_names_what_it_stopped(newcomer: Newcomer) -> None:
+    assert (newcomer.stop.returncode, newcomer.stop.stdout) == (0, "Stopped: sandbox, Postgres.\n")
+
+
+def test_clean_leaves_nothing(newcomer: Newcomer) -> None:
+    assert (newcomer.clean.returncode, newcomer.clean.stdout) == (0, f"Removed {newcomer.state}.\n")
+    assert not newcomer.state.exists()
+
+
+@pytest.fixture
+def tmdb(
+    settings_environment: dict[str, str],
+    dagster_database: str,
+    sandbox: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> SandboxServer:
+    """The sandbox in TMDB's place, for whoever has a key and databases."""
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", dagster_database)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").symlink_to(REPOSITORY / "dagster.yaml")
+    return sandbox
+
+
+def _invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def test_an_ingest_away_from_a_terminal_prints_plain_lines(
+    tmdb: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "_LINE_EVERY_S", 0)
+    tmdb.faults.add(Fault("/movie/[0-9]+", "body", body="[]", times=1))
+    tmdb.faults.add(Fault("/movie/[0-9]+", "delay", delay_s=0.3))
+
+    result = _invoke("ingest", "--max-movies", "20", "--pages-per-source", "1")
+
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.output
+    assert "Discovering movies\n" in result.output
+    done = [int(number) for number in re.findall(r"^(\d+) of 20 movies$", result.output, re.MULTILINE)]
+    assert done == sorted(done)
+    assert len(set(done)) > 1
+    assert (_table(result.output)["ingested"], _table(result.output)["failed"]) == ("19", "1")
+    assert re.search(r"^failed: .+: /movie/\d+: ", result.output, re.MULTILINE)
+    assert SANDBOX_NOTICE not in result.output
+
+
+def test_an_ingest_that_fails_says_why(tmdb: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMDB_API_KEY", "bad-key")
+
+    result = _invoke("ingest")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: The ingest failed: /movie/popular: TMDB answered 401: Invalid API key")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--source", "weekly"], "source is 'weekly', and must be one of popular, now_playing, trending, all, mixed"),
+        (["--max-movies", "0"], "max_movies is 0, and must be 1 or more."),
+        (["--pages-per-source", "501"], "pages_per_source is 501, and must be 1 to 500."),
+        (["--max-movies", "many"], "'many' is not a valid integer"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_anything_starts(
+    options: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMDB_DAGSTER_STATE", str(tmp_path / "state"))
+
+    result = _invoke("ingest", *options)
+
+    assert result.exit_code != 0
+    assert message in result.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_an_unreachable_database_is_one_clear_message(tmdb: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://movies:pass-word@127.0.0.1:1/catalogue")
+
+    for command in ("ingest", "migrate"):
+        result = _invoke(command)
+
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: The database at postgresql+psycopg2://movies:***@127.0.0.1:1/catalogue")
+        assert result.stderr.count("\n") == 1
+        assert "pass-word" not in result.output
+
+
+def test_a_wrong_setting_is_one_clear_message_and_no_stack_trace() -> None:
+    done = tmdb_dagster("migrate", TMDB_CONCURRENCY="many")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Settings: TMDB_CONCURRENCY: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_migrate_makes_the_tables_and_may_be_repeated(
+    new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", new_database())
+
+    for _ in range(2):
+        result = _invoke("migrate")
+        assert result.exit_code == 0, result.output
+        assert result.stdout.endswith(f" is at revision {HEAD}.\n")
+
+    engine = create_engine(os.environ["DATABASE_URL"], poolclass=NullPool)
+    with engine.begin() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM works")) == 0
+
+
+def test_stop_where_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMDB_DAGSTER_STATE", str(tmp_path / "state"))
+
+    result = _invoke("stop")
+
+    assert (result.exit_code, result.output) == (0, "Nothing was running.\n")
+
+
+def test_ctrl_c_ends_the_ingest_and_leaves_nothing_half_done(tmdb: SandboxServer, engine: Engine) -> None:
+    tmdb.faults.add(Fault("/movie/[0-9]+", "delay", delay_s=0.3))
+    command = [str(Path(sys.executable).parent / "tmdb-dagster"), "ingest", "--max-movies", "50"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
+        while process.poll() is None and not _settled(engine):
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the job's process, too
+        output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 1, output
+    assert output.endswith(b"Aborted!\n")
+    with engine.begin() as connection:
+        statuses = connection.scalars(text("SELECT DISTINCT ingestion_status FROM works")).all()
+        (log,) = connection.execute(text("SELECT movies_ingested, error_message FROM scheduled_ingestion_log")).all()
+        leases = connection.scalar(text("SELECT count(*) FROM run_leases"))
+    assert statuses == ["complete"]
+    assert 0 < log.movies_ingested < 50
+    assert log.error_message
+    assert leases == 0
+
+
+def _settled(engine: Engine) -> int:
+    with engine.begin() as connection:
+        return int(connection.scalar(text("SELECT count(outcome) FROM ingest_candidates")) or 0)

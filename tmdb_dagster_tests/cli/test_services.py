@@ -1,0 +1,166 @@
+"""What is provided to whoever has set nothing: an embedded Postgres, and the sandbox in TMDB's place."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from tmdb_dagster.sandbox import services
+from tmdb_dagster.sandbox.services import (
+    ServiceNotStarted,
+    dagster_database_url,
+    provide_services,
+    start_sandbox,
+    stop_services,
+)
+from tmdb_dagster.settings import REPOSITORY, TMDB_API_URL, Settings, load_settings
+from tmdb_dagster.warehouse.engine import HEAD
+
+_PROVIDE = """
+import json
+from tmdb_dagster.sandbox.services import dagster_database_url, provide_services
+from tmdb_dagster.settings import load_settings
+settings = load_settings()
+provided = provide_services(settings).settings
+print(json.dumps([
+    provided.database_url.get_secret_value(), dagster_database_url(settings),
+    provided.tmdb_api_url, provided.tmdb_image_url, provided.youtube_image_url,
+]))
+"""
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder, deeper than the path of a Unix socket may be."""
+    folder = tmp_path_factory.mktemp("state") / ("deep" * 25)
+    yield folder
+    stop_services(folder)
+
+
+def _database(settings: Settings) -> str:
+    assert settings.database_url is not None
+    return settings.database_url.get_secret_value()
+
+
+def _revision(url: str) -> str:
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
+
+
+def test_processes_that_start_at_once_share_what_they_start(state: Path) -> None:
+    starters = [
+        subprocess.Popen(
+            [sys.executable, "-c", _PROVIDE],
+            cwd=REPOSITORY,
+            env={**os.environ, "TMDB_DAGSTER_STATE": str(state)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(3)
+    ]
+    answers = [starter.communicate(timeout=120) for starter in starters]
+
+    assert [starter.returncode for starter in starters] == [0, 0, 0], answers
+    provided = [json.loads(answer) for answer, _ in answers]
+    assert provided[0] == provided[1] == provided[2]
+    catalogue, dagster, api_url, *_ = provided[0]
+    assert (make_url(catalogue).database, make_url(dagster).database) == ("catalogue_sandbox", "dagster")
+    assert _revision(catalogue) == HEAD
+    page = requests.get(f"{api_url}/movie/popular", {"api_key": "sandbox"}, timeout=30)
+    assert len(page.json()["results"]) == 20
+
+
+def test_with_a_key_tmdb_is_asked_and_has_a_database_of_its_own(state: Path) -> None:
+    without = provide_services(load_settings(tmdb_dagster_state=state))
+    with_key = provide_services(load_settings(tmdb_dagster_state=state, tmdb_api_key="a-key"))
+
+    assert (without.origin, with_key.origin) == ("sandbox", "tmdb")
+    assert make_url(_database(without.settings)).database == "catalogue_sandbox"
+    assert make_url(_database(with_key.settings)).database == "catalogue"
+    assert _revision(_database(with_key.settings)) == HEAD
+    assert with_key.settings.tmdb_api_url == TMDB_API_URL
+    assert without.settings.tmdb_api_url.startswith("http://127.0.0.1:")
+
+
+def test_nothing_is_started_for_whoever_has_set_everything(tmp_path: Path, catalogue_url: str) -> None:
+    settings = load_settings(
+        tmdb_dagster_state=tmp_path / "state",
+        tmdb_read_access_token="a-token",
+        database_url=catalogue_url,
+        dagster_database_url=catalogue_url,
+    )
+
+    assert provide_services(settings).settings == settings
+    assert dagster_database_url(settings) == catalogue_url
+    assert not (tmp_path / "state").exists()
+
+
+def test_what_was_stopped_starts_again_where_it_was(state: Path) -> None:
+    settings = load_settings(tmdb_dagster_state=state)
+    before = provide_services(settings).settings
+    sandbox = requests.get(before.tmdb_api_url.removesuffix("/3") + "/_sandbox/health", timeout=10).json()["pid"]
+    engine = create_engine(_database(before), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO works (tmdb_id, title) VALUES ('1', 'kept')"))
+
+    assert sorted(stop_services(state)) == ["Postgres", "sandbox"]
+    psutil.wait_procs([psutil.Process(sandbox)] if psutil.pid_exists(sandbox) else [], timeout=10)
+    assert stop_services(state) == []
+    with pytest.raises(requests.ConnectionError):
+        requests.get(before.tmdb_api_url, timeout=10)
+
+    again = provide_services(settings).settings
+    assert again.tmdb_image_url == before.tmdb_image_url, "stored image URLs name the port"
+    engine = create_engine(_database(again), poolclass=NullPool)
+    with engine.begin() as connection:
+        assert connection.scalar(text("SELECT title FROM works WHERE tmdb_id = '1'")) == "kept"
+
+
+def test_a_killed_postgres_comes_back_with_its_data(state: Path) -> None:
+    settings = load_settings(tmdb_dagster_state=state)
+    url = _database(provide_services(settings).settings)
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO works (tmdb_id, title) VALUES ('2', 'kept')"))
+    postmaster = psutil.Process(int((state / "postgres/data/postmaster.pid").read_text().split()[0]))
+    family = [postmaster, *postmaster.children()]
+
+    os.kill(postmaster.pid, signal.SIGKILL)
+    psutil.wait_procs(family, timeout=10)
+
+    engine = create_engine(_database(provide_services(settings).settings), poolclass=NullPool)
+    with engine.begin() as connection:
+        assert connection.scalar(text("SELECT title FROM works WHERE tmdb_id = '2'")) == "kept"
+
+
+def test_a_taken_port_is_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_START_TIMEOUT_S", 1)
+    monkeypatch.setattr(services, "_HEALTH_TIMEOUT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as other_program:
+        port = other_program.getsockname()[1]
+        (tmp_path / "sandbox.port").write_text(str(port))
+
+        with pytest.raises(
+            ServiceNotStarted, match=rf"did not start at http://127.0.0.1:{port}.*remove .*sandbox.port"
+        ):
+            start_sandbox(tmp_path)
+
+        assert stop_services(tmp_path) == [], "another program is not ours to stop"
+
+
+def test_stopping_where_nothing_ever_ran(tmp_path: Path) -> None:
+    assert stop_services(tmp_path / "nothing") == []

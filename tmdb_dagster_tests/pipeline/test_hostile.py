@@ -1,0 +1,199 @@
+"""Hostile and half answers: they cost their fields, at most their movie, never the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings as hypothesis_settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from tmdb_dagster.pipeline.ingest import ingest_movie
+from tmdb_dagster.pipeline.run import Run
+from tmdb_dagster.sandbox.faults import REMOVE, Fault
+from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.tmdb.models import PARTS
+from tmdb_dagster_tests.pipeline.enriching import enriched
+from tmdb_dagster_tests.warehouse.database import rows, value
+
+Start = Callable[..., Run]
+ERROR = {"success": False, "status_code": 11, "status_message": "Internal error: Something went wrong."}
+HUGE = 2**70
+DEEP: Any = json.loads("[" * 200 + "]" * 200)
+TOO_DEEP = json.loads("[" * 500 + "]" * 500)
+
+# What a part says is lost with the part: its columns are empty, as if TMDB knew nothing.
+COLUMNS_OF = {
+    "credits": {"cast_members": [], "crew_members": []},
+    "videos": {"trailers": [], "trailer_youtube_id": None},
+    "similar": {"similar_movie_ids": []},
+    "release_dates": {"certification": None},
+    "images": {"still_images": []},
+    "keywords": {"keywords": []},
+    "watch/providers": {"us": None},
+}
+
+
+@pytest.mark.parametrize("content", [REMOVE, ERROR, None, [], "text", 5, {"results": None, "cast": 7}])
+def test_a_part_that_is_missing_or_malformed_costs_its_own_fields(
+    start_run: Start, engine: Engine, sandbox: SandboxServer, content: Any
+) -> None:
+    """Seven movies, each without another part, beside one that has them all."""
+    run = start_run()
+    complete, *ids = [603, 550, *sandbox.catalogue.ids[-6:]]
+    for tmdb_id, part in zip(ids, PARTS, strict=True):
+        sandbox.faults.add(Fault(f"/movie/{tmdb_id}", "patch", body={part: content}))
+
+    outcomes = enriched(run, [complete, *ids])
+
+    assert {outcome.status for outcome in outcomes.values()} == {"ingested"}
+    assert outcomes[complete].message is None
+    for tmdb_id, part in zip(ids, PARTS, strict=True):
+        assert f"{part}: missing or malformed" in str(outcomes[tmdb_id].message)
+        [meta] = rows(
+            engine,
+            "SELECT m.* FROM works_meta m JOIN works w USING (work_id) WHERE tmdb_id = :tmdb_id",
+            tmdb_id=str(tmdb_id),
+        )
+        found = {**meta._asdict(), "us": (meta.streaming or {}).get("us")}
+        assert {name: found[name] for name in COLUMNS_OF[part]} == COLUMNS_OF[part]
+        assert found["original_language"] is not None
+    assert value(engine, "SELECT count(*) FROM work_cards_cache") == 8
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"title": None},
+        {"title": ""},
+        {"title": REMOVE},
+        {"title": ["a", "list"]},
+        {"title": "x" * 5000},
+        {"id": 999},
+        {"id": "603"},
+        {"id": None},
+        {"garbage": TOO_DEEP},
+    ],
+    ids=lambda patch: str(patch)[:30],
+)
+def test_an_answer_that_is_no_movie_costs_the_movie(
+    start_run: Start, engine: Engine, sandbox: SandboxServer, patch: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault("/movie/603", "patch", body=patch))
+
+    outcomes = enriched(start_run(), [603, 550])
+
+    assert {tmdb_id: outcome.status for tmdb_id, outcome in outcomes.items()} == {603: "failed", 550: "ingested"}
+    assert value(engine, "SELECT ingestion_error FROM works WHERE tmdb_id = '603'")
+    assert value(engine, "SELECT count(*) FROM works_meta") == 1
+
+
+@pytest.mark.parametrize("body", [[], None, "text", 5, {}, ERROR, [[]]], ids=str)
+def test_any_other_document_costs_the_movie(
+    start_run: Start, engine: Engine, sandbox: SandboxServer, body: Any
+) -> None:
+    sandbox.faults.add(Fault("/movie/603", "body", body=json.dumps(body)))
+
+    outcomes = enriched(start_run(), [603, 550])
+
+    assert {tmdb_id: outcome.status for tmdb_id, outcome in outcomes.items()} == {603: "failed", 550: "ingested"}
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"budget": HUGE, "revenue": -1, "runtime": 2**40, "vote_count": 2**31},
+        {"budget": 1e300, "runtime": "139", "vote_average": 11, "popularity": -5},
+        {"vote_average": 1e-320, "popularity": 1e-320},
+        {"release_date": "0000-00-00"},
+        {"release_date": "9999-12-31"},
+        {"release_date": "2020-02-30"},
+        {"imdb_id": "'; DROP TABLE works; --"},
+        {"overview": "\0", "tagline": "a\0b", "title": "Null\0"},
+        {"overview": "x" * 3_000_000, "poster_path": "y" * 100_000},
+        {"genres": [{"name": None}, {"name": "Drama"}, 5, {"name": "a\0"}], "spoken_languages": {"en": 1}},
+        {"genres": DEEP, "production_companies": [{"id": HUGE, "name": "x"}], "extra": {"deep": DEEP}},
+        {"belongs_to_collection": [], "production_countries": None},
+        {"credits": {"cast": [None, {"id": 1}, {"id": HUGE, "name": "x"}], "crew": [{"job": "Director"}]}},
+        {"watch/providers": {"results": {"US": [], "U\0S": {}}}},
+        {"similar": {"results": [{"id": 0}, {"id": HUGE}, {"id": 5}, {"id": 5}, {"id": 603}]}},
+    ],
+    ids=lambda patch: ",".join(patch),
+)
+def test_fields_out_of_range_cost_themselves(
+    start_run: Start, engine: Engine, sandbox: SandboxServer, patch: dict[str, Any]
+) -> None:
+    run = start_run()
+    sandbox.faults.add(Fault("/movie/603", "body", body=json.dumps({**run.tmdb.movie(603), **patch})))
+
+    assert ingest_movie(run, 603).status == "ingested"
+
+    [work] = rows(engine, "SELECT * FROM works JOIN work_cards_cache USING (work_id)")
+    assert (work.ingestion_status, work.payload["tmdb_id"]) == ("complete", "603")
+    assert "\0" not in work.title
+
+
+def test_numbers_that_python_writes_and_json_does_not_have(start_run: Start, sandbox: SandboxServer) -> None:
+    sandbox.faults.add(Fault("/movie/603", "body", body='{"id": 603, "title": "x", "budget": NaN}'))
+
+    assert enriched(start_run(), [603])[603].status == "failed"
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+@pytest.mark.parametrize("message", ["a NUL \0 in it", "x" * 1_000_000, ["not", "a", "text"], "line\nbreak \u2028"])
+def test_the_text_of_an_error_cannot_hurt(
+    start_run: Start, engine: Engine, sandbox: SandboxServer, status: int, message: Any
+) -> None:
+    body = {"success": False, "status_code": 5, "status_message": message}
+    sandbox.faults.add(Fault("/movie/603", "status", status, body=body))
+    run = start_run()
+
+    outcomes = enriched(run, [603, 550])
+    run.api_log.close()
+
+    assert outcomes[550].status == "ingested"
+    assert outcomes[603].status == ("gone" if status == 404 else "failed")
+    assert 0 < value(engine, "SELECT length(ingestion_error) FROM works WHERE tmdb_id = '603'") <= 2000
+    assert value(engine, "SELECT count(*) FROM tmdb_api_logs") == run.api_log.calls
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-HUGE, HUGE) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
+    max_leaves=8,
+)
+FIELDS = (
+    *PARTS,
+    "imdb_id",
+    "overview",
+    "release_date",
+    "runtime",
+    "budget",
+    "vote_average",
+    "vote_count",
+    "poster_path",
+    "belongs_to_collection",
+    "genres",
+    "production_companies",
+    "spoken_languages",
+)
+
+
+def test_no_value_of_any_field_costs_the_movie(
+    start_run: Start, engine: Engine, sandbox: SandboxServer
+) -> None:
+    run = start_run()
+    usual = run.tmdb.movie(603)
+
+    @hypothesis_settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.dictionaries(st.sampled_from(FIELDS), json_values, min_size=1, max_size=4))
+    def ingests(patch: dict[str, Any]) -> None:
+        sandbox.faults.clear()
+        sandbox.faults.add(Fault("/movie/603", "body", body=json.dumps({**usual, **patch})))
+        assert ingest_movie(run, 603, force_refresh=True).status in ("ingested", "unchanged")
+        assert sandbox.faults.fired == 1
+
+    ingests()

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tmdb_dagster.settings import REPOSITORY, RateLimit, Settings, SettingsError, environment, load_settings
+
+SECRET = "geheim-7f3a"
+DATABASE = "postgresql+psycopg2://me:word@host:5432/movies"
+
+READ: list[tuple[str, str, Any]] = [
+    ("TMDB_API_KEY", SECRET, SECRET),
+    ("TMDB_READ_ACCESS_TOKEN", SECRET, SECRET),
+    ("TMDB_IMAGE_URL", "http://localhost:1/t/p/", "http://localhost:1/t/p"),
+    ("YOUTUBE_IMAGE_URL", "https://example.org/vi", "https://example.org/vi"),
+    ("TMDB_RATE_LIMIT", "40/10s", RateLimit(40, 10)),
+    ("TMDB_RATE_LIMIT", " 5 / 0.5 s ", RateLimit(5, 0.5)),
+    ("TMDB_RATE_LIMIT", "50/s", RateLimit(50, 1)),
+    ("TMDB_RATE_LIMIT", "Unlimited", None),
+    ("TMDB_LANGUAGE", "de-DE", "de-DE"),
+    ("TMDB_REGION", "DE", "DE"),
+    ("TMDB_WATCH_REGIONS", "us, de", ("US", "DE")),
+    ("TMDB_CONCURRENCY", "20", 20),
+    ("DATABASE_URL", "postgres://me:word@host:5432/movies", DATABASE),
+    ("DATABASE_URL", "postgresql://me:word@host:5432/movies", DATABASE),
+    ("DATABASE_URL", DATABASE, DATABASE),
+    ("DATABASE_SCHEMA", "movies_2", "movies_2"),
+    ("DAGSTER_DATABASE_URL", "postgres://me:word@host:5432/movies", DATABASE),
+    ("TMDB_DAGSTER_STATE", "/var/lib/movies", Path("/var/lib/movies")),
+]
+
+REFUSED = [
+    ("TMDB_RATE_LIMIT", f"{SECRET}", "40/10s"),
+    ("TMDB_RATE_LIMIT", "0/10s", "40/10s"),
+    ("TMDB_RATE_LIMIT", "40/0s", "40/10s"),
+    ("TMDB_RATE_LIMIT", "40", "40/10s"),
+    ("TMDB_WATCH_REGIONS", "USA", "US,DE"),
+    ("TMDB_WATCH_REGIONS", " , ", "US,DE"),
+    ("TMDB_CONCURRENCY", "0", "greater than or equal to 1"),
+    ("TMDB_CONCURRENCY", "21", "less than or equal to 20"),
+    ("TMDB_CONCURRENCY", SECRET, "valid integer"),
+    ("TMDB_API_URL", f"ftp://{SECRET}", "http:// or https://"),
+    ("TMDB_IMAGE_URL", f"https://{SECRET}/p?key=1", "without a query"),
+    ("YOUTUBE_IMAGE_URL", SECRET, "http:// or https://"),
+    ("DATABASE_URL", f"mysql://me:{SECRET}@host/movies", "postgresql://"),
+    ("DATABASE_URL", SECRET, "postgresql://"),
+    ("DATABASE_SCHEMA", f'x"; {SECRET}', "pattern"),
+    ("DAGSTER_DATABASE_URL", f"sqlite:///{SECRET}", "postgresql://"),
+]
+
+
+def _value(settings: Settings, name: str) -> Any:
+    value = getattr(settings, name.lower())
+    return value.get_secret_value() if hasattr(value, "get_secret_value") else value
+
+
+def test_without_any_variable_there_are_defaults() -> None:
+    settings = load_settings()
+
+    assert settings.tmdb_api_url == "https://api.themoviedb.org/3"
+    assert settings.tmdb_rate_limit == RateLimit(40, 10)
+    assert settings.tmdb_watch_regions == ("US",)
+    assert settings.tmdb_concurrency == 8
+    assert settings.tmdb_dagster_state == REPOSITORY / ".tmdb_dagster"
+    assert settings.database_url is None
+    assert not settings.has_key
+
+
+@pytest.mark.parametrize(("name", "value", "read"), READ)
+def test_a_variable_is_read(name: str, value: str, read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert _value(load_settings(), name) == read
+
+
+def test_every_variable_is_tried_here() -> None:
+    assert {name for name, _, _ in READ} | {"TMDB_API_URL"} == {name.upper() for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize(("name", "value", "advice"), REFUSED)
+def test_a_wrong_value_is_refused_by_name_and_not_shown(
+    name: str, value: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as refusal:
+        load_settings()
+
+    message = str(refusal.value)
+    assert message.startswith(f"Settings: {name}: ")
+    assert advice in message
+    assert SECRET not in message
+    assert refusal.value.__cause__ is None, "pydantic's own error quotes the value"
+
+
+def test_all_wrong_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMDB_CONCURRENCY", "many")
+    monkeypatch.setenv("DATABASE_URL", "here")
+
+    with pytest.raises(SettingsError, match=r"TMDB_CONCURRENCY: .*; DATABASE_URL: "):
+        load_settings()
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(name.upper(), "")
+
+    assert load_settings() == Settings(_env_file=None)
+
+
+def test_an_api_url_without_a_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMDB_API_URL", "http://localhost:1/3")
+    with pytest.raises(SettingsError, match="TMDB_API_URL is set, but neither TMDB_READ_ACCESS_TOKEN nor TMDB_API_KEY"):
+        load_settings()
+
+    monkeypatch.setenv("TMDB_API_KEY", SECRET)
+    assert load_settings().tmdb_api_url == "http://localhost:1/3"
+
+
+def test_a_dotenv_file_is_read_and_the_environment_goes_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text(f"TMDB_API_KEY={SECRET}\nTMDB_LANGUAGE=fr-FR\nSOMETHING_ELSE=1\n", "utf8")
+    monkeypatch.setenv("TMDB_LANGUAGE", "de-DE")
+
+    settings = load_settings()
+
+    assert _value(settings, "TMDB_API_KEY") == SECRET
+    assert settings.tmdb_language == "de-DE"
+
+
+def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TMDB_API_KEY", "TMDB_READ_ACCESS_TOKEN"):
+        monkeypatch.setenv(name, SECRET)
+    for name in ("DATABASE_URL", "DAGSTER_DATABASE_URL"):
+        monkeypatch.setenv(name, f"postgres://me:{SECRET}@host/movies")
+
+    assert SECRET not in repr(load_settings())
+    assert SECRET not in str(load_settings().model_dump())
+
+
+def test_the_readme_lists_every_variable() -> None:
+    readme = (REPOSITORY / "README.md").read_text("utf8")
+    rows = {line.split("`")[1] for line in readme.splitlines() if line.startswith("| `")}
+
+    assert {name.upper() for name in Settings.model_fields} - rows == set()
+
+
+def test_an_environment_for_a_while_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMDB_LANGUAGE", "before")
+
+    with environment(TMDB_LANGUAGE="during", TMDB_REGION="DE"):
+        assert (os.environ["TMDB_LANGUAGE"], os.environ["TMDB_REGION"]) == ("during", "DE")
+
+    assert os.environ["TMDB_LANGUAGE"] == "before"
+    assert "TMDB_REGION" not in os.environ
