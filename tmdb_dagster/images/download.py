@@ -95,8 +95,9 @@ class Downloader:
                         continue
                     return _body(answer, here, deadline)
                 finally:
-                    # Reuses a connection that was read to its end; any other is closed.
-                    answer.release_conn() if answer.closed else answer.close()
+                    if not answer.closed:
+                        answer.close()  # what was not read to its end cannot be used again
+                    answer.release_conn()
             except urllib3.exceptions.HTTPError as error:
                 reason = str(error.__cause__ or error) or type(error).__name__
                 raise ImageUnavailable(f"{here}: no complete answer: {reason}") from error

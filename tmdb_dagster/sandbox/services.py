@@ -158,7 +158,7 @@ class _LocalServer:
 
 
 _SANDBOX = _LocalServer("sandbox", "tmdb_dagster.sandbox", "tmdb_dagster")
-_IMAGES = _LocalServer("image server", "tmdb_dagster.sandbox.images", "tmdb_dagster.images")
+_IMAGES = _LocalServer("images", "tmdb_dagster.sandbox.images", "tmdb_dagster.images")
 
 
 def start_sandbox(state: Path) -> str:
