@@ -19,6 +19,9 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.exceptions import (
+    ConnectionError as EndpointUnreachable,
+)
 
 from tmdb_dagster.images.errors import StoreError, StoreRefused, StoreUnavailable
 from tmdb_dagster.images.stores import CACHE_CONTROL
@@ -165,8 +168,8 @@ class S3Store:
             raise StoreRefused(
                 "There are no S3 credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
             ) from error
-        except HTTPClientError as error:
-            raise StoreUnavailable(f"{self.name} does not answer: {error} Check AWS_ENDPOINT_URL_S3.") from error
+        except (HTTPClientError, EndpointUnreachable) as error:
+            raise StoreUnavailable(f"{self.name} does not answer ({error}). Check AWS_ENDPOINT_URL_S3.") from error
         except BotoCoreError as error:
             raise StoreRefused(f"{self.name}: {error}") from error
 
