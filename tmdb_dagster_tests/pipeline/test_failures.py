@@ -151,9 +151,7 @@ def test_an_outage_ends_the_run_instead_of_failing_everything(
     assert len(works) < enrich.OUTAGE, "those after them are as they were: not in works"
 
 
-def test_failures_between_successes_are_no_outage(
-    start_run: Start, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failures_between_successes_are_no_outage(start_run: Start, sandbox: SandboxServer) -> None:
     ids = some_movies(sandbox, 40)
     sandbox.faults.add(Fault(f"/movie/({'|'.join(map(str, ids[::2]))})", "status", 503))
 
