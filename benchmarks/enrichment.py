@@ -18,6 +18,20 @@ from benchmarks.report import Target, show_table, show_targets
 from benchmarks.stage import LATENCY_MS, RATE_LIMIT, Postgres, Sandbox, environment, postgres, sandbox
 from tmdb_dagster.clock import utc_now
 
+HEADER = [
+    "movies",
+    "",
+    "wall s",
+    "range",
+    "start s",
+    "CPU s",
+    "+ start",
+    "peak MB",
+    "calls",
+    "429s",
+    "in 10 s",
+    "ratio",
+]
 SCRIPTS = {"bare": "benchmarks.bare_script", "ours": "benchmarks.pipeline"}
 
 
@@ -60,19 +74,20 @@ def main(movies: str, repetitions: int, skip_limited: bool, memory: bool) -> Non
 
 def measure_unlimited(server: Postgres, counts: list[int], repetitions: int) -> list[Target]:
     """Both scripts without a rate limit, and what Dagster adds."""
-    print(f"\nWithout a rate limit, {LATENCY_MS} ms latency, median of {repetitions}")
+    click.echo(f"\nWithout a rate limit, {LATENCY_MS} ms latency, median of {repetitions}")
     with sandbox() as tmdb:
         runs = measure(server, tmdb, counts, repetitions)
-        targets = show_runs(runs, counts, "no limit", limit=1.2, only=300)
+        targets = show_runs(runs, counts, "no limit", limit=1.2, least=300)
         return targets + measure_dagster(server, tmdb, {count: work_s(runs, "ours", count) for count in counts})
 
 
 def measure_limited(server: Postgres, counts: list[int]) -> list[Target]:
     """Both scripts at TMDB's old limit, kept by the sandbox, whose counters judge."""
-    print(f"\nAt {RATE_LIMIT}, {LATENCY_MS} ms latency")
+    click.echo(f"\nAt {RATE_LIMIT}, {LATENCY_MS} ms latency")
     with sandbox(rate_limit=RATE_LIMIT) as tmdb:
         runs = measure(server, tmdb, counts, 1, rate_limit=RATE_LIMIT)
-        targets = show_runs(runs, counts, RATE_LIMIT, limit=1.05)
+        # Up to 40 calls fit into the first window: no limit is felt.
+        targets = show_runs(runs, counts, RATE_LIMIT, limit=1.05, least=41)
     refused = sum(run.refused for count in counts for run in runs["ours", count])
     return [*targets, Target(f"{RATE_LIMIT}: calls refused (429)", refused, 0)]
 
@@ -84,8 +99,8 @@ def show_machine(server: Postgres) -> None:
         names = [line.partition(":")[2].strip() for line in about.read_text().splitlines() if "model name" in line]
         cpu = next(iter(names), cpu)
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(f"{utc_now():%Y-%m-%d %H:%M} UTC, {os.cpu_count()} x {cpu}, load {load}, {platform.system()},")
-    print(f"Python {platform.python_version()}, Postgres {server.version()} on the same machine")
+    click.echo(f"{utc_now():%Y-%m-%d %H:%M} UTC, {os.cpu_count()} x {cpu}, load {load}, {platform.system()},")
+    click.echo(f"Python {platform.python_version()}, Postgres {server.version()} on the same machine")
 
 
 def measure(
@@ -124,8 +139,8 @@ def work_s(runs: Runs, script: str, count: int) -> float:
     return median(run.work_s for run in runs[script, count])
 
 
-def show_runs(runs: Runs, counts: list[int], label: str, *, limit: float, only: int | None = None) -> list[Target]:
-    """Print the medians; returns the targets, for `only` that many movies or for all."""
+def show_runs(runs: Runs, counts: list[int], label: str, *, limit: float, least: int) -> list[Target]:
+    """Print the medians; the targets are `limit` times the bare script's wall, for `least` or more movies."""
     lines: list[list[str]] = []
     targets = []
     for count in counts:
@@ -148,23 +163,9 @@ def show_runs(runs: Runs, counts: list[int], label: str, *, limit: float, only: 
                     f"{ratio:.2f}" if script == "ours" else "",
                 ]
             )
-        if only in (None, count):
+        if count >= least:
             targets.append(Target(f"{label}: {count} movies, wall / bare script's", ratio, limit))
-    header = [
-        "movies",
-        "",
-        "wall s",
-        "range",
-        "start s",
-        "CPU s",
-        "+ start",
-        "peak MB",
-        "calls",
-        "429s",
-        "in 10 s",
-        "ratio",
-    ]
-    show_table(header, lines)
+    show_table(HEADER, lines)
     return targets
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.dagster_cost import execute_job, popular
+import click
+
+from benchmarks.dagster_cost import execute_job, weekly
 from benchmarks.measure import run
 from benchmarks.report import Target, show_table
 from benchmarks.stage import Postgres, environment, sandbox
@@ -16,7 +18,7 @@ LIMIT_MB = 300
 
 def measure_memory(server: Postgres) -> list[Target]:
     """Enrich 10,000 movies by the use case, and by the job, and compare their peaks with where they began."""
-    print(f"\nMemory of {MOVIES} movies, without a limit and latency")
+    click.echo(f"\nMemory of {MOVIES} movies, without a limit and latency")
     with sandbox(movies=CATALOGUE, latency_ms="0") as tmdb:
         movie_ids = tmdb.popular(MOVIES)
         with server.fresh() as database:
@@ -26,8 +28,8 @@ def measure_memory(server: Postgres) -> list[Target]:
                 folder=server.folder,
                 stdin=movie_ids,
             )
-        small = execute_job(server, tmdb, "weekly_ingest", popular(20))
-        job = execute_job(server, tmdb, "weekly_ingest", popular(MOVIES))
+        small = execute_job(server, tmdb, "weekly_ingest", weekly(20))
+        job = execute_job(server, tmdb, "weekly_ingest", weekly(MOVIES, "mixed_weekly"))
     grown = {
         "the use case": (alone.result["base_mb"], alone.peak_mb, alone.wall_s),
         "dagster job execute": (small.peak_mb, job.peak_mb, job.wall_s),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import click
+
 
 @dataclass(frozen=True)
 class Target:
@@ -27,12 +29,12 @@ def show_table(header: list[str], lines: list[list[str]]) -> None:
             cell.ljust(width) if column < 2 else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
-        print("  ".join(cells).rstrip())
+        click.echo("  ".join(cells).rstrip())
 
 
 def show_targets(targets: list[Target]) -> None:
     """Print each target with its measured figure and whether it is reached."""
     if targets:
-        print("\nTargets")
+        click.echo("\nTargets")
         lines = [[one.name, "yes" if one.reached else "NO", f"{one.measured:.2f}", f"{one.limit:g}"] for one in targets]
         show_table(["", "reached", "measured", "at most"], lines)

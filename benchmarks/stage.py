@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -49,12 +50,12 @@ class Sandbox:
         self._session = requests.Session()
 
     def popular(self, movies: int) -> list[int]:
-        """The ids of that many movies, most popular first."""
+        """The ids of that many movies, most popular first; where TMDB's 500 pages end, more from another list."""
         ids: dict[int, None] = {}
-        page = 0
-        while len(ids) < movies:
-            page += 1
-            ids |= dict.fromkeys(movie["id"] for movie in self._get("/movie/popular", page=page)["results"])
+        for path, page in itertools.product(("/movie/popular", "/trending/movie/week"), range(1, 501)):
+            if len(ids) >= movies:
+                break
+            ids |= dict.fromkeys(movie["id"] for movie in self._get(path, page=page)["results"])
         self.reset()
         return list(ids)[:movies]
 

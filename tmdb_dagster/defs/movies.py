@@ -69,7 +69,6 @@ def movie_metadata(outcome: "MovieOutcome") -> dict[str, Any]:
         "status": outcome.status,
         "calls": outcome.calls,
         "milliseconds": outcome.duration_ms,
-        "TMDB": MetadataValue.url(f"https://www.themoviedb.org/movie/{outcome.tmdb_id}"),
     }
     optional: dict[str, Any] = {
         "year": outcome.year,

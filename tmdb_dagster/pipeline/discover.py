@@ -273,7 +273,8 @@ def _snapshot_rows(
             "tmdb_id": str(movie.id),
             "title": movie.title,
             "popularity": movie.popularity,
-            "vote_average": movie.vote_average,
+            # TMDB gives three decimals; what is smaller than a REAL can hold would cost the page.
+            "vote_average": None if movie.vote_average is None else round(movie.vote_average, 3),
             "vote_count": movie.vote_count,
             "release_date": movie.release_date,
             "fetched_at": fetched_at,

@@ -40,6 +40,7 @@ class CandidateIngest:
     Raises PipelineError where no discovery was made for these runs.
     """
 
+    batch: Batch
     summary: BatchSummary
 
     def __init__(self, run: Run, run_ids: list[str]) -> None:
@@ -51,9 +52,8 @@ class CandidateIngest:
                     f"Run {run_ids[0]} has no open batch of candidates: materialise the candidates first, "
                     "in the same run."
                 )
-            take_over_batch(connection, batch.batch_id, run.run_id)
+            self.batch = take_over_batch(connection, batch.batch_id, run.run_id)
             self._targets = open_candidates(connection, batch.batch_id)
-        self.batch: Batch = batch
 
     def outcomes(self) -> Iterator[list[MovieOutcome]]:
         """Ingest; ends with a row in scheduled_ingestion_log, whatever happens.
@@ -79,7 +79,7 @@ class CandidateIngest:
     def _record(self, connection: Connection, outcomes: list[MovieOutcome]) -> None:
         record_outcomes(
             connection,
-            self.batch.batch_id,
+            self.batch,
             {
                 outcome.tmdb_id: (
                     _LOGGED[outcome.status],
@@ -161,15 +161,16 @@ class BatchIngest:
         request, report = self._request, self.report
         with self._run.engine.begin() as connection:
             report.total, targets = _page_of_works(connection, request)
+        stayed = 0
         for outcomes in enrich(self._run, targets, force=request.force_refresh):
             report.processed += len(outcomes)
+            # Without force, only works that failed stay in the list that the offset counts in.
+            stayed += sum(request.force_refresh or outcome.status == "failed" for outcome in outcomes)
             report.failed += sum(outcome.status in ("failed", "gone", "busy") for outcome in outcomes)
             report.succeeded = report.processed - report.failed
             yield outcomes
         report.has_more = request.offset + report.processed < report.total
         if report.has_more:
-            # Without force, the works that succeeded have left the list that the offset counts in.
-            stayed = report.processed if request.force_refresh else report.failed
             report.next_offset = request.offset + stayed
 
 

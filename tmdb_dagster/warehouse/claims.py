@@ -180,3 +180,4 @@ def give_back_dead_claims(connection: Connection) -> None:
     """Undo the claims of runs that died: movies that nobody asks for again would stay `ingesting` for ever."""
     for statement in _GIVE_BACK:
         connection.execute(text(statement + _OF_DEAD_RUNS))
+    connection.execute(text("DELETE FROM run_leases WHERE expires_at < clock_timestamp() - interval '1 day'"))

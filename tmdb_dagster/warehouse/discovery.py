@@ -16,6 +16,9 @@ _OWNER_LIVES = """
     EXISTS (SELECT FROM run_leases l WHERE l.run_id = b.run_id AND l.expires_at > clock_timestamp())
 """
 
+# What duration_ms can hold: 25 days, and an ingest that was killed may be closed later than that.
+_LONGEST_MS = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -155,12 +158,13 @@ def find_batch(connection: Connection, run_ids: Sequence[str]) -> Batch | None:
     return found[0] if found else None
 
 
-def take_over_batch(connection: Connection, batch_id: int, run_id: str) -> None:
+def take_over_batch(connection: Connection, batch_id: int, run_id: str) -> Batch:
     """Make a run the one that works on the batch."""
-    connection.execute(
-        text("UPDATE ingest_batches SET run_id = :run_id WHERE batch_id = :batch_id"),
+    row = connection.execute(
+        text("UPDATE ingest_batches SET run_id = :run_id WHERE batch_id = :batch_id RETURNING *"),
         {"run_id": run_id, "batch_id": batch_id},
-    )
+    ).one()
+    return _batch(row)
 
 
 def open_candidates(connection: Connection, batch_id: int) -> Iterator[Target]:
@@ -177,10 +181,10 @@ def open_candidates(connection: Connection, batch_id: int) -> Iterator[Target]:
 
 def record_outcomes(
     connection: Connection,
-    batch_id: int,
+    batch: Batch,
     outcomes: Mapping[int, tuple[Literal["ingested", "skipped", "failed"], str]],
 ) -> None:
-    """Say what became of candidates: (outcome, message) by TMDB id."""
+    """Say what became of candidates: (outcome, message) by TMDB id; only the run that works on the batch has a say."""
     rows = [
         {"tmdb_id": str(tmdb_id), "outcome": outcome, "message": message}
         for tmdb_id, (outcome, message) in outcomes.items()
@@ -188,10 +192,12 @@ def record_outcomes(
     connection.execute(
         text("""
             UPDATE ingest_candidates c SET outcome = o.outcome, message = o.message
-            FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS o(tmdb_id text, outcome text, message text)
+            FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS o(tmdb_id text, outcome text, message text),
+                ingest_batches b
             WHERE c.batch_id = :batch_id AND c.tmdb_id = o.tmdb_id
+                AND b.batch_id = c.batch_id AND b.run_id = :run_id
         """),
-        {"batch_id": batch_id, "rows": json_parameter(rows)},
+        {"batch_id": batch.batch_id, "run_id": batch.run_id, "rows": json_parameter(rows)},
     )
 
 
@@ -217,12 +223,20 @@ def summarise_batch(connection: Connection, batch_id: int) -> BatchSummary:
 
 
 def close_batch(connection: Connection, batch: Batch, error: str | None) -> BatchSummary:
-    """End a batch: its row in scheduled_ingestion_log, and sync_state where the ingest as a whole succeeded."""
+    """End a batch: its row in scheduled_ingestion_log, and sync_state where the ingest as a whole succeeded.
+
+    A batch that another run has taken over is left to it.
+    """
     summary = summarise_batch(connection, batch.batch_id)
-    connection.execute(
-        text("UPDATE ingest_batches SET closed_at = clock_timestamp() WHERE batch_id = :batch_id"),
-        {"batch_id": batch.batch_id},
+    closed = connection.execute(
+        text("""
+            UPDATE ingest_batches SET closed_at = clock_timestamp()
+            WHERE batch_id = :batch_id AND run_id = :run_id AND closed_at IS NULL
+        """),
+        {"batch_id": batch.batch_id, "run_id": batch.run_id},
     )
+    if not closed.rowcount:
+        return summary
     log_ingest(
         connection,
         run_id=batch.run_id,
@@ -256,7 +270,7 @@ def log_ingest(connection: Connection, *, started_at: datetime, **row: Any) -> N
     connection.execute(
         text(f"""
             INSERT INTO scheduled_ingestion_log ({names}, duration_ms)
-            SELECT {names}, extract(epoch FROM clock_timestamp() - :started_at) * 1000
+            SELECT {names}, least(extract(epoch FROM clock_timestamp() - :started_at) * 1000, {_LONGEST_MS})
             FROM jsonb_populate_record(NULL::scheduled_ingestion_log, CAST(:row AS jsonb))
         """),  # noqa: S608 - our own names
         {"row": json_parameter(row), "started_at": started_at},

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from tmdb_dagster.transform.card import card_etag
 from tmdb_dagster.transform.rows import MovieRows
 from tmdb_dagster.warehouse.engine import json_parameter
 from tmdb_dagster.warehouse.responses import StoredResponse
@@ -117,6 +118,10 @@ def write_rows(connection: Connection, rows: Mapping[int, MovieRows]) -> dict[in
         return {}
     movies = list(rows.values())
     clashes = _identify(connection, [movie.work for movie in movies])
+    for work_id in clashes:
+        card = rows[work_id].card
+        card["payload"]["imdb_id"] = None
+        card["etag"] = card_etag(card["payload"])
     similar = [row for movie in movies for row in movie.similar]
     ratings = [movie.rating for movie in movies if movie.rating is not None]
     scores = [row for movie in movies for row in movie.aggregates]

@@ -43,7 +43,6 @@ def test_one_run_materialises_the_partition_of_every_movie(
         assert {name: shown[name] for name in stored[str(tmdb_id)]} == stored[str(tmdb_id)]
         assert (shown["status"], shown["calls"]) == ("ingested", 1)
         assert isinstance(shown["milliseconds"], int)
-        assert shown["TMDB"] == f"https://www.themoviedb.org/movie/{tmdb_id}"
     assert warnings_in(instance, result.run_id) == []
     assert sandbox.stats.calls == 3 + 8, "one call a list page and one a movie"
 

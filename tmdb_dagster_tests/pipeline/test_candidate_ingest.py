@@ -48,13 +48,16 @@ def ingested(run: Run, *parents: str) -> list[MovieOutcome]:
 
 
 @pytest.fixture
-def killed(settings_environment: dict[str, str], engine: Engine) -> set[str]:
+def killed(settings_environment: dict[str, str], engine: Engine, sandbox: SandboxServer) -> set[str]:
     """A run that was killed in the middle of its ingest; returns the TMDB ids of what it completed."""
+    sandbox.faults.add(Fault("/movie/[0-9]+", "delay", times=5))
+    sandbox.faults.add(Fault("/movie/[0-9]+", "delay", delay_s=60))
     process = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True, check=False)
     assert process.returncode == -9, process.stderr
+    sandbox.reset()
     execute(engine, "UPDATE run_leases SET expires_at = clock_timestamp()")
     complete = {row.tmdb_id for row in rows(engine, "SELECT tmdb_id FROM works WHERE ingestion_status = 'complete'")}
-    assert 4 <= len(complete) < 12
+    assert len(complete) in (4, 5)
     assert value(engine, "SELECT count(*) FROM works WHERE ingestion_status = 'ingesting'") > 0
     return complete
 
@@ -162,7 +165,6 @@ def test_a_killed_ingest_is_resumed_with_the_same_candidates(
     killed: set[str], start_run: Start, engine: Engine, sandbox: SandboxServer
 ) -> None:
     before = contents(engine, "ingest_candidates", without=("outcome", "message"))
-    sandbox.reset()
 
     run = start_run("again")
     found = discover(run, REQUEST)
@@ -176,7 +178,9 @@ def test_a_killed_ingest_is_resumed_with_the_same_candidates(
     [row] = rows(engine, LOG)
     assert (row.movies_ingested, row.movies_failed, row.run_id, row.error_message) == (12, 0, "again", None)
     assert row.trigger_type == "scheduled"
-    works = "SELECT count(*), count(DISTINCT tmdb_id), sum(request_count) FROM works WHERE ingestion_status = 'complete'"
+    works = (
+        "SELECT count(*), count(DISTINCT tmdb_id), sum(request_count) FROM works WHERE ingestion_status = 'complete'"
+    )
     assert tuple(rows(engine, works)[0]) == (12, 12, 12)
     assert value(engine, "SELECT sync_count FROM sync_state") == 1
 
@@ -210,9 +214,7 @@ def test_an_ingest_that_was_killed_long_ago_is_closed_and_not_resumed(
     assert row.duration_ms == 2**31 - 1
 
 
-def test_a_run_that_lives_keeps_its_batch(
-    start_run: Start, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_lives_keeps_its_batch(start_run: Start, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """As soon as it shows that it lives, by renewing its lease, the other run goes on beside it."""
     monkeypatch.setattr(discovery, "RENEW_EVERY_S", 0)
     monkeypatch.setattr(discovery, "LEASE_S", 0.6)
@@ -244,7 +246,8 @@ def test_a_run_that_was_overtaken_does_not_close_the_batch_again(start_run: Star
     done = "SELECT tmdb_id, outcome FROM ingest_candidates ORDER BY rank"
     before = [tuple(row) for row in rows(engine, done)]
 
-    outcomes.close()  # type: ignore[attr-defined]  # a generator, which the interface need not say
+    for _ in outcomes:
+        pass
 
     assert rows(engine, LOG) == []
     assert value(engine, "SELECT closed_at FROM ingest_batches") is None

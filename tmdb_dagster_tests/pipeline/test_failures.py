@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -152,9 +152,7 @@ def test_an_outage_ends_the_run_instead_of_failing_everything(
     assert len(works) < enrich.OUTAGE, "those after them are as they were: not in works"
 
 
-def test_failures_between_successes_are_no_outage(
-    start_run: Start, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failures_between_successes_are_no_outage(start_run: Start, sandbox: SandboxServer) -> None:
     ids = some_movies(sandbox, 40)
     sandbox.faults.add(Fault(f"/movie/({'|'.join(map(str, ids[::2]))})", "status", 503))
 
@@ -195,7 +193,7 @@ def test_a_run_that_is_overtaken_does_not_write(start_run: Start, engine: Engine
 
 
 @pytest.fixture
-def shut(catalogue_url: str, database_address: Callable[[str], str]) -> Callable[[bool], None]:
+def shut(catalogue_url: str, database_address: Callable[[str], str]) -> Iterator[Callable[[bool], None]]:
     """Shuts the test's database, and opens it again: what a restart of the server looks like from outside."""
     name = make_url(catalogue_url).database
     admin = create_engine(database_address("postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
@@ -205,7 +203,8 @@ def shut(catalogue_url: str, database_address: Callable[[str], str]) -> Callable
         if closed:
             execute(admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name", name=name)
 
-    return shut
+    yield shut
+    shut(False)
 
 
 def test_a_database_that_restarts_during_the_run_costs_nothing(

@@ -14,6 +14,7 @@ from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.warehouse.leases import LEASE_S
 from tmdb_dagster_tests.warehouse.database import add_work, execute, rows, take_lease, until, value
 
 Start = Callable[..., Run]
@@ -140,9 +141,7 @@ def test_an_expired_claim_is_taken_over_at_once(start_run: Start, engine: Engine
     assert value(engine, STATUS) == "complete"
 
 
-def test_a_claim_that_expires_meanwhile_is_taken_over(
-    start_run: Start, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_claim_that_expires_meanwhile_is_taken_over(start_run: Start, engine: Engine) -> None:
     run = start_run()
     working_elsewhere(engine, seconds=0.3)
 
@@ -150,8 +149,6 @@ def test_a_claim_that_expires_meanwhile_is_taken_over(
 
 
 def test_waiting_outlasts_the_lease_of_a_run_that_was_killed() -> None:
-    from tmdb_dagster.warehouse.leases import LEASE_S
-
     assert enrich.BUSY_WAIT_S == 30
     assert LEASE_S < enrich.BUSY_WAIT_S
 

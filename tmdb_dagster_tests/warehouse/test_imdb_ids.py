@@ -17,6 +17,7 @@ from tmdb_dagster_tests.warehouse.database import (
     fetched_movie,
     rows,
     until,
+    value,
     waits_for_a_lock,
     write,
 )
@@ -53,6 +54,7 @@ def test_whoever_has_it_keeps_it(engine: Engine) -> None:
 
     assert written.imdb_clashes == {late: "tt1"}
     assert imdb_ids(engine) == {owner: ("tt1", "complete"), late: (None, "complete")}
+    assert value(engine, "SELECT payload -> 'imdb_id' FROM work_cards_cache") is None
 
 
 def test_a_movie_does_not_clash_with_itself(engine: Engine) -> None:

@@ -13,7 +13,7 @@ from tmdb_dagster.warehouse.engine import HEAD, check_schema, connect
 from tmdb_dagster.warehouse.errors import SchemaNotCurrent
 from tmdb_dagster.warehouse.migrate import alembic_config, migrate
 from tmdb_dagster.warehouse.tables import metadata
-from tmdb_dagster_tests.warehouse.database import add_work, execute, rows, value, versions
+from tmdb_dagster_tests.warehouse.database import add_work, execute, rows, until, value, versions
 
 MINE = """
     SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -58,27 +58,40 @@ def test_a_repetition_changes_nothing(engine: Engine) -> None:
     assert versions(engine, "works", "alembic_version") == before
 
 
+MIGRATE = """
+import sys
+from tmdb_dagster.warehouse.engine import connect
+from tmdb_dagster.warehouse.migrate import migrate
+
+engine = connect(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+migrate(engine)
+"""
+
+
 def test_processes_that_migrate_at_once_all_succeed(new_database: Callable[..., str]) -> None:
     url = new_database()
-    script = (
-        "import sys; from tmdb_dagster.warehouse.engine import connect; "
-        "from tmdb_dagster.warehouse.migrate import migrate; "
-        "sys.stdin.readline(); migrate(connect(sys.argv[1]))"
-    )
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, url],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        subprocess.Popen([sys.executable, "-c", MIGRATE, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-
-    results = [process.communicate("go\n", timeout=60) for process in processes]
-
-    assert [process.returncode for process in processes] == [0, 0], results
+    assert [process.stdout.readline() for process in processes if process.stdout] == ["ready\n"] * 2
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with connected(url) as engine:
+        with engine.connect() as other:
+            # Whoever is first has to wait for this table, and is in the middle of its work when the second comes.
+            other.exec_driver_sql("CREATE TABLE works ()")
+            for process in processes:
+                assert process.stdin
+                process.stdin.write("go\n")
+                process.stdin.flush()
+            until(lambda: value(engine, waiting) == 2, "both to be under way")
+            other.rollback()
+
+        for process in processes:
+            process.communicate(timeout=60)
+        assert [process.returncode for process in processes] == [0, 0]
         assert tables_in(engine) == {*metadata.tables, "alembic_version"}
 
 

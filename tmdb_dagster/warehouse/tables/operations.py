@@ -159,7 +159,7 @@ ingest_candidates = Table(
         comment="The discovery.",
     ),
     Column("tmdb_id", Text, primary_key=True, comment="TMDB's id of the movie."),
-    Column("rank", Integer, nullable=False, comment="Place among the candidates, from 1."),
+    Column("rank", Integer, nullable=False, comment="Place in the lists, best first."),
     Column("title", Text, nullable=False, comment="Title in the list."),
     Column("sources", ARRAY(Text), nullable=False, comment="Lists that name it."),
     Column(
@@ -204,7 +204,7 @@ score_prior = Table(
     Column("mean", REAL, nullable=False, comment="Mean rating of the catalogue, 0 to 10."),
     Column("votes", REAL, nullable=False, comment="How many votes the mean counts as."),
     timestamp("computed_at", "When it was computed.", required=True),
-    comment="What a score assumes of a movie before its votes; one value for all movies, so that they compare.",
+    comment="What a score assumes of a movie before its votes; a weekly ingest and a rebuild compute it anew.",
 )
 
 catalogue_origin = Table(

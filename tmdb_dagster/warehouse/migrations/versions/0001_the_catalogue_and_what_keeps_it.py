@@ -194,7 +194,7 @@ def upgrade() -> None:
         sa.Column("votes", sa.REAL(), nullable=False, comment="How many votes the mean counts as."),
         sa.Column("computed_at", sa.DateTime(timezone=True), nullable=False, comment="When it was computed."),
         sa.PrimaryKeyConstraint("method_version", name=op.f("score_prior_pkey")),
-        comment="What a score assumes of a movie before its votes; one value for all movies, so that they compare.",
+        comment="What a score assumes of a movie before its votes; a weekly ingest and a rebuild compute it anew.",
     )
     op.create_table(
         "sync_state",
@@ -379,7 +379,7 @@ def upgrade() -> None:
         "ingest_candidates",
         sa.Column("batch_id", sa.BigInteger(), autoincrement=False, nullable=False, comment="The discovery."),
         sa.Column("tmdb_id", sa.Text(), nullable=False, comment="TMDB's id of the movie."),
-        sa.Column("rank", sa.Integer(), nullable=False, comment="Place among the candidates, from 1."),
+        sa.Column("rank", sa.Integer(), nullable=False, comment="Place in the lists, best first."),
         sa.Column("title", sa.Text(), nullable=False, comment="Title in the list."),
         sa.Column("sources", sa.ARRAY(sa.Text()), nullable=False, comment="Lists that name it."),
         sa.Column(

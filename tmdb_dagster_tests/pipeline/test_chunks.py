@@ -1,0 +1,64 @@
+"""Memory does not grow with the number of movies: only so many are claimed, fetched and kept at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import Connection, Engine
+
+from tmdb_dagster.pipeline import enrich
+from tmdb_dagster.pipeline.enrich import MovieOutcome
+from tmdb_dagster.pipeline.run import Run
+from tmdb_dagster.sandbox.faults import Fault
+from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.warehouse.claims import Target
+from tmdb_dagster_tests.pipeline.enriching import some_movies
+from tmdb_dagster_tests.warehouse.database import value
+
+CLAIMED = "SELECT count(*) FROM works WHERE claimed_by IS NOT NULL"
+
+
+def test_a_thousand_movies_are_claimed_two_chunks_at_a_time(
+    start_run: Callable[..., Run], engine: Engine, sandbox: SandboxServer
+) -> None:
+    # Most are gone, which costs the test less time than a movie does.
+    sandbox.faults.add(Fault("/movie/[0-9]+", "status", 404, probability=0.9))
+    taken = written = 0
+    most_ahead = most_claimed = 0
+
+    def named() -> Iterator[Target]:
+        nonlocal taken
+        for tmdb_id in some_movies(sandbox, 1000):
+            taken += 1
+            yield Target(tmdb_id, "x")
+
+    def record(connection: Connection, outcomes: list[MovieOutcome]) -> None:
+        nonlocal most_ahead, most_claimed
+        most_claimed = max(most_claimed, connection.exec_driver_sql(CLAIMED).scalar_one() + len(outcomes))
+        most_ahead = max(most_ahead, taken - written)
+
+    run = start_run()
+    for outcomes in enrich.enrich(run, named(), record=record):
+        written += len(outcomes)
+        assert {outcome.status for outcome in outcomes} <= {"ingested", "gone"}
+
+    assert (taken, written) == (1000, 1000)
+    assert enrich.CHUNK < most_claimed <= 2 * enrich.CHUNK
+    assert most_ahead <= 2 * enrich.CHUNK
+    assert sandbox.stats.calls == 1000
+    assert run.response_times == {}, "nothing is kept of a movie that is done"
+    assert value(engine, CLAIMED) == 0
+
+
+def test_fetching_goes_on_while_a_chunk_is_being_written(start_run: Callable[..., Run], sandbox: SandboxServer) -> None:
+    """The next chunk is claimed before the last movie of this one is there."""
+    claimed_at_first_write = 0
+
+    def record(connection: Connection, outcomes: list[MovieOutcome]) -> None:
+        nonlocal claimed_at_first_write
+        claimed_at_first_write = claimed_at_first_write or connection.exec_driver_sql(CLAIMED).scalar_one()
+
+    for _ in enrich.enrich(start_run(), [Target(i, "x") for i in some_movies(sandbox, 60)], record=record):
+        pass
+
+    assert claimed_at_first_write > enrich.CHUNK
