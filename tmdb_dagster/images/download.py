@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import tenacity
 import urllib3
+from requests.certs import where
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from tmdb_dagster.clock import utc_now
@@ -47,6 +48,7 @@ class Downloader:
             block=True,
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
+            ca_certs=where(),
             headers={"Accept": "image/jpeg,image/png,image/webp", "User-Agent": "tmdb_dagster"},
         )
         self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
