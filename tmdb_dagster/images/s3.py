@@ -6,8 +6,6 @@ else is boto3's.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -45,13 +43,14 @@ _retrying = tenacity.Retrying(
     stop=tenacity.stop_after_attempt(3),
     reraise=True,
 )
+_NO_CREDENTIALS = "There are no S3 credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 _PROBE = "doctor/probe.jpg"
 _SUPABASE = re.compile(r"https://([a-z0-9-]+)\.storage\.supabase\.co/storage/v1/s3")
 _T = TypeVar("_T")
 
 
 class S3Store:
-    """A bucket. The client is made at the first use: a run that moves no image does not pay for it."""
+    """A bucket. Session and client are made at the first use: a run that moves no image does not pay for them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -60,7 +59,7 @@ class S3Store:
         self._region = settings.aws_region or settings.aws_default_region
         self._lock = threading.Lock()
         self._made: Any = None
-        self._session: Any = None
+        self._opened: Any = None
         self._uploads = urllib3.PoolManager(
             maxsize=settings.movie_images_concurrency,
             block=True,
@@ -79,15 +78,14 @@ class S3Store:
         return f"{self._public_base()}/{key}"
 
     def put(self, key: str, content: bytes) -> None:
-        """Store the file; the server checks its MD5, so that half a file is never kept."""
-        digest = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-        headers = {"Content-Type": "image/jpeg", "Cache-Control": CACHE_CONTROL, "Content-MD5": digest}
-        _retrying(self._upload, key, content, headers)
+        """Store the file; its SHA-256 is signed, so that the server keeps it whole or not at all."""
+        _retrying(self._upload, key, content)
 
-    def _upload(self, key: str, content: bytes, headers: dict[str, str]) -> None:
-        url, signer = self._call(self._signing)
-        request = AWSRequest("PUT", f"{url}/{self._bucket}/{key}", headers=headers, data=content)
-        signer.add_auth(request)
+    def _upload(self, key: str, content: bytes) -> None:
+        url = f"{self._endpoint or f'https://s3.{self._region_name()}.amazonaws.com'}/{self._bucket}/{key}"
+        headers = {"Content-Type": "image/jpeg", "Cache-Control": CACHE_CONTROL}
+        request = AWSRequest("PUT", url, headers=headers, data=content)
+        self._signer().add_auth(request)
         try:
             answer = self._uploads.request("PUT", request.url, body=content, headers=dict(request.headers.items()))
         except urllib3.exceptions.HTTPError as error:
@@ -97,13 +95,12 @@ class S3Store:
             region = answer.headers.get("x-amz-bucket-region")
             raise self._refusal(answer.status, code[1].decode() if code else "", region)
 
-    def _signing(self, s3: Any) -> tuple[str, S3SigV4Auth]:
-        """Where requests go, and who signs them; credentials may be renewed from time to time."""
-        credentials = self._session.get_credentials()
+    def _signer(self) -> S3SigV4Auth:
+        """Signs with the credentials of this moment; those of a machine's role are renewed from time to time."""
+        credentials = self._session().get_credentials()
         if credentials is None:
-            raise NoCredentialsError
-        signer = S3SigV4Auth(credentials.get_frozen_credentials(), "s3", s3.meta.region_name)
-        return s3.meta.endpoint_url, signer
+            raise StoreRefused(_NO_CREDENTIALS)
+        return S3SigV4Auth(credentials.get_frozen_credentials(), "s3", self._region_name())
 
     def delete(self, key: str) -> None:
         """Remove the file."""
@@ -158,40 +155,49 @@ class S3Store:
         if self._settings.movie_images_public_url:
             return self._settings.movie_images_public_url
         if not self._endpoint:
-            return f"https://{self._bucket}.s3.{self._region or 'us-east-1'}.amazonaws.com"
+            return f"https://{self._bucket}.s3.{self._region_name()}.amazonaws.com"
         if found := _SUPABASE.fullmatch(self._endpoint):
             return f"https://{found[1]}.supabase.co/storage/v1/object/public/{self._bucket}"
         return f"{self._endpoint}/{self._bucket}"
 
+    def _session(self) -> Any:
+        with self._lock:
+            if self._opened is None:
+                settings = self._settings
+                secrets = {
+                    "aws_access_key_id": settings.aws_access_key_id,
+                    "aws_secret_access_key": settings.aws_secret_access_key,
+                    "aws_session_token": settings.aws_session_token,
+                }
+                # What is not set, boto3 finds in its own places: profiles, roles of the machine.
+                self._opened = boto3.session.Session(
+                    region_name=self._region,
+                    **{name: value.get_secret_value() for name, value in secrets.items() if value is not None},
+                )
+            return self._opened
+
+    def _region_name(self) -> str:
+        return self._region or self._session().region_name or "us-east-1"
+
     def _client(self) -> Any:
+        session = self._session()
         with self._lock:
             if self._made is None:
-                self._made = self._make_client()
+                self._made = self._make_client(session)
             return self._made
 
-    def _make_client(self) -> Any:
-        settings = self._settings
-        secret = {
-            "aws_access_key_id": settings.aws_access_key_id,
-            "aws_secret_access_key": settings.aws_secret_access_key,
-            "aws_session_token": settings.aws_session_token,
-        }
-        # What is not set, boto3 finds in its own places: profiles, roles of the machine.
-        self._session = session = boto3.session.Session(
-            region_name=self._region,
-            **{name: value.get_secret_value() for name, value in secret.items() if value is not None},
-        )
+    def _make_client(self, session: Any) -> Any:
         return session.client(
             "s3",
             endpoint_url=self._endpoint,
-            region_name=session.region_name or "us-east-1",
+            region_name=self._region or session.region_name or "us-east-1",
             config=Config(
                 signature_version="s3v4",
                 s3={"addressing_style": "path" if self._endpoint else "auto"},
-                # Other servers than AWS choke on the newer checksums; MD5 does.
+                # Other servers than AWS choke on the newer checksums.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
-                max_pool_connections=settings.movie_images_concurrency,
+                max_pool_connections=self._settings.movie_images_concurrency,
                 connect_timeout=CONNECT_TIMEOUT_S,
                 read_timeout=READ_TIMEOUT_S,
                 retries={"mode": "standard", "max_attempts": 3},
@@ -207,9 +213,7 @@ class S3Store:
             region = about.get("HTTPHeaders", {}).get("x-amz-bucket-region") or told.get("Region")
             raise self._refusal(about.get("HTTPStatusCode", 0), told.get("Code", ""), region) from error
         except (NoCredentialsError, PartialCredentialsError) as error:
-            raise StoreRefused(
-                "There are no S3 credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-            ) from error
+            raise StoreRefused(_NO_CREDENTIALS) from error
         except (HTTPClientError, EndpointUnreachable) as error:
             raise self._silence(error) from error
         except BotoCoreError as error:
@@ -223,7 +227,7 @@ class S3Store:
         if status in (301, 307, 400) and (region or code in ("AuthorizationHeaderMalformed", "PermanentRedirect")):
             return StoreRefused(
                 f"{self.name} is in {f'the region {region}' if region else 'another region'}, not in "
-                f"{self._region or 'us-east-1'}: set AWS_REGION."
+                f"{self._region_name()}: set AWS_REGION."
             )
         if status == 404:
             return StoreRefused(
