@@ -86,7 +86,7 @@ def items_of(settings: Settings, host: str) -> list[Item]:
 
 
 @click.command()
-@click.option("--movies", default=60, show_default=True, help="How many movies; each has about 25 images.")
+@click.option("--movies", default=66, show_default=True, help="How many movies; each has about 23 images.")
 @click.option("--threads", default=16, show_default=True, help="Images under way.")
 @click.option("--repetitions", default=3, show_default=True, help="Runs of each, by turns; the median counts.")
 def main(movies: int, threads: int, repetitions: int) -> None:

@@ -57,8 +57,11 @@ def read_picture(content: bytes) -> Picture:
             # The header tells the size: a bomb is refused before it is decoded.
             if width * height > MAX_PIXELS or min(width, height) < MIN_SIDE:
                 raise ImageInvalid(f"it has {width}x{height} pixels")
+            is_jpeg = image.format == "JPEG"
+            # An eighth of the size is decoded in a third of the time, and still reads every byte.
+            image.draft(image.mode, (width // 8, height // 8))
             image.load()  # verify() passes files that are cut off
-            if image.format == "JPEG":
+            if is_jpeg:
                 return Picture(content, width, height)
             jpeg = BytesIO()
             image.convert("RGB").save(jpeg, "JPEG", quality=90)

@@ -43,5 +43,12 @@ def test_what_is_no_sane_image_is_refused(content: bytes, reason: str) -> None:
         read_picture(content)
 
 
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.99])
+def test_a_jpeg_that_is_cut_off_anywhere_is_refused(kept: float) -> None:
+    content = jpeg(500, 750)
+    with pytest.raises(ImageInvalid, match="no readable image"):
+        read_picture(content[: int(len(content) * kept)])
+
+
 def test_the_bomb_is_small_as_a_file() -> None:
     assert len(bomb()) < 100_000
