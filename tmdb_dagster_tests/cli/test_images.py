@@ -1,0 +1,68 @@
+"""`tmdb-dagster doctor` and `tmdb-dagster purge`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import Engine
+
+from tmdb_dagster.cli.main import main
+from tmdb_dagster.images.stores import open_store
+from tmdb_dagster.pipeline.ingest import ingest_movie
+from tmdb_dagster.pipeline.run import Run
+from tmdb_dagster.settings import load_settings
+from tmdb_dagster_tests.seaweed import S3Server
+from tmdb_dagster_tests.warehouse.database import take_lease, value
+
+
+def test_the_doctor_is_content(image_store: str) -> None:
+    done = CliRunner().invoke(main, ["doctor"])
+
+    assert done.exit_code == 0, done.output
+    assert [line.split(":")[0] for line in done.output.splitlines()] == ["ok", "ok"]
+
+
+def test_the_doctor_names_the_problem_and_the_fix(
+    settings_environment: dict[str, str], s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, chosen in s3_server.variables("never-made").items():
+        monkeypatch.setenv(name, chosen)
+
+    done = CliRunner().invoke(main, ["doctor"])
+
+    assert done.exit_code == 1
+    assert "problem: s3://never-made" in done.output
+    assert "Create it" in done.output
+
+
+def test_purge_asks_and_then_removes_all_rows_and_files(
+    image_store: str, start_run: Callable[..., Run], engine: Engine
+) -> None:
+    settings = load_settings()
+    store = open_store(settings)
+    assert store is not None
+    store.put("others/mine.jpg", b"not ours")
+    run = start_run()
+    ingest_movie(run, 603)
+    run.lease.give_back()
+
+    assert CliRunner().invoke(main, ["purge"], input="n\n").exit_code == 1
+    assert value(engine, "SELECT count(*) FROM works") == 1
+    done = CliRunner().invoke(main, ["purge"], input="y\n")
+
+    assert done.exit_code == 0, done.output
+    assert "Removed 1 movies and" in done.output
+    for table in ("works", "works_meta", "movie_responses", "image_inventory", "work_images", "work_cards_cache"):
+        assert value(engine, f"SELECT count(*) FROM {table}") == 0
+    assert [key for page in store.pages() for key in page] == ["others/mine.jpg"]
+
+
+def test_purge_waits_for_no_run(image_store: str, engine: Engine) -> None:
+    take_lease(engine, "run-1")
+
+    done = CliRunner().invoke(main, ["purge", "--yes"])
+
+    assert done.exit_code == 1
+    assert "test is running: stop it first" in done.output
