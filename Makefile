@@ -38,7 +38,7 @@ ui: .venv/runtime ## Open the Dagster UI with the daemon
 migrate: .venv/runtime ## Bring the database to the current schema
 	@$(BIN)/tmdb-dagster migrate
 
-stop: .venv/runtime ## Stop the embedded Postgres and the sandbox
+stop: .venv/runtime ## Stop the embedded Postgres, the sandbox and the image server
 	@$(BIN)/tmdb-dagster stop
 
 clean: ## Remove all local state and the virtual environment

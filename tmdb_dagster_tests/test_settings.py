@@ -29,6 +29,16 @@ READ: list[tuple[str, str, Any]] = [
     ("DATABASE_URL", DATABASE, DATABASE),
     ("DATABASE_SCHEMA", "movies_2", "movies_2"),
     ("DAGSTER_DATABASE_URL", "postgres://me:word@host:5432/movies", DATABASE),
+    ("MOVIE_IMAGES_STORE", "s3", "s3"),
+    ("MOVIE_IMAGES_BUCKET", "pictures", "pictures"),
+    ("MOVIE_IMAGES_PUBLIC_URL", "https://cdn.example/i/", "https://cdn.example/i"),
+    ("MOVIE_IMAGES_CONCURRENCY", "20", 20),
+    ("AWS_ENDPOINT_URL_S3", "http://minio:9000/", "http://minio:9000"),
+    ("AWS_REGION", "auto", "auto"),
+    ("AWS_DEFAULT_REGION", "eu-north-1", "eu-north-1"),
+    ("AWS_ACCESS_KEY_ID", SECRET, SECRET),
+    ("AWS_SECRET_ACCESS_KEY", SECRET, SECRET),
+    ("AWS_SESSION_TOKEN", SECRET, SECRET),
     ("TMDB_DAGSTER_STATE", "/var/lib/movies", Path("/var/lib/movies")),
 ]
 
@@ -45,6 +55,9 @@ REFUSED = [
     ("TMDB_API_URL", f"ftp://{SECRET}", "http:// or https://"),
     ("TMDB_IMAGE_URL", f"https://{SECRET}/p?key=1", "without a query"),
     ("YOUTUBE_IMAGE_URL", SECRET, "http:// or https://"),
+    ("MOVIE_IMAGES_STORE", SECRET, "'local', 's3' or 'none'"),
+    ("MOVIE_IMAGES_CONCURRENCY", "21", "less than or equal to 20"),
+    ("AWS_ENDPOINT_URL_S3", SECRET, "http:// or https://"),
     ("DATABASE_URL", f"mysql://me:{SECRET}@host/movies", "postgresql://"),
     ("DATABASE_URL", SECRET, "postgresql://"),
     ("DATABASE_SCHEMA", f'x"; {SECRET}', "pattern"),
@@ -77,7 +90,8 @@ def test_a_variable_is_read(name: str, value: str, read: Any, monkeypatch: pytes
 
 
 def test_every_variable_is_tried_here() -> None:
-    assert {name for name, _, _ in READ} | {"TMDB_API_URL"} == {name.upper() for name in Settings.model_fields}
+    alone = {name for name, _, _ in READ}
+    assert alone | {"TMDB_API_URL", "MOVIE_IMAGES_FOLDER"} == {name.upper() for name in Settings.model_fields}
 
 
 @pytest.mark.parametrize(("name", "value", "advice"), REFUSED)
@@ -120,6 +134,15 @@ def test_an_api_url_without_a_key_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert load_settings().tmdb_api_url == "http://localhost:1/3"
 
 
+def test_a_folder_of_images_needs_the_address_that_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOVIE_IMAGES_FOLDER", "/var/lib/images")
+    with pytest.raises(SettingsError, match="MOVIE_IMAGES_FOLDER is set: set MOVIE_IMAGES_PUBLIC_URL, too"):
+        load_settings()
+
+    monkeypatch.setenv("MOVIE_IMAGES_PUBLIC_URL", "http://localhost:1/images")
+    assert load_settings().movie_images_folder == Path("/var/lib/images")
+
+
 def test_a_dotenv_file_is_read_and_the_environment_goes_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,7 +156,7 @@ def test_a_dotenv_file_is_read_and_the_environment_goes_before_it(
 
 
 def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TMDB_API_KEY", "TMDB_READ_ACCESS_TOKEN"):
+    for name in ("TMDB_API_KEY", "TMDB_READ_ACCESS_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, SECRET)
     for name in ("DATABASE_URL", "DAGSTER_DATABASE_URL"):
         monkeypatch.setenv(name, f"postgres://me:{SECRET}@host/movies")

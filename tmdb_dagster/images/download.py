@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import tenacity
 import urllib3
-from requests.certs import where
+from certifi import where
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from tmdb_dagster.clock import utc_now

@@ -27,7 +27,7 @@ from botocore.exceptions import (
 from botocore.exceptions import (
     ConnectionError as EndpointUnreachable,
 )
-from requests.certs import where
+from certifi import where
 
 from tmdb_dagster.images.errors import StoreError, StoreRefused, StoreUnavailable
 from tmdb_dagster.images.stores import CACHE_CONTROL
