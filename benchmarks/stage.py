@@ -158,4 +158,5 @@ def environment(tmdb: Sandbox, database: str, *, rate_limit: str = "unlimited") 
         "TMDB_API_KEY": "benchmark",
         "TMDB_API_URL": tmdb.api_url,
         "TMDB_RATE_LIMIT": rate_limit,
+        "MOVIE_IMAGES_STORE": "none",
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -76,6 +76,25 @@ class Settings(BaseSettings):
     dagster_database_url: SecretStr | None = Field(
         None, description="Postgres of Dagster's own runs and events; unset: the embedded one."
     )
+    movie_images_store: Literal["local", "s3", "none"] = Field(
+        "local", description="Where images are rehosted: `local` folder, `s3`, or `none` (they stay at TMDB)."
+    )
+    movie_images_bucket: str = Field("movie-images", description="Bucket of the images.")
+    movie_images_public_url: str | None = Field(
+        None, description="Base URL at which anybody reads the images; unset: the provider's, or the local server's."
+    )
+    movie_images_folder: Path | None = Field(
+        None, description="Folder of the local store; unset: one in the state folder."
+    )
+    movie_images_concurrency: int = Field(
+        16, ge=1, le=20, description="Images under way in one run, and connections to their hosts, 1 to 20."
+    )
+    aws_endpoint_url_s3: str | None = Field(None, description="S3 endpoint; unset: AWS.")
+    aws_region: str | None = Field(None, description="Region of the bucket; Supabase wants the project's own.")
+    aws_default_region: str | None = Field(None, description="The same, where AWS_REGION is not set.")
+    aws_access_key_id: SecretStr | None = Field(None, description="S3 access key.")
+    aws_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
+    aws_session_token: SecretStr | None = Field(None, description="Token of temporary S3 credentials.")
     tmdb_dagster_state: Path = Field(
         REPOSITORY / ".tmdb_dagster", description="Folder of all local state: embedded Postgres, logs."
     )
@@ -102,9 +121,13 @@ class Settings(BaseSettings):
             raise ValueError("expected two-letter country codes separated by commas, such as `US,DE`")
         return regions
 
-    @field_validator("tmdb_api_url", "tmdb_image_url", "youtube_image_url")
+    @field_validator(
+        "tmdb_api_url", "tmdb_image_url", "youtube_image_url", "movie_images_public_url", "aws_endpoint_url_s3"
+    )
     @classmethod
-    def _check_url(cls, value: str) -> str:
+    def _check_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value):
             raise ValueError("expected an http:// or https:// address without a query")
         return value.rstrip("/")
@@ -128,6 +151,12 @@ class Settings(BaseSettings):
                 "TMDB_API_URL is set, but neither TMDB_READ_ACCESS_TOKEN nor TMDB_API_KEY is: set one of them, "
                 "or unset TMDB_API_URL to use the sandbox"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _require_an_address_for_a_given_folder(self) -> Settings:
+        if self.movie_images_folder is not None and self.movie_images_public_url is None:
+            raise ValueError("MOVIE_IMAGES_FOLDER is set: set MOVIE_IMAGES_PUBLIC_URL, too, to where it can be read")
         return self
 
     @property

@@ -17,11 +17,14 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.pipeline.run import Run, open_run
+from tmdb_dagster.sandbox.images import image_server as image_server_app
 from tmdb_dagster.sandbox.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import Settings, load_settings
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.migrate import migrate
+from tmdb_dagster_tests.seaweed import S3Server, seaweed
+from tmdb_dagster_tests.serving import serving
 
 # All workers of one test run share one server; its folder is named to them by the environment.
 STATE_VARIABLE = "TMDB_DAGSTER_TEST_STATE"
@@ -148,7 +151,10 @@ def sandbox(sandbox_server: SandboxServer) -> SandboxServer:
 def settings_environment(
     catalogue_url: str, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> dict[str, str]:
-    """An environment that leads to the test's catalogue and the sandbox, as if it were TMDB, without a rate limit."""
+    """An environment that leads to the test's catalogue and the sandbox, as if it were TMDB, without a rate limit.
+
+    Images stay where they are, unless a test chooses a store.
+    """
     variables = {
         "DATABASE_URL": catalogue_url,
         "TMDB_API_KEY": "test-key",
@@ -156,6 +162,7 @@ def settings_environment(
         "TMDB_IMAGE_URL": sandbox.image_url,
         "YOUTUBE_IMAGE_URL": sandbox.youtube_url,
         "TMDB_RATE_LIMIT": "unlimited",
+        "MOVIE_IMAGES_STORE": "none",
         "TMDB_DAGSTER_STATE": str(tmp_path / "state"),
     }
     for name, value in variables.items():
@@ -166,6 +173,51 @@ def settings_environment(
 @pytest.fixture
 def settings(settings_environment: dict[str, str]) -> Settings:
     return load_settings()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server."""
+    with seaweed(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> str:
+    """An empty bucket that anybody may read."""
+    return s3_server.new_bucket()
+
+
+@pytest.fixture
+def image_folder(tmp_path: Path) -> Path:
+    """The folder of the local store."""
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def image_server(image_folder: Path) -> Iterator[str]:
+    """The address of a server that shows the local store's files."""
+    with serving(image_server_app(image_folder)) as url:
+        yield url
+
+
+@pytest.fixture(params=["local", "s3"])
+def image_store(
+    request: pytest.FixtureRequest, settings_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """Each store in turn, chosen by the environment."""
+    if request.param == "s3":
+        server: S3Server = request.getfixturevalue("s3_server")
+        variables = server.variables(request.getfixturevalue("bucket"))
+    else:
+        variables = {
+            "MOVIE_IMAGES_STORE": "local",
+            "MOVIE_IMAGES_FOLDER": str(request.getfixturevalue("image_folder")),
+            "MOVIE_IMAGES_PUBLIC_URL": request.getfixturevalue("image_server"),
+        }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return str(request.param)
 
 
 @pytest.fixture

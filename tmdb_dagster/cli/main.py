@@ -71,12 +71,19 @@ def ingest(source: str, max_movies: int, pages_per_source: int) -> None:
 @click.option("--port", default=UI_PORT, show_default=True, help="Port of the UI.")
 def ui(port: int) -> None:
     """Open the Dagster UI with the daemon that runs schedules; Ctrl+C ends both."""
-    from tmdb_dagster.sandbox.services import SANDBOX_NOTICE, dagster_database_url, provide_services
+    from tmdb_dagster.sandbox.services import (
+        SANDBOX_NOTICE,
+        dagster_database_url,
+        provide_services,
+        start_image_server,
+    )
 
     settings = load_settings()
     if provide_services(settings).origin == "sandbox":
         click.echo(SANDBOX_NOTICE)
     dagster_database_url(settings)
+    if settings.movie_images_store == "local":
+        start_image_server(settings.tmdb_dagster_state)
     click.echo(f"The UI comes up at http://127.0.0.1:{port} in a few seconds.")
     # Dagster is to get Ctrl+C even where this was started in the background of a script.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -86,7 +93,7 @@ def ui(port: int) -> None:
 
 @main.command()
 def stop() -> None:
-    """Stop the embedded Postgres and the sandbox; they start again when they are needed."""
+    """Stop the embedded Postgres, the sandbox and the image server; they start again when they are needed."""
     from tmdb_dagster.sandbox.services import stop_services
 
     stopped = stop_services(load_settings().tmdb_dagster_state)
@@ -103,6 +110,53 @@ def clean() -> None:
     if state.exists():
         shutil.rmtree(state)
     click.echo(f"Removed {state}.")
+
+
+@main.command()
+def doctor() -> None:
+    """Say what is wrong with the database or the store of the images, and how to mend it."""
+    from tmdb_dagster.images.stores import open_store
+    from tmdb_dagster.sandbox.services import provide_services
+    from tmdb_dagster.warehouse.engine import address, check_schema, connect
+
+    settings = provide_services(load_settings()).settings
+    problems = []
+    try:
+        check_schema(connect(_url(settings), schema=settings.database_schema))
+        click.echo(f"ok: the database at {address(_url(settings))}")
+    except TmdbDagsterError as error:
+        problems.append(str(error))
+    store = open_store(settings)
+    if store is None:
+        click.echo("ok: images stay at TMDB (MOVIE_IMAGES_STORE=none)")
+    elif found := store.problems():
+        problems += found
+    else:
+        click.echo(f"ok: images go to {store.name}, and are read at {store.public_url('')}")
+    for problem in problems:
+        click.echo(f"problem: {problem}", err=True)
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def purge(yes: bool) -> None:
+    """Remove everything that came from TMDB: all movies with all their rows, all lists, all images."""
+    from tmdb_dagster.images.stores import open_store
+    from tmdb_dagster.pipeline.purge import purge as remove
+    from tmdb_dagster.pipeline.run import open_catalogue
+    from tmdb_dagster.sandbox.services import provide_services
+    from tmdb_dagster.warehouse.engine import address
+
+    settings = provide_services(load_settings()).settings
+    store = open_store(settings)
+    where = f"the database at {address(_url(settings))}" + (f" and every file in {store.name}" if store else "")
+    if not yes:
+        click.confirm(f"Remove all movies from {where}? This cannot be undone.", abort=True)
+    with open_catalogue(settings) as engine:
+        movies, files = remove(engine, settings)
+    click.echo(f"Removed {movies} movies and {files} files. Dagster's own history still shows the runs' events.")
 
 
 @main.command(name="data-model")

@@ -19,4 +19,21 @@ def refreshed_within_six_months(catalogue: CatalogueResource) -> AssetCheckResul
     )
 
 
-asset_checks = [refreshed_within_six_months]
+@asset_check(asset="works_meta", description="Every image that movies show is in our store, or soon will be.")
+def images_rehosted(catalogue: CatalogueResource) -> AssetCheckResult:
+    """Fails where images were given up: the repair tries them no more unless a person starts it."""
+    from tmdb_dagster.warehouse.images import coverage
+
+    with catalogue.database() as (engine, _), engine.begin() as connection:
+        images = coverage(connection)
+    return AssetCheckResult(
+        passed=not images.get("gave_up"),
+        severity=AssetCheckSeverity.WARN,
+        description="Run the job repair_images; image_inventory.last_error says why."
+        if images.get("gave_up")
+        else None,
+        metadata={status: images.get(status, 0) for status in ("stored", "pending", "failed", "gave_up")},
+    )
+
+
+asset_checks = [refreshed_within_six_months, images_rehosted]

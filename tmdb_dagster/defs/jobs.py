@@ -5,6 +5,7 @@ from __future__ import annotations
 from dagster import AssetSelection, GraphDefinition, JobDefinition, OpDefinition, define_asset_job
 
 from tmdb_dagster.defs.discovery import ingest_candidates
+from tmdb_dagster.defs.images import repair_images
 from tmdb_dagster.defs.movies import batch_ingest, enrich_candidates, ingest_movie, rebuild_from_raw
 
 # A run whose process died without a word is ended after so many seconds.
@@ -28,3 +29,4 @@ def _op_job(op: OpDefinition) -> JobDefinition:
 ingest_movie_job = _op_job(ingest_movie)
 batch_ingest_job = _op_job(batch_ingest)
 rebuild_from_raw_job = _op_job(rebuild_from_raw)
+repair_images_job = _op_job(repair_images)

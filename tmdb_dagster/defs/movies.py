@@ -20,14 +20,19 @@ from dagster import (
 from pydantic import Field
 
 from tmdb_dagster.defs.failures import clear_failures
-from tmdb_dagster.defs.partitions import movie_partitions
+from tmdb_dagster.defs.images import image_metadata
+from tmdb_dagster.defs.partitions import movie_partitions, tmdb_id_of
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import MOVIE_TABLES, OWNERS, table_results, table_spec
 from tmdb_dagster.transform.attribution import TMDB_NOTICE
 
 if TYPE_CHECKING:
     from tmdb_dagster.pipeline.enrich import MovieOutcome
+    from tmdb_dagster.pipeline.rehost import ImageReport
     from tmdb_dagster.pipeline.run import Run
+
+
+_WITH_IMAGES = ("works_meta", "work_cards_cache")
 
 
 class MovieConfig(Config):
@@ -89,10 +94,23 @@ def record_movies(context: OpExecutionContext, batches: "Iterable[list[MovieOutc
             context.log_event(
                 AssetMaterialization("movies", partition=str(outcome.tmdb_id), metadata=movie_metadata(outcome))
             )
+            if outcome.images is not None and outcome.images.total:
+                _record_images(context, outcome, outcome.images)
         for outcome in outcomes:
             if outcome.status in ("failed", "gone", "busy"):
                 context.log.warning("%s (%s): %s", outcome.title, outcome.tmdb_id, outcome.message)
     return statuses
+
+
+def _record_images(context: OpExecutionContext, outcome: "MovieOutcome", report: "ImageReport") -> None:
+    context.log_event(
+        AssetMaterialization(
+            "movie_images", partition=str(outcome.tmdb_id), metadata=image_metadata(report, outcome.poster_url)
+        )
+    )
+    if report.errors:
+        more = f" and {len(report.errors) - 1} more" if len(report.errors) > 1 else ""
+        context.log.warning("%s: images left at TMDB: %s%s", outcome.display_title, report.errors[0], more)
 
 
 def _run_metadata(run: "Run", statuses: Counter[str]) -> dict[str, int]:
@@ -123,22 +141,22 @@ def movies(
     from tmdb_dagster.pipeline.ingest import ingest_movie as ingest_one
 
     with catalogue.run(context.op_execution_context) as run:
-        outcome = ingest_one(run, _tmdb_id(context.partition_key), force_refresh=config.force_refresh)
+        outcome = ingest_one(run, tmdb_id_of(context.partition_key), force_refresh=config.force_refresh)
+    if outcome.images is not None and outcome.images.total:
+        _record_images(context.op_execution_context, outcome, outcome.images)
     return MaterializeResult(metadata=movie_metadata(outcome))
-
-
-def _tmdb_id(partition_key: str) -> int:
-    from tmdb_dagster.pipeline.errors import InvalidRequest
-
-    if not partition_key.isdecimal():
-        with clear_failures():
-            raise InvalidRequest(f"The partition '{partition_key}' is not a TMDB movie id, such as 603.")
-    return int(partition_key)
 
 
 @multi_asset(
     name="enrich_candidates",
-    specs=[table_spec(table.name, group="catalogue", deps=["candidates", "movies"]) for table in MOVIE_TABLES],
+    specs=[
+        table_spec(
+            table.name,
+            group="catalogue",
+            deps=["candidates", "movies", *(["movie_images"] if table.name in _WITH_IMAGES else [])],
+        )
+        for table in MOVIE_TABLES
+    ],
 )
 def enrich_candidates(
     context: AssetExecutionContext, catalogue: CatalogueResource

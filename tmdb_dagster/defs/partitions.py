@@ -5,3 +5,14 @@ from __future__ import annotations
 from dagster import DynamicPartitionsDefinition
 
 movie_partitions = DynamicPartitionsDefinition(name="movies")
+
+
+def tmdb_id_of(partition_key: str) -> int:
+    """The TMDB id that a partition is named after. Raises Failure where it is none."""
+    from tmdb_dagster.defs.failures import clear_failures
+    from tmdb_dagster.pipeline.errors import InvalidRequest
+
+    if not partition_key.isdecimal():
+        with clear_failures():
+            raise InvalidRequest(f"The partition '{partition_key}' is not a TMDB movie id, such as 603.")
+    return int(partition_key)

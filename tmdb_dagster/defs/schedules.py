@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dagster import DefaultScheduleStatus, ScheduleDefinition
+from dagster import DefaultScheduleStatus, RunRequest, ScheduleDefinition, ScheduleEvaluationContext, schedule
 
-from tmdb_dagster.defs.jobs import weekly_ingest_job
+from tmdb_dagster.defs.images import repair_config
+from tmdb_dagster.defs.jobs import repair_images_job, weekly_ingest_job
 
 TIME_ZONE = "America/Los_Angeles"
 
@@ -24,4 +25,18 @@ weekly_ingest_schedule = ScheduleDefinition(
     },
 )
 
-schedules = [weekly_ingest_schedule]
+
+@schedule(
+    name="repair_images_schedule",
+    job=repair_images_job,
+    cron_schedule="15 * * * *",
+    execution_timezone=TIME_ZONE,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every hour: missing images that are due. At 04:15 the inventory is compared with the store, too.",
+)
+def repair_images_schedule(context: ScheduleEvaluationContext) -> RunRequest:
+    """One run, also when nothing is due: whether anything is, only the database knows."""
+    return RunRequest(run_config=repair_config(context.scheduled_execution_time))
+
+
+schedules = [weekly_ingest_schedule, repair_images_schedule]

@@ -1,6 +1,6 @@
 """Enriches movies: one call each, fetched in parallel, written in batches while the next ones are fetched.
 
-    targets ──claim──► fetch and transform (threads) ──► write, mark failed, record (one transaction) ──► outcomes
+    targets ──claim──► fetch, transform, rehost (threads) ──► write, mark failed, record (one transaction) ──► outcomes
 
 A claim keeps other runs away. Whatever happens to a movie is an outcome; only what concerns the run as a whole
 (credentials, database, an outage of TMDB) is raised, and then every claim is given back.
@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import tenacity
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.pipeline.errors import RunEnding, TmdbOutage
+from tmdb_dagster.pipeline.rehost import ImageReport
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, MovieNotFound, TmdbError, TmdbUnavailable
 from tmdb_dagster.tmdb.models import missing_parts, parse_movie, with_parts_from
@@ -36,6 +36,7 @@ from tmdb_dagster.warehouse.claims import (
     mark_failed,
     work_states,
 )
+from tmdb_dagster.warehouse.engine import patiently
 from tmdb_dagster.warehouse.movies import FetchedMovie, write_movies
 from tmdb_dagster.warehouse.responses import canonical, read_response, stored_response
 
@@ -51,7 +52,6 @@ BUSY_WAIT_S = 30.0
 _BUSY_POLL_S = 0.5
 _PATIENCE_S = 0.3
 _LONGEST_MESSAGE = 1000
-_DATABASE_RETRY_S = 30.0
 
 Status = Literal["ingested", "unchanged", "cached", "failed", "gone", "busy"]
 
@@ -64,7 +64,8 @@ class MovieOutcome:
 
     `ingested`: written. `unchanged`: TMDB's answer is the stored one. `cached`: complete and fresh, not asked for.
     `failed`, `gone` (404): see `message`. `busy`: another run is at it. `calls` counts retries, and
-    `duration_ms` is what they took together. `unavailable`: it failed because TMDB did not answer.
+    `duration_ms` is what they took together. `images` is None where they were not looked at.
+    `unavailable`: it failed because TMDB did not answer.
     """
 
     tmdb_id: int
@@ -77,6 +78,7 @@ class MovieOutcome:
     calls: int = 0
     duration_ms: int = 0
     message: str | None = None
+    images: ImageReport | None = None
     unavailable: bool = False
 
     @property
@@ -117,12 +119,6 @@ class _Enrichment:
         self._busy: list[Target] = []
         self._unanswered = 0
         self._executor = ThreadPoolExecutor(run.settings.tmdb_concurrency, thread_name_prefix="enrich")
-        self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(OperationalError),
-            wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
-            stop=tenacity.stop_after_delay(_DATABASE_RETRY_S),
-            reraise=True,
-        )
 
     @contextmanager
     def pool(self) -> Iterator[None]:
@@ -168,7 +164,7 @@ class _Enrichment:
 
     def _start(self, chunk: list[Target], *, force: bool) -> list[MovieOutcome]:
         """Claim what is due and hand it to the threads; returns the outcomes of what is not."""
-        claims, states = self._retrying(self._claim, chunk, force=force)
+        claims, states = patiently(self._claim, chunk, force=force)
         by_id = {one.tmdb_id: one for one in claims}
         left = [target for target in chunk if target.tmdb_id not in by_id]
         for target in chunk:
@@ -185,7 +181,9 @@ class _Enrichment:
     def _claim(self, chunk: list[Target], *, force: bool) -> tuple[list[Claim], dict[int, WorkState]]:
         """Claim what is due; returns the claims, and how the other works stand."""
         with self._run.engine.begin() as connection:
-            claims = claim(connection, self._run.run_id, chunk, force=force)
+            rehoster = self._run.rehoster
+            store = rehoster.store.name if rehoster else None
+            claims = claim(connection, self._run.run_id, chunk, force=force, store=store)
             claimed = {one.tmdb_id for one in claims}
             left = [target.tmdb_id for target in chunk if target.tmdb_id not in claimed]
             return claims, work_states(connection, left) if left else {}
@@ -219,7 +217,7 @@ class _Enrichment:
     def _write(self, results: list[_Result]) -> list[MovieOutcome]:
         """One transaction for all; where the database refuses, one for each, so that a bad movie falls alone."""
         try:
-            return self._retrying(self._write_together, results)
+            return patiently(self._write_together, results)
         except OperationalError:
             raise
         except DBAPIError as error:
@@ -231,7 +229,7 @@ class _Enrichment:
             _log.warning("Movie %s could not be written", refused.tmdb_id, exc_info=error)
             reason = " ".join(str(error.orig).split())
             failed = replace(refused, status="failed", message=f"The database refused it: {reason}")
-            return self._retrying(self._write_together, [_Result(failed)])
+            return patiently(self._write_together, [_Result(failed)])
 
     def _write_together(self, results: list[_Result]) -> list[MovieOutcome]:
         run = self._run
@@ -257,7 +255,7 @@ class _Enrichment:
 
 
 def _fetch(run: Run, one: Claim) -> _Result:
-    """Fetch and transform a claimed movie; runs in a thread."""
+    """Fetch and transform a claimed movie, and rehost its images; runs in a thread."""
     body = run.tmdb.movie(one.tmdb_id)
     fetched_at = utc_now()
     problems: tuple[str, ...] = ()
@@ -266,7 +264,8 @@ def _fetch(run: Run, one: Claim) -> _Result:
             body = with_parts_from(body, read_response(connection, one.work_id))
         problems = tuple(f"{part}: missing or malformed in TMDB's answer" for part in missing)
     content, content_hash = canonical(body)
-    if content_hash == one.content_hash and one.schema_version == SCHEMA_VERSION:
+    unchanged = content_hash == one.content_hash and one.schema_version == SCHEMA_VERSION
+    if unchanged and (one.rehosted or run.rehoster is None):
         fetched = FetchedMovie(one.work_id, fetched_at, None, None)
         outcome = MovieOutcome(one.tmdb_id, "unchanged", one.title, one.year, one.work_id, one.etag)
     else:
@@ -279,11 +278,16 @@ def _fetch(run: Run, one: Claim) -> _Result:
             regions=run.settings.tmdb_watch_regions,
             images=run.images,
         )
-        fetched = FetchedMovie(one.work_id, fetched_at, rows, stored_response(content, content_hash))
+        report = None
+        if run.rehoster is not None:
+            rows, report = run.rehoster.rehost(rows)
+        response = None if unchanged else stored_response(content, content_hash)
+        fetched = FetchedMovie(one.work_id, fetched_at, rows, response)
         problems += parsed.problems
         title, year, etag = rows.work["title"], rows.work["year"], rows.card["etag"]
         poster_url = rows.meta["poster_url_medium"]
-        outcome = MovieOutcome(one.tmdb_id, "ingested", title, year, one.work_id, etag, poster_url)
+        status: Status = "unchanged" if unchanged else "ingested"
+        outcome = MovieOutcome(one.tmdb_id, status, title, year, one.work_id, etag, poster_url, images=report)
     times = run.response_times.pop(str(one.tmdb_id), [])
     outcome = replace(
         outcome,

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from tmdb_dagster.pipeline.run import score_prior
+from tmdb_dagster.images.stores import ImageStore, open_store
+from tmdb_dagster.pipeline.run import image_urls, score_prior
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.errors import InvalidResponse
 from tmdb_dagster.tmdb.models import parse_movie
-from tmdb_dagster.transform.movie import ImageUrls, transform_movie
+from tmdb_dagster.transform.image_plan import planned_images, with_images
+from tmdb_dagster.transform.images import ImageUrls
+from tmdb_dagster.transform.movie import transform_movie
 from tmdb_dagster.transform.rows import MovieRows
+from tmdb_dagster.warehouse.images import image_states, register_images
 from tmdb_dagster.warehouse.movies import write_rows
 from tmdb_dagster.warehouse.responses import lock_responses
 
@@ -28,13 +32,19 @@ class Rebuilt:
     problems: dict[int, str]
 
 
-def rebuild_from_raw(engine: Engine, settings: Settings, tmdb_ids: list[int] | None = None) -> Iterator[Rebuilt]:
+def rebuild_from_raw(
+    engine: Engine, settings: Settings, tmdb_ids: list[int] | None = None, *, update_prior: bool = True
+) -> Iterator[Rebuilt]:
     """Rebuild all works that have a stored answer, or those of `tmdb_ids`; yields a result a transaction.
 
-    Repeatable at any point: what is already so is not rewritten.
+    `update_prior`: first compute anew what scores assume of a movie before its votes.
+
+    Repeatable at any point: what is already so is not rewritten. Images are not fetched: those in the store get
+    our URL, the others TMDB's, and a repair fetches them.
     """
-    prior = score_prior(engine, update=True)
-    images = ImageUrls(settings.tmdb_image_url, settings.youtube_image_url)
+    prior = score_prior(engine, update=update_prior)
+    images = image_urls(settings)
+    store = open_store(settings)
     wanted = None if tmdb_ids is None else [str(tmdb_id) for tmdb_id in tmdb_ids]
     after = 0
     while True:
@@ -56,7 +66,19 @@ def rebuild_from_raw(engine: Engine, settings: Settings, tmdb_ids: list[int] | N
                     regions=settings.tmdb_watch_regions,
                     images=images,
                 )
+            if store is not None:
+                movies = _with_images(connection, store, images, movies)
             write_rows(connection, movies)
         if not movies and not problems:
             return
         yield Rebuilt(movies, problems)
+
+
+def _with_images(
+    connection: Connection, store: ImageStore, images: ImageUrls, movies: dict[int, MovieRows]
+) -> dict[int, MovieRows]:
+    wanted = {work_id: planned_images(rows, images) for work_id, rows in movies.items()}
+    everything = [image for of_movie in wanted.values() for image in of_movie]
+    register_images(connection, everything)
+    stored = image_states(connection, store.name, [image.key for image in everything]).stored
+    return {work_id: with_images(rows, wanted[work_id], stored, store.public_url) for work_id, rows in movies.items()}

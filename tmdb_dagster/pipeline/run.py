@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from tmdb_dagster.images.stores import open_store
 from tmdb_dagster.pipeline.errors import RunEnding
+from tmdb_dagster.pipeline.rehost import Rehoster
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.client import TmdbClient
 from tmdb_dagster.tmdb.transport import ApiCall, RateLimiter, Transport, Unlimited
@@ -43,14 +45,21 @@ class Run:
     tmdb: TmdbClient
     api_log: ApiLog
     prior: ScorePrior
+    rehoster: Rehoster | None
+    """None where images stay at TMDB."""
     ending: threading.Event
     response_times: defaultdict[str, list[int]]
     """Milliseconds of each call, by the TMDB id it asked for; taken out when the movie is settled."""
 
     @property
     def images(self) -> ImageUrls:
-        """Where the URLs of images point."""
-        return ImageUrls(self.settings.tmdb_image_url, self.settings.youtube_image_url)
+        """Where TMDB's and YouTube's images are."""
+        return image_urls(self.settings)
+
+
+def image_urls(settings: Settings) -> ImageUrls:
+    """Where TMDB's and YouTube's images are."""
+    return ImageUrls(settings.tmdb_image_url, settings.youtube_image_url)
 
 
 @contextmanager
@@ -98,9 +107,25 @@ def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> It
                 response_times[call.tmdb_id].append(call.response_time_ms)
             api_log.add(vars(call))
 
-        tmdb = stack.enter_context(_client(settings, limiter, on_call, ending))
+        def sleep(seconds: float) -> None:
+            if ending.wait(seconds):
+                raise RunEnding("The run is ending.")
+
+        tmdb = stack.enter_context(_client(settings, limiter, on_call, sleep))
+        rehoster = None
+        if (store := open_store(settings)) is not None:
+            rehoster = Rehoster(
+                engine,
+                store,
+                image_urls(settings),
+                run_id=run_id,
+                concurrency=settings.movie_images_concurrency,
+                ending=ending,
+                sleep=sleep,
+            )
+            stack.callback(rehoster.close)
         prior = score_prior(engine)
-        yield Run(settings, engine, run_id, job, lease, tmdb, api_log, prior, ending, response_times)
+        yield Run(settings, engine, run_id, job, lease, tmdb, api_log, prior, rehoster, ending, response_times)
 
 
 def _give_back(engine: Engine, run_id: str) -> None:
@@ -118,12 +143,11 @@ def score_prior(engine: Engine, *, update: bool = False) -> ScorePrior:
 
 
 def _client(
-    settings: Settings, limiter: RateLimiter, on_call: Callable[[ApiCall], None], ending: threading.Event
+    settings: Settings,
+    limiter: RateLimiter,
+    on_call: Callable[[ApiCall], None],
+    sleep: Callable[[float], None],
 ) -> TmdbClient:
-    def sleep(seconds: float) -> None:
-        if ending.wait(seconds):
-            raise RunEnding("The run is ending.")
-
     key, token = settings.tmdb_api_key, settings.tmdb_read_access_token
     transport = Transport(
         settings.tmdb_api_url,

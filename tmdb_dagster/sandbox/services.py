@@ -1,4 +1,4 @@
-"""What the user has not set is provided here: an embedded Postgres, and the sandbox in place of TMDB."""
+"""What the user has not set is provided here: an embedded Postgres, the sandbox as TMDB, a server of images."""
 
 from __future__ import annotations
 
@@ -61,7 +61,21 @@ def provide_services(settings: Settings) -> Services:
                 "youtube_image_url": f"{url}/vi",
             }
         )
-    return Services(settings, origin)
+    return Services(_provide_images(settings, origin), origin)
+
+
+def _provide_images(settings: Settings, origin: Origin) -> Settings:
+    """Fill in where the local store is and how it is read; each origin's movies have a folder of their own."""
+    if settings.movie_images_store != "local":
+        return settings
+    settings.tmdb_dagster_state.mkdir(parents=True, exist_ok=True)
+    return settings.model_copy(
+        update={
+            "movie_images_folder": settings.movie_images_folder or settings.tmdb_dagster_state / _IMAGES.name / origin,
+            "movie_images_public_url": settings.movie_images_public_url
+            or f"{_IMAGES.url(settings.tmdb_dagster_state)}/{origin}",
+        }
+    )
 
 
 def provide_database(settings: Settings) -> Settings:
@@ -93,51 +107,90 @@ def dagster_database_url(settings: Settings) -> str:
     return database_url(start_postgres(settings.tmdb_dagster_state / "postgres"), "dagster")
 
 
+@dataclass(frozen=True)
+class _LocalServer:
+    """A server of ours on this machine: a module that takes --port and tells its name at /_sandbox/health."""
+
+    name: str
+    module: str
+    says: str
+
+    def port_file(self, state: Path) -> Path:
+        return state / f"{self.name}.port"
+
+    def url(self, state: Path) -> str:
+        """Its address, which stays the same for a state folder."""
+        return f"http://127.0.0.1:{_port(self.port_file(state))}"
+
+    def pid(self, state: Path) -> int | None:
+        """Its process, or None where it does not answer."""
+        import requests
+
+        try:
+            answer = requests.get(f"{self.url(state)}/_sandbox/health", timeout=_HEALTH_TIMEOUT_S).json()
+        except (requests.RequestException, ValueError):
+            return None
+        return answer.get("pid") if answer.get("sandbox") == self.says else None
+
+    def start(self, state: Path, *arguments: str) -> str:
+        """Start it in the background, or find it running; returns its address. Raises ServiceNotStarted."""
+        state.mkdir(parents=True, exist_ok=True)
+        url = self.url(state)
+        if self.pid(state) is not None:
+            return url
+        command = [sys.executable, "-m", self.module, "--port", url.rpartition(":")[2], *arguments]
+        with (state / f"{self.name}.log").open("ab") as log:
+            _started.append(
+                subprocess.Popen(  # noqa: S603 - our own module
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                )
+            )
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            # Where two processes start it at once, one finds the port taken; either way it is up then.
+            if self.pid(state) is not None:
+                return url
+            time.sleep(0.05)
+        raise ServiceNotStarted(
+            f"The {self.name} server did not start at {url}. {state / self.name}.log says why; if another program has "
+            f"the port, remove {self.port_file(state)}."
+        )
+
+
+_SANDBOX = _LocalServer("sandbox", "tmdb_dagster.sandbox", "tmdb_dagster")
+_IMAGES = _LocalServer("images", "tmdb_dagster.sandbox.images", "tmdb_dagster.images")
+
+
 def start_sandbox(state: Path) -> str:
     """Start the sandbox in the background, or find it running; returns its address, which stays the same.
 
     Raises ServiceNotStarted.
     """
-    state.mkdir(parents=True, exist_ok=True)
-    port = _sandbox_port(state / "sandbox.port")
-    url = f"http://127.0.0.1:{port}"
-    if _sandbox_pid(url) is not None:
-        return url
-    command = [sys.executable, "-m", "tmdb_dagster.sandbox", "--port", str(port)]
-    command += ["--latency-ms", "30-80", "--rate-limit", "40/10s"]
-    with (state / "sandbox.log").open("ab") as log:
-        _started.append(
-            subprocess.Popen(  # noqa: S603 - our own module
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        )
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        # Where two processes start it at once, one finds the port taken; either way it is up then.
-        if _sandbox_pid(url) is not None:
-            return url
-        time.sleep(0.05)
-    raise ServiceNotStarted(
-        f"The sandbox did not start at {url}. {state / 'sandbox.log'} says why; if another program has the port, "
-        f"remove {state / 'sandbox.port'}."
-    )
+    return _SANDBOX.start(state, "--latency-ms", "30-80", "--rate-limit", "40/10s")
+
+
+def start_image_server(state: Path) -> str:
+    """Start the server that shows the local store's images, or find it running; returns its address.
+
+    Raises ServiceNotStarted.
+    """
+    return _IMAGES.start(state, "--folder", str(state / _IMAGES.name))
 
 
 def stop_services(state: Path) -> list[str]:
     """Stop what was started for this state folder; returns the names of what was running."""
     stopped = []
-    if (state / "sandbox.port").exists():
-        pid = _sandbox_pid(f"http://127.0.0.1:{_sandbox_port(state / 'sandbox.port')}")
-        if pid is not None:
+    for server in (_SANDBOX, _IMAGES):
+        if server.port_file(state).exists() and (pid := server.pid(state)) is not None:
             os.kill(pid, signal.SIGTERM)
-            stopped.append("sandbox")
+            stopped.append(server.name)
     if stop_postgres(state / "postgres"):
         stopped.append("Postgres")
     return stopped
 
 
-def _sandbox_port(file: Path) -> int:
-    """The port that this state folder's sandbox has; chosen once, since stored image URLs name it."""
+def _port(file: Path) -> int:
+    """The port that this state folder's server has; chosen once, since stored image URLs name it."""
     if not file.exists():
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -147,14 +200,3 @@ def _sandbox_port(file: Path) -> int:
             file.hardlink_to(choice)  # whole or not at all, and never over another process's choice
         choice.unlink()
     return int(file.read_text())
-
-
-def _sandbox_pid(url: str) -> int | None:
-    """The sandbox's process, or None where it does not answer."""
-    import requests
-
-    try:
-        answer = requests.get(f"{url}/_sandbox/health", timeout=_HEALTH_TIMEOUT_S).json()
-    except (requests.RequestException, ValueError):
-        return None
-    return answer.get("pid") if answer.get("sandbox") == "tmdb_dagster" else None

@@ -24,6 +24,13 @@ class ImageUrls:
             return None
         return f"{self.image_url.rstrip('/')}/{size}{file_path}"
 
+    def file_path(self, url: str | None) -> str | None:
+        """The path of a TMDB image, from a URL that `image` made."""
+        if not url:
+            return None
+        base = f"{self.image_url.rstrip('/')}/"
+        return url.removeprefix(base)[url.removeprefix(base).index("/") :] if url.startswith(base) else None
+
     def thumbnail(self, youtube_id: str | None, quality: str = "hqdefault") -> str | None:
         """The URL of a YouTube video's thumbnail; every video has `hqdefault`, few have `maxresdefault`."""
         return f"{self.youtube_url.rstrip('/')}/{youtube_id}/{quality}.jpg" if youtube_id else None

@@ -6,7 +6,7 @@ Field names are column names. Dates and times are ISO 8601 strings, so that a ro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 
@@ -142,6 +142,14 @@ class SimilarRow(TypedDict):
     notes: str
 
 
+class WorkImageRow(TypedDict):
+    """Table work_images."""
+
+    work_id: int
+    key: str
+    rehosted: bool
+
+
 class CardRow(TypedDict):
     """Table work_cards_cache; card_schema.py describes the payload."""
 
@@ -153,7 +161,7 @@ class CardRow(TypedDict):
 
 @dataclass(frozen=True)
 class MovieRows:
-    """All rows of one movie. `rating` is None where TMDB gives no vote average."""
+    """All rows of one movie. `rating` is None where TMDB gives no vote average; `images` are the rehosted ones."""
 
     work: WorkRow
     meta: MetaRow
@@ -161,3 +169,4 @@ class MovieRows:
     aggregates: list[AggregateRow]
     similar: list[SimilarRow]
     card: CardRow
+    images: list[WorkImageRow] = field(default_factory=list)

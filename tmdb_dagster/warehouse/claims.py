@@ -37,7 +37,11 @@ _CLAIM = text(f"""
     RETURNING work_id
 """)  # noqa: S608 - constants only
 _KNOWN = text("""
-    SELECT w.work_id, w.tmdb_id, w.title, w.year, r.content_hash, m.schema_version, k.etag
+    SELECT w.work_id, w.tmdb_id, w.title, w.year, r.content_hash, m.schema_version, k.etag,
+        EXISTS (SELECT FROM work_images l WHERE l.work_id = w.work_id) AND NOT EXISTS (
+            SELECT FROM work_images l JOIN image_inventory i USING (key)
+            WHERE l.work_id = w.work_id AND (NOT l.rehosted OR i.status <> 'stored' OR i.store <> :store)
+        ) AS rehosted
     FROM works w
     LEFT JOIN movie_responses r USING (work_id)
     LEFT JOIN works_meta m USING (work_id)
@@ -88,6 +92,8 @@ class Claim:
     etag: str | None
     content_hash: str | None
     schema_version: int | None
+    rehosted: bool
+    """Whether all of its images are in the store, and its rows show them."""
 
 
 @dataclass(frozen=True)
@@ -113,15 +119,29 @@ class Failure:
     gone: bool
 
 
-def claim(connection: Connection, run_id: str, targets: Sequence[Target], *, force: bool = False) -> list[Claim]:
-    """Claim those of `targets` that nobody alive works on and that are due: not complete, or stale, or `force`."""
+def claim(
+    connection: Connection, run_id: str, targets: Sequence[Target], *, force: bool = False, store: str | None = None
+) -> list[Claim]:
+    """Claim those of `targets` that nobody alive works on and that are due: not complete, or stale, or `force`.
+
+    `store` is where their images should be.
+    """
     titles = {str(target.tmdb_id): target.title for target in targets}
     movies = [{"tmdb_id": tmdb_id, "title": title} for tmdb_id, title in titles.items()]
     connection.execute(_LOCK, {"tmdb_ids": list(titles)})
     claimed = connection.scalars(_CLAIM, {"run_id": run_id, "movies": json_parameter(movies), "force": force}).all()
-    known = connection.execute(_KNOWN, {"work_ids": list(claimed)})
+    known = connection.execute(_KNOWN, {"work_ids": list(claimed), "store": store})
     return [
-        Claim(row.work_id, int(row.tmdb_id), row.title, row.year, row.etag, row.content_hash, row.schema_version)
+        Claim(
+            row.work_id,
+            int(row.tmdb_id),
+            row.title,
+            row.year,
+            row.etag,
+            row.content_hash,
+            row.schema_version,
+            row.rehosted,
+        )
         for row in known
     ]
 

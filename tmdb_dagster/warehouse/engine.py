@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import orjson
+import tenacity
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
 from tmdb_dagster.warehouse.errors import DatabaseUnavailable, SchemaNotCurrent
 
-HEAD = "0001"
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+HEAD = "0002"
 """The migration that this version of the package works with."""
+
+RETRY_S = 30.0
+"""For how long a transaction is tried again where the connection breaks."""
 
 # An escaped NUL, which an even number of backslashes may precede: with an odd one it is a backslash and letters.
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
@@ -72,6 +79,17 @@ def check_schema(engine: Engine) -> None:
             f"The database at {address(str(engine.url))} is at revision {revision or 'none'}, "
             f"and this version needs {HEAD}: run `tmdb-dagster migrate`."
         )
+
+
+def patiently(deed: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+    """Do a transaction, and do it again for RETRY_S seconds where the connection breaks."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(OperationalError),
+        wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
+        stop=tenacity.stop_after_delay(RETRY_S),
+        reraise=True,
+    )
+    return retrying(deed, *arguments, **named)
 
 
 def json_parameter(value: Any) -> str:

@@ -64,6 +64,15 @@ _DROP_OLD_SIMILAR = text("""
 """)
 
 
+_DROP_OLD_IMAGES = text("""
+    DELETE FROM work_images s
+    WHERE s.work_id = ANY(:work_ids) AND NOT EXISTS (
+        SELECT FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS n(work_id bigint, key text)
+        WHERE n.work_id = s.work_id AND n.key = s.key
+    )
+""")
+
+
 @dataclass(frozen=True)
 class FetchedMovie:
     """A movie as fetched; `rows` and `response` are None where TMDB's answer has not changed."""
@@ -131,6 +140,9 @@ def write_rows(connection: Connection, rows: Mapping[int, MovieRows]) -> dict[in
     _upsert(connection, "work_cards_cache", _stamped([movie.card for movie in movies], "computed_at", now))
     connection.execute(_DROP_OLD_SIMILAR, {"work_ids": list(rows), "rows": json_parameter(similar)})
     _upsert(connection, "similar_movies", similar)
+    images = [row for movie in movies for row in movie.images]
+    connection.execute(_DROP_OLD_IMAGES, {"work_ids": list(rows), "rows": json_parameter(images)})
+    _upsert(connection, "work_images", images)
     return clashes
 
 
@@ -141,6 +153,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "aggregates": (("work_id", "method_version"), ("computed_at",)),
     "work_cards_cache": (("work_id",), ("payload", "payload_short", "computed_at")),
     "similar_movies": (("work_id", "similar_tmdb_id", "source"), ()),
+    "work_images": (("work_id", "key"), ()),
 }
 
 

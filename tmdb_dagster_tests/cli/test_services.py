@@ -102,6 +102,7 @@ def test_nothing_is_started_for_whoever_has_set_everything(tmp_path: Path, catal
         tmdb_read_access_token="a-token",
         database_url=catalogue_url,
         dagster_database_url=catalogue_url,
+        movie_images_store="none",
     )
 
     assert provide_services(settings).settings == settings

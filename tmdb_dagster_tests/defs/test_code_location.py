@@ -86,13 +86,14 @@ ASSETS: dict[str, tuple[str, set[str], bool, set[str]]] = {
     "trending_snapshot": ("discovery", {"tmdb", "postgres"}, False, set()),
     "candidates": ("discovery", {"postgres"}, False, LISTS),
     "movies": ("catalogue", {"tmdb", "postgres"}, True, {"candidates"}),
+    "movie_images": ("catalogue", {"tmdb", "s3"}, True, {"movies"}),
     "works": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "movie_responses": ("catalogue", {"postgres"}, False, TABLE_DEPS),
-    "works_meta": ("catalogue", {"postgres"}, False, TABLE_DEPS),
+    "works_meta": ("catalogue", {"postgres"}, False, {*TABLE_DEPS, "movie_images"}),
     "rating_sources": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "aggregates": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "similar_movies": ("catalogue", {"postgres"}, False, TABLE_DEPS),
-    "work_cards_cache": ("catalogue", {"postgres"}, False, TABLE_DEPS),
+    "work_cards_cache": ("catalogue", {"postgres"}, False, {*TABLE_DEPS, "movie_images"}),
 }
 
 
@@ -111,7 +112,10 @@ def test_the_graph_of_assets(code_location: Definitions) -> None:
     } == ASSETS
     assert {tuple(node.owners) for node in nodes.values()} == {("team:catalogue",)}
     assert [key for key, node in nodes.items() if not node.description] == []
-    assert graph.asset_check_keys == {AssetCheckKey(AssetKey("works"), "refreshed_within_six_months")}
+    assert graph.asset_check_keys == {
+        AssetCheckKey(AssetKey("works"), "refreshed_within_six_months"),
+        AssetCheckKey(AssetKey("works_meta"), "images_rehosted"),
+    }
 
 
 def test_tmdbs_notice_stands_where_the_movies_are_shown(code_location: Definitions) -> None:
@@ -126,10 +130,16 @@ def test_the_movies_are_dynamic_partitions(code_location: Definitions) -> None:
 
 # job: what it runs
 JOBS = {
-    "weekly_ingest": {"ingest_candidates", "enrich_candidates", "works_refreshed_within_six_months"},
+    "weekly_ingest": {
+        "ingest_candidates",
+        "enrich_candidates",
+        "works_refreshed_within_six_months",
+        "works_meta_images_rehosted",
+    },
     "ingest_movie": {"ingest_movie"},
     "batch_ingest": {"batch_ingest"},
     "rebuild_from_raw": {"rebuild_from_raw"},
+    "repair_images": {"repair_images"},
 }
 
 
@@ -156,26 +166,37 @@ def test_every_example_belongs_to_a_job() -> None:
     assert {path.stem for path in (REPOSITORY / "examples").iterdir()} == set(JOBS)
 
 
-# schedule: job, cron, time zone, run config
+# schedule: job, cron, time zone
 SCHEDULES = {
-    "weekly_ingest_schedule": (
-        "weekly_ingest",
-        "0 2 * * 0",
-        "America/Los_Angeles",
-        {"source": "all", "max_movies": 50, "pages_per_source": 5, "trigger_type": "scheduled"},
-    )
+    "weekly_ingest_schedule": ("weekly_ingest", "0 2 * * 0", "America/Los_Angeles"),
+    "repair_images_schedule": ("repair_images", "15 * * * *", "America/Los_Angeles"),
 }
+WEEKLY = {"source": "all", "max_movies": 50, "pages_per_source": 5, "trigger_type": "scheduled"}
 
 
 def test_the_schedules(code_location: Definitions) -> None:
     schedules = {schedule.name: schedule for schedule in code_location.get_repository_def().schedule_defs}
 
     assert {
-        name: (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone, SCHEDULES[name][3])
+        name: (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone)
         for name, schedule in schedules.items()
     } == SCHEDULES
     assert [name for name, schedule in schedules.items() if not schedule.description] == []
     assert {schedule.default_status.value for schedule in schedules.values()} == {"RUNNING"}
+
+
+@pytest.mark.parametrize(("moment", "verify"), [("2027-03-07 04:15", True), ("2027-03-07 05:15", False)])
+def test_the_repair_compares_with_the_store_once_a_day(moment: str, verify: bool, code_location: Definitions) -> None:
+    schedule = code_location.resolve_schedule_def("repair_images_schedule")
+    due = datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo("America/Los_Angeles"))
+
+    tick = schedule.evaluate_tick(
+        build_schedule_context(scheduled_execution_time=due, repository_def=code_location.get_repository_def())
+    )
+
+    (request,) = tick.run_requests or []
+    assert validate_run_config(code_location.resolve_job_def("repair_images"), request.run_config)
+    assert request.run_config["ops"]["repair_images"]["config"] == {"everything": False, "verify": verify}
 
 
 @pytest.mark.parametrize(
@@ -211,4 +232,4 @@ def test_a_tick_asks_for_one_run_with_a_valid_config(code_location: Definitions)
 
     (request,) = tick.run_requests or []
     assert validate_run_config(code_location.resolve_job_def("weekly_ingest"), request.run_config)
-    assert request.run_config["ops"]["ingest_candidates"]["config"] == SCHEDULES["weekly_ingest_schedule"][3]
+    assert request.run_config["ops"]["ingest_candidates"]["config"] == WEEKLY

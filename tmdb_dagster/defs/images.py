@@ -1,0 +1,110 @@
+"""The rehosted images as an asset, one partition a movie, and their repair."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetMaterialization,
+    Config,
+    MaterializeResult,
+    MetadataValue,
+    OpExecutionContext,
+    Out,
+    Output,
+    asset,
+    op,
+)
+from pydantic import Field
+
+from tmdb_dagster.defs.partitions import movie_partitions, tmdb_id_of
+from tmdb_dagster.defs.resources import CatalogueResource
+from tmdb_dagster.defs.tables import OWNERS
+
+if TYPE_CHECKING:
+    from tmdb_dagster.pipeline.rehost import ImageReport
+    from tmdb_dagster.transform.rows import MovieRows
+
+_ERRORS_SHOWN = 20
+
+
+class RepairImagesConfig(Config):
+    """What to repair."""
+
+    everything: bool = Field(True, description="Try all that is missing now; otherwise only what is due.")
+    verify: bool = Field(True, description="First compare the inventory with what the store really has.")
+
+
+def image_metadata(report: "ImageReport", poster_url: str | None) -> dict[str, Any]:
+    """What the UI shows of a movie's images."""
+    metadata: dict[str, Any] = {
+        "fetched": report.moved,
+        "unchanged": report.kept,
+        "missing": report.missing,
+        "bytes": report.bytes,
+    }
+    if report.errors:
+        metadata["errors"] = "; ".join(report.errors[:_ERRORS_SHOWN])
+    if poster_url:
+        metadata["poster"] = MetadataValue.md(f"![poster]({poster_url})")
+    return metadata
+
+
+@asset(
+    partitions_def=movie_partitions,
+    deps=["movies"],
+    group_name="catalogue",
+    owners=OWNERS,
+    kinds={"tmdb", "s3"},
+    description="Posters, backdrops, cast photos, stills and thumbnails of each movie in our own store, fetched once. "
+    "They come with the movie; materialise this to fetch at once what is missing.",
+)
+def movie_images(context: AssetExecutionContext, catalogue: CatalogueResource) -> MaterializeResult[None]:
+    """Fetch what is missing of the images of this partition's movie."""
+    from tmdb_dagster.pipeline.repair import repair_movie
+
+    with catalogue.run(context.op_execution_context) as run:
+        rows, report = repair_movie(run, tmdb_id_of(context.partition_key))
+    for error in report.errors:
+        context.log.warning(error)
+    return MaterializeResult(metadata=image_metadata(report, rows.meta["poster_url_medium"]))
+
+
+@op(out=Out(dict))
+def repair_images(
+    context: OpExecutionContext, config: RepairImagesConfig, catalogue: CatalogueResource
+) -> Iterator[Output[dict[str, int]]]:
+    """Fetch images that are missing, and update the movies that show them."""
+    from tmdb_dagster.pipeline.repair import ImageRepair
+
+    with catalogue.run(context) as run:
+        repair = ImageRepair(run, everything=config.everything, verify=config.verify)
+        for rows in repair.movies():
+            context.instance.add_dynamic_partitions(str(movie_partitions.name), [rows.work["tmdb_id"]])
+            context.log_event(_repaired(rows))
+    report = repair.report
+    for error in report.errors:
+        context.log.warning(error)
+    figures = {
+        "lost": report.lost,
+        "fetched": report.fetched,
+        "failed": report.failed,
+        "bytes": report.bytes,
+        "movies updated": report.movies,
+    }
+    yield Output(figures, metadata=figures)
+
+
+def repair_config(moment: datetime) -> dict[str, Any]:
+    """The run config of a scheduled repair: what is due, and once a day a comparison with the store."""
+    config = {"everything": False, "verify": moment.hour == 4}
+    return {"ops": {"repair_images": {"config": config}}}
+
+
+def _repaired(rows: "MovieRows") -> AssetMaterialization:
+    missing = sum(not image["rehosted"] for image in rows.images)
+    metadata: dict[str, Any] = {"images": len(rows.images), "missing": missing}
+    if poster_url := rows.meta["poster_url_medium"]:
+        metadata["poster"] = MetadataValue.md(f"![poster]({poster_url})")
+    return AssetMaterialization("movie_images", partition=rows.work["tmdb_id"], metadata=metadata)

@@ -1,0 +1,50 @@
+"""Removes all that came from TMDB: rows and files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import Engine, text
+
+from tmdb_dagster.images.stores import open_store
+from tmdb_dagster.pipeline.errors import InvalidRequest
+from tmdb_dagster.settings import Settings
+
+# work_id's foreign keys take everything else of a movie along.
+_TABLES = (
+    "works",
+    "image_inventory",
+    "ingest_batches",
+    "list_snapshots",
+    "scheduled_ingestion_log",
+    "score_prior",
+    "catalogue_origin",
+)
+
+
+# A bucket may hold what is not ours.
+_FOLDERS = ("posters/", "backdrops/", "trailers/", "cast/", "stills/")
+
+
+def purge(engine: Engine, settings: Settings, *, on_files: Callable[[int], None] = lambda _: None) -> tuple[int, int]:
+    """Remove every movie and every image in the store; returns how many of each. Tells `on_files` how far it is.
+
+    Files go first: what is interrupted can be repeated. Raises InvalidRequest while a run is at work, StoreError.
+    """
+    with engine.begin() as connection:
+        busy = connection.scalars(text("SELECT job FROM run_leases WHERE expires_at > clock_timestamp()")).all()
+    if busy:
+        raise InvalidRequest(f"{', '.join(sorted(set(busy)))} is running: stop it first, or wait for its end.")
+    files = 0
+    if (store := open_store(settings)) is not None:
+        with ThreadPoolExecutor(settings.movie_images_concurrency) as pool:
+            for page in list(store.pages()):
+                # One by one: some servers do not know the removal of many at once.
+                files += len(list(pool.map(store.delete, [key for key in page if key.startswith(_FOLDERS)])))
+                on_files(files)
+    with engine.begin() as connection:
+        movies = connection.scalar(text("SELECT count(*) FROM works"))
+        for table in _TABLES:
+            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - constants
+    return movies or 0, files

@@ -1,0 +1,202 @@
+"""Rehosts images: claims what is to be fetched, moves it by a pool of threads that all movies of a run share,
+and notes the result in the inventory.
+
+A movie's thread hands its images to the pool and waits, so the images of several movies are always under way
+together. An image that cannot be rehosted is a result, not an error: the movie keeps TMDB's URL.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+
+from tmdb_dagster.images.download import Downloader
+from tmdb_dagster.images.errors import ImageError, ImageUnavailable, StoreError
+from tmdb_dagster.images.stores import ImageStore
+from tmdb_dagster.pipeline.errors import RunEnding
+from tmdb_dagster.transform.image_plan import WantedImage, planned_images, source_urls, with_images
+from tmdb_dagster.transform.images import ImageUrls
+from tmdb_dagster.transform.rows import MovieRows
+from tmdb_dagster.warehouse.engine import patiently
+from tmdb_dagster.warehouse.images import (
+    ImageResult,
+    ImageStates,
+    claim_images,
+    image_states,
+    settle_images,
+)
+
+OUTAGE = 20
+"""After so many failures in a row of the hosts or the store, nothing is tried for PAUSE_S."""
+
+PAUSE_S = 30.0
+BUSY_WAIT_S = 60.0
+"""How long a movie waits for images that others are fetching."""
+
+_BUSY_POLL_S = 0.05
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImageReport:
+    """What became of a movie's images: `moved` now, `kept` as they were, or not in the store (`missing`)."""
+
+    moved: int = 0
+    kept: int = 0
+    missing: int = 0
+    bytes: int = 0
+    errors: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """All images that the movie wants."""
+        return self.moved + self.kept + self.missing
+
+    @classmethod
+    def of(cls, wanted: int, results: Sequence[ImageResult], states: ImageStates) -> ImageReport:
+        """What `results` and `states` of so many wanted images say."""
+        moved = [result for result in results if result.error is None]
+        return cls(
+            moved=len(moved),
+            kept=len(states.stored) - len(moved),
+            missing=wanted - len(states.stored),
+            bytes=sum(result.bytes for result in moved),
+            errors=tuple(dict.fromkeys(result.error for result in results if result.error)),
+        )
+
+
+@dataclass
+class _Outage:
+    """Counts failures in a row, so that a dead host or a wrong secret does not cost a time-out for every image."""
+
+    failures: int = 0
+    until: float = 0.0
+    reason: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, error: BaseException | None) -> None:
+        with self.lock:
+            if error is None:
+                self.failures = 0
+            elif isinstance(error, ImageUnavailable | StoreError):
+                self.failures += 1
+                self.reason = str(error)
+                if self.failures >= OUTAGE:
+                    self.until = time.monotonic() + PAUSE_S
+
+    @property
+    def lasts(self) -> bool:
+        return time.monotonic() < self.until
+
+
+class Rehoster:
+    """One run's way of rehosting. Threads share it; close it at the end."""
+
+    def __init__(  # noqa: PLR0913 - what a run has, by keyword
+        self,
+        engine: Engine,
+        store: ImageStore,
+        images: ImageUrls,
+        *,
+        run_id: str,
+        concurrency: int,
+        ending: threading.Event,
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.store = store
+        self._engine = engine
+        self._images = images
+        self._run_id = run_id
+        self._ending = ending
+        self._sleep = sleep
+        self._outage = _Outage()
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="images")
+        self._downloader = Downloader([images.image_url, images.youtube_url], connections=concurrency, sleep=sleep)
+
+    def close(self) -> None:
+        """Wait for what is under way, and close the connections."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._downloader.close()
+
+    def rehost(self, rows: MovieRows) -> tuple[MovieRows, ImageReport]:
+        """Bring a movie's images to the store, and give its rows their URLs.
+
+        Raises RunEnding, and what the database raises.
+        """
+        wanted = planned_images(rows, self._images)
+        results, states = self.fetch(wanted)
+        report = ImageReport.of(len(wanted), results, states)
+        return with_images(rows, wanted, states.stored, self.store.public_url), report
+
+    def fetch(
+        self, wanted: Sequence[WantedImage], *, everything: bool = False
+    ) -> tuple[list[ImageResult], ImageStates]:
+        """Fetch those of `wanted` that are due, and wait for those that others are fetching.
+
+        `everything`: failed ones are due at once. Returns what was tried here, and how all of them stand.
+        """
+        if not wanted:
+            return [], ImageStates(frozenset(), frozenset())
+        results: list[ImageResult] = []
+        deadline = time.monotonic() + BUSY_WAIT_S
+        open_images = list(wanted)
+        stored: frozenset[str] = frozenset()
+        while True:
+            claimed, states = patiently(self._claim, open_images, everything=everything)
+            if claimed:
+                done = self._transfer_all(claimed)
+                patiently(self._settle, done)
+                results += done
+                stored |= {result.image.key for result in done if result.error is None}
+            mine = {image.key for image in claimed}
+            stored |= states.stored - mine
+            # A busy one may be left behind by a run that dies: then the next claim gets it.
+            open_images = [image for image in open_images if image.key in states.busy - mine]
+            if not open_images or time.monotonic() > deadline:
+                return results, ImageStates(stored, frozenset(image.key for image in open_images))
+            self._sleep(_BUSY_POLL_S)
+
+    def _claim(self, images: Sequence[WantedImage], *, everything: bool) -> tuple[list[WantedImage], ImageStates]:
+        with self._engine.begin() as connection:
+            claimed = claim_images(connection, self._run_id, self.store.name, images, everything=everything)
+            return claimed, image_states(connection, self.store.name, [image.key for image in images])
+
+    def _settle(self, results: Sequence[ImageResult]) -> None:
+        with self._engine.begin() as connection:
+            settle_images(connection, self._run_id, self.store.name, results)
+
+    def _transfer_all(self, images: Sequence[WantedImage]) -> list[ImageResult]:
+        futures = {self._pool.submit(self._transfer, image): image for image in images}
+        return [self._result(future, image) for future, image in futures.items()]
+
+    def _result(self, future: Future[ImageResult], image: WantedImage) -> ImageResult:
+        error = future.exception()
+        if error is None:
+            return future.result()
+        if isinstance(error, RunEnding):
+            raise error
+        if not isinstance(error, ImageError):
+            _log.error("Image %s could not be rehosted", image.key, exc_info=error)
+            return ImageResult(image, error=f"{type(error).__name__}: {error}")
+        return ImageResult(image, error=str(error))
+
+    def _transfer(self, image: WantedImage) -> ImageResult:
+        if self._ending.is_set():
+            raise RunEnding("The run is ending.")
+        if self._outage.lasts:
+            return ImageResult(image, error=f"Not tried, after many failures: {self._outage.reason}", tried=False)
+        try:
+            picture = self._downloader.fetch(source_urls(image, self._images))
+            self.store.put(image.key, picture.content)
+        except ImageError as error:
+            self._outage.note(error)
+            raise
+        self._outage.note(None)
+        return ImageResult(image, len(picture.content), picture.width, picture.height, picture.sha256)
