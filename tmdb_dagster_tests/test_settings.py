@@ -29,6 +29,17 @@ READ: list[tuple[str, str, Any]] = [
     ("DATABASE_URL", DATABASE, DATABASE),
     ("DATABASE_SCHEMA", "movies_2", "movies_2"),
     ("DAGSTER_DATABASE_URL", "postgres://me:word@host:5432/movies", DATABASE),
+    ("MOVIE_IMAGES_STORE", "s3", "s3"),
+    ("MOVIE_IMAGES_BUCKET", "posters", "posters"),
+    ("MOVIE_IMAGES_PUBLIC_URL", "https://images.example", "https://images.example"),
+    ("MOVIE_IMAGES_FOLDER", "/var/lib/images", Path("/var/lib/images")),
+    ("MOVIE_IMAGES_CONCURRENCY", "4", 4),
+    ("AWS_ENDPOINT_URL_S3", "https://s3.example", "https://s3.example"),
+    ("AWS_REGION", "auto", "auto"),
+    ("AWS_DEFAULT_REGION", "auto", "auto"),
+    ("AWS_ACCESS_KEY_ID", SECRET, SECRET),
+    ("AWS_SECRET_ACCESS_KEY", SECRET, SECRET),
+    ("AWS_SESSION_TOKEN", SECRET, SECRET),
     ("TMDB_DAGSTER_STATE", "/var/lib/movies", Path("/var/lib/movies")),
 ]
 

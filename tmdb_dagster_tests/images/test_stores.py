@@ -25,7 +25,7 @@ def store(image_store: str) -> ImageStore:
 
 def s3(server: S3Server, bucket: str, **changes: str) -> ImageStore:
     variables = server.variables(bucket, **changes)
-    return opened(Settings(**{name.lower(): value for name, value in variables.items()}))
+    return opened(load_settings(**{name.lower(): value for name, value in variables.items()}))
 
 
 def read(url: str) -> urllib3.BaseHTTPResponse:

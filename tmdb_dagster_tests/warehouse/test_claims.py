@@ -182,7 +182,7 @@ def test_a_claim_knows_what_is_stored(engine: Engine) -> None:
     take_lease(engine, "run-1")
 
     version = value(engine, "SELECT current_schema_version()")
-    assert claimed(engine, "run-1", 603) == [Claim(work_id, 603, "Known", 1999, "etag", "hash", version)]
+    assert claimed(engine, "run-1", 603) == [Claim(work_id, 603, "Known", 1999, "etag", "hash", version, True)]
 
 
 def test_a_failure_ends_the_claim_and_keeps_what_is_known(engine: Engine) -> None:
