@@ -82,6 +82,7 @@ def test_without_any_variable_there_are_defaults() -> None:
 
 @pytest.mark.parametrize(("name", "value", "read"), READ)
 def test_a_variable_is_read(name: str, value: str, read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOVIE_IMAGES_PUBLIC_URL", "https://images.example")  # a folder of one's own needs it
     monkeypatch.setenv(name, value)
 
     assert _value(load_settings(), name) == read
