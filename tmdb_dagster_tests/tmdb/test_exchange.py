@@ -49,9 +49,10 @@ def test_gzip_is_known_by_its_bytes(
     assert probe.calls[0].response_size_bytes == len(plain)
 
 
-@pytest.mark.parametrize(
-    "body", [gzip.compress(b'{"id": 603}', mtime=0)[:-9], gzip.compress(b'{"id": 603}')[:12] + b"garbage"]
-)
+GZIPPED = gzip.compress(b'{"id": 603}', mtime=0)
+
+
+@pytest.mark.parametrize("body", [GZIPPED[:-9], GZIPPED[:12] + b"garbage"], ids=["cut off", "garbled"])
 def test_damaged_gzip_is_retried(raw_server: StartRawServer, make_probe: MakeProbe, body: bytes) -> None:
     probe = make_probe(raw_server(http(body), http(b'{"id": 603}')).api_url)
 
