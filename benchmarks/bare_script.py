@@ -68,12 +68,14 @@ class SlidingWindow:
 
 def fetch(session: requests.Session, url: str, movie_id: int, window: SlidingWindow | None) -> Rows:
     """One movie's rows; without a work_id yet."""
-    if window is not None:
-        window.acquire()
-    sent_at, start = now(), time.perf_counter()
-    with session.get(f"{url}/movie/{movie_id}", params=QUERY, timeout=60) as response:
-        response.raise_for_status()
-        body = response.content
+    status = 429
+    while status == 429:
+        if window is not None:
+            window.acquire()
+        sent_at, start = now(), time.perf_counter()
+        with session.get(f"{url}/movie/{movie_id}", params=QUERY, timeout=60) as response:
+            status, body = response.status_code, response.content
+    response.raise_for_status()
     milliseconds = round((time.perf_counter() - start) * 1000)
     rows = movie_rows(orjson.loads(body), sent_at)
     rows["movie_responses"] = [

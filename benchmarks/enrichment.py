@@ -18,20 +18,7 @@ from benchmarks.report import Target, show_table, show_targets
 from benchmarks.stage import LATENCY_MS, RATE_LIMIT, Postgres, Sandbox, environment, postgres, sandbox
 from tmdb_dagster.clock import utc_now
 
-HEADER = [
-    "movies",
-    "",
-    "wall s",
-    "range",
-    "start s",
-    "CPU s",
-    "+ start",
-    "peak MB",
-    "calls",
-    "429s",
-    "in 10 s",
-    "ratio",
-]
+HEADER = ["movies", "", "wall s", "range", "start s", "CPU s", "+ start", "peak MB", "calls", "429s", "10 s", "ratio"]
 SCRIPTS = {"bare": "benchmarks.bare_script", "ours": "benchmarks.pipeline"}
 
 

@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
@@ -105,7 +105,7 @@ def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> It
         def on_call(call: ApiCall) -> None:
             if call.tmdb_id is not None:
                 response_times[call.tmdb_id].append(call.response_time_ms)
-            api_log.add(asdict(call))
+            api_log.add(vars(call))
 
         def sleep(seconds: float) -> None:
             if ending.wait(seconds):

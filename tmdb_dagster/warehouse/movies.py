@@ -45,9 +45,12 @@ _IDENTIFY = text("""
         AND (w.imdb_id, w.title, w.original_title, w.year, w.release_date)
             IS DISTINCT FROM (r.imdb_id, r.title, r.original_title, r.year, r.release_date)
 """)
-_STORE_RESPONSE = text("""
+_STORE_RESPONSES = text("""
     INSERT INTO movie_responses AS t (work_id, body, body_bytes, content_hash, fetched_at)
-    VALUES (:work_id, :body, :body_bytes, :content_hash, :fetched_at)
+    SELECT * FROM unnest(
+        CAST(:work_ids AS bigint[]), CAST(:bodies AS bytea[]), CAST(:sizes AS integer[]), CAST(:hashes AS text[]),
+        CAST(:moments AS timestamptz[])
+    )
     ON CONFLICT (work_id) DO UPDATE SET
         body = EXCLUDED.body, body_bytes = EXCLUDED.body_bytes, content_hash = EXCLUDED.content_hash,
         fetched_at = EXCLUDED.fetched_at
@@ -97,12 +100,17 @@ def write_movies(connection: Connection, run_id: str, movies: Sequence[FetchedMo
     fetched = json_parameter([{"work_id": m.work_id, "fetched_at": m.fetched_at} for m in mine])
     changed = {m.work_id: m.rows for m in mine if m.rows is not None}
     clashes = write_rows(connection, changed)
-    for movie in mine:
-        if movie.response is not None:
-            connection.execute(
-                _STORE_RESPONSE,
-                {**vars(movie.response), "work_id": movie.work_id, "fetched_at": movie.fetched_at},
-            )
+    answers = [(movie, movie.response) for movie in mine if movie.response is not None]
+    connection.execute(
+        _STORE_RESPONSES,
+        {
+            "work_ids": [movie.work_id for movie, _ in answers],
+            "bodies": [response.body for _, response in answers],
+            "sizes": [response.body_bytes for _, response in answers],
+            "hashes": [response.content_hash for _, response in answers],
+            "moments": [movie.fetched_at for movie, _ in answers],
+        },
+    )
     if any(movie.response is None for movie in mine):
         connection.execute(_CONFIRM_RESPONSES, {"fetched": fetched})
     connection.execute(_COMPLETE, {"fetched": fetched})
