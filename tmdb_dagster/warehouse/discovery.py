@@ -149,9 +149,18 @@ def live_rival_leases(connection: Connection, source: str) -> dict[str, datetime
 
 
 def find_batch(connection: Connection, run_ids: Sequence[str]) -> Batch | None:
-    """The open batch of a run, or of the run that it repeats: the first of `run_ids` that has one."""
+    """The open batch of a run, or of the run that it repeats: the first of `run_ids` that has one.
+
+    One that a failed run closed, with candidates left, counts as open.
+    """
     rows = connection.execute(
-        text("SELECT * FROM ingest_batches WHERE closed_at IS NULL AND run_id = ANY(:run_ids)"),
+        text("""
+            SELECT * FROM ingest_batches b
+            WHERE run_id = ANY(:run_ids) AND (
+                closed_at IS NULL
+                OR EXISTS (SELECT FROM ingest_candidates c WHERE c.batch_id = b.batch_id AND c.outcome IS NULL)
+            )
+        """),
         {"run_ids": list(run_ids)},
     ).all()
     found = sorted((_batch(row) for row in rows), key=lambda batch: run_ids.index(batch.run_id))
@@ -161,7 +170,7 @@ def find_batch(connection: Connection, run_ids: Sequence[str]) -> Batch | None:
 def take_over_batch(connection: Connection, batch_id: int, run_id: str) -> Batch:
     """Make a run the one that works on the batch."""
     row = connection.execute(
-        text("UPDATE ingest_batches SET run_id = :run_id WHERE batch_id = :batch_id RETURNING *"),
+        text("UPDATE ingest_batches SET run_id = :run_id, closed_at = NULL WHERE batch_id = :batch_id RETURNING *"),
         {"run_id": run_id, "batch_id": batch_id},
     ).one()
     return _batch(row)
