@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import re
@@ -139,12 +140,13 @@ class Postgres:
 def postgres() -> Iterator[Postgres]:
     """A server in a temporary folder, until the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="tmdb-benchmark-"))
+    # At exit, and registered before pgserver's own last act, which makes its lock file anew.
+    atexit.register(shutil.rmtree, folder)
     try:
         yield Postgres(start_postgres(folder / "postgres"), folder)
     finally:
         with suppress(FileNotFoundError):
             stop_postgres(folder / "postgres")
-        shutil.rmtree(folder)
 
 
 def environment(tmdb: Sandbox, database: str, *, rate_limit: str = "unlimited") -> dict[str, str]:
