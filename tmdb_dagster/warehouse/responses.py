@@ -55,9 +55,10 @@ def read_response(connection: Connection, work_id: int) -> dict[str, Any] | None
 def lock_responses(
     connection: Connection, *, after_work_id: int, limit: int, tmdb_ids: list[str] | None = None
 ) -> Iterator[KeptResponse]:
-    """The next stored answers in the order of work_id, their works locked until the transaction ends.
+    """The next stored answers in the order of work_id, locked with their works until the transaction ends.
 
-    The lock keeps a run that has just fetched a newer answer from being overwritten with an older one.
+    The lock keeps a run that has just fetched a newer answer from being overwritten with an older one. Without one on
+    the answer itself, who has waited for the work would read the answer from before the wait.
     """
     rows = connection.execute(
         text("""
@@ -65,7 +66,7 @@ def lock_responses(
             FROM works w JOIN movie_responses r USING (work_id)
             WHERE w.work_id > :after AND (CAST(:tmdb_ids AS text[]) IS NULL OR w.tmdb_id = ANY(:tmdb_ids))
             ORDER BY w.work_id LIMIT :limit
-            FOR UPDATE OF w
+            FOR UPDATE
         """),
         {"after": after_work_id, "limit": limit, "tmdb_ids": tmdb_ids},
     ).all()

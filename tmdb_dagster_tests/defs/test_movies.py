@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import gzip
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -235,3 +237,29 @@ def test_a_rebuild_without_a_key_does_not_put_the_sandboxs_images_into_tmdbs_cat
     assert message is not None
     assert "set TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY" in message
     assert catalogue_content(engine) == before
+
+
+def test_a_rebuild_that_waits_for_a_refresh_takes_the_newer_answer(execute: Execute, engine: Engine) -> None:
+    execute("ingest_movie", tmdb_id=603)
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as refresh:
+            body = refresh.scalar(text("SELECT body FROM movie_responses"))
+            newer = gzip.compress(gzip.decompress(bytes(body or b"")).replace(b'"tagline":"', b'"tagline":"Newer. '))
+            refresh.execute(text("UPDATE works SET request_count = 2"))
+            rebuild = pool.submit(execute, "rebuild_from_raw")
+            while not rebuild.done() and not _waiting(engine):
+                time.sleep(0.01)
+            refresh.execute(text("UPDATE movie_responses SET body = :body"), {"body": newer})
+        assert rebuild.result().success
+
+    with engine.begin() as connection:
+        assert str(connection.scalar(text("SELECT tagline FROM works_meta"))).startswith("Newer. ")
+
+
+def _waiting(engine: Engine) -> bool:
+    """Whether a session of this database waits for a lock."""
+    with engine.begin() as connection:
+        waiting = text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(connection.scalar(waiting))
