@@ -42,6 +42,14 @@ works = Table(
     ),
     Column("ingestion_error", Text, comment="Why the last fetch failed; NULL after a success."),
     timestamp("gone_at", "When TMDB answered that it knows the movie no more (404); NULL otherwise."),
+    Column(
+        "failures",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="Failed fetches since the last success.",
+    ),
+    timestamp("retry_at", "A failed or gone work is not asked for by itself before this moment; NULL otherwise."),
     Column("claimed_by", Text, comment="Run that is ingesting the work; counts while its lease lives."),
     Column("status_before_claim", Text, comment="Status to go back to; NULL: the claim made the row."),
     timestamp("created_at", "When the row was made.", now=True),
@@ -52,6 +60,7 @@ works = Table(
     Index(None, "last_refreshed_at"),
     Index(None, "ingestion_status"),
     Index("works_claimed_by_idx", "claimed_by", postgresql_where=text("claimed_by IS NOT NULL")),
+    Index("works_never_refreshed_idx", "work_id", postgresql_where=text("last_refreshed_at IS NULL")),
     comment="One row a movie: identity, and how fresh the catalogue's knowledge of it is.",
 )
 
@@ -91,6 +100,7 @@ works_meta = Table(
     Column("schema_version", Integer, server_default=text("1"), comment="Version of the rules that wrote it."),
     timestamp("fetched_at", "When the answer that the row is made from was fetched."),
     timestamp("updated_at", "When the row was last written.", now=True),
+    Index("works_meta_schema_version_idx", text("coalesce(schema_version, 0)"), "work_id"),
     comment="What is known of a movie. Other tools may add columns of their own: they are left alone.",
 )
 
