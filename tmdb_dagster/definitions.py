@@ -9,6 +9,7 @@ from tmdb_dagster.defs.discovery import ingest_candidates
 from tmdb_dagster.defs.images import movie_images
 from tmdb_dagster.defs.jobs import (
     batch_ingest_job,
+    data_quality_job,
     ingest_movie_job,
     rebuild_from_raw_job,
     repair_images_job,
@@ -17,11 +18,19 @@ from tmdb_dagster.defs.jobs import (
 from tmdb_dagster.defs.movies import enrich_candidates, movies
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.schedules import schedules
+from tmdb_dagster.defs.tables import LOG_TABLES
 
 defs = Definitions(
-    assets=[ingest_candidates, movies, movie_images, enrich_candidates],
+    assets=[ingest_candidates, movies, movie_images, enrich_candidates, *LOG_TABLES],
     asset_checks=asset_checks,
-    jobs=[weekly_ingest_job, ingest_movie_job, batch_ingest_job, rebuild_from_raw_job, repair_images_job],
+    jobs=[
+        weekly_ingest_job,
+        ingest_movie_job,
+        batch_ingest_job,
+        rebuild_from_raw_job,
+        repair_images_job,
+        data_quality_job,
+    ],
     schedules=schedules,
     resources={"catalogue": CatalogueResource()},
     # The work is waiting and SQL: threads inside one process do it, and a step costs no process of its own.

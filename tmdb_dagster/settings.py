@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -163,6 +164,16 @@ class Settings(BaseSettings):
     def has_key(self) -> bool:
         """Whether TMDB can be asked; if not, the sandbox is."""
         return self.tmdb_api_key is not None or self.tmdb_read_access_token is not None
+
+    def secrets(self) -> list[str]:
+        """Every credential of these settings; of an address its password."""
+        found = []
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                secret = value.get_secret_value()
+                found.append((urlsplit(secret).password or "") if name.endswith("_url") else secret)
+        return [unquote(secret) for secret in found if secret]
 
 
 def load_settings(**overrides: Any) -> Settings:

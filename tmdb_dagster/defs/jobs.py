@@ -19,6 +19,13 @@ weekly_ingest_job = define_asset_job(
     tags=_TAGS,
 )
 
+data_quality_job = define_asset_job(
+    "data_quality",
+    selection=AssetSelection.all_asset_checks(),
+    description="Evaluate all checks: whether the data is right, and the work that keeps it.",
+    tags=_TAGS,
+)
+
 
 def _op_job(op: OpDefinition) -> JobDefinition:
     # The job has its op's name, which Dagster allows only if the graph between them has another.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dagster import DefaultScheduleStatus, RunRequest, ScheduleDefinition, ScheduleEvaluationContext, schedule
 
 from tmdb_dagster.defs.images import repair_config
-from tmdb_dagster.defs.jobs import repair_images_job, weekly_ingest_job
-
-TIME_ZONE = "America/Los_Angeles"
+from tmdb_dagster.defs.jobs import data_quality_job, repair_images_job, weekly_ingest_job
+from tmdb_dagster.defs.times import TIME_ZONE
 
 weekly_ingest_schedule = ScheduleDefinition(
     name="weekly_ingest_schedule",
@@ -39,4 +38,13 @@ def repair_images_schedule(context: ScheduleEvaluationContext) -> RunRequest:
     return RunRequest(run_config=repair_config(context.scheduled_execution_time))
 
 
-schedules = [weekly_ingest_schedule, repair_images_schedule]
+data_quality_schedule = ScheduleDefinition(
+    name="data_quality_schedule",
+    job=data_quality_job,
+    cron_schedule="30 4 * * *",
+    execution_timezone=TIME_ZONE,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every day at 04:30: all checks.",
+)
+
+schedules = [weekly_ingest_schedule, repair_images_schedule, data_quality_schedule]

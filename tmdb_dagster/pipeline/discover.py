@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 from tmdb_dagster.clock import utc_now
@@ -14,6 +15,7 @@ from tmdb_dagster.pipeline.run import Run, score_prior
 from tmdb_dagster.tmdb.client import ListSource
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
 from tmdb_dagster.tmdb.models import ListPage
+from tmdb_dagster.transform.list_movers import Mover, Place, list_movers
 from tmdb_dagster.warehouse.claims import give_back_dead_claims
 from tmdb_dagster.warehouse.discovery import (
     Batch,
@@ -28,6 +30,7 @@ from tmdb_dagster.warehouse.discovery import (
     save_snapshot,
 )
 from tmdb_dagster.warehouse.leases import LEASE_S, RENEW_EVERY_S
+from tmdb_dagster.warehouse.list_history import ListSnapshot, newest_snapshot
 
 SOURCES: Mapping[str, tuple[ListSource, ...]] = {
     "popular": ("popular",),
@@ -77,11 +80,14 @@ class IngestRequest:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was fetched of one list."""
+    """What was fetched of one list, and who moved in it since the last time (None: this is the first)."""
 
     source: ListSource
     pages: int
+    failed_pages: int
     movies: int
+    previous_at: datetime | None
+    movers: tuple[Mover, ...]
 
 
 @dataclass(frozen=True)
@@ -209,6 +215,7 @@ def _choose(run: Run, request: IngestRequest, lists: _Lists, started_at: Any) ->
     fetched_at = utc_now()
     ranked = _ranked(SOURCES[request.source], lists.pages)
     with run.engine.begin() as connection:
+        previous = {source: newest_snapshot(connection, source) for source in SOURCES[request.source]}
         for (source, page), content in lists.pages.items():
             save_snapshot(connection, _snapshot_rows(run.run_id, source, page, content, fetched_at))
         known = known_tmdb_ids(connection, [candidate.tmdb_id for candidate in ranked])
@@ -227,11 +234,11 @@ def _choose(run: Run, request: IngestRequest, lists: _Lists, started_at: Any) ->
             },
             new[: request.max_movies],
         )
-    snapshots = []
-    for source in SOURCES[request.source]:
-        pages = [page for (of, _), page in lists.pages.items() if of == source]
-        if pages:
-            snapshots.append(Snapshot(source, len(pages), sum(len(page.results) for page in pages)))
+    snapshots = [
+        _snapshot(source, lists, previous[source])
+        for source in SOURCES[request.source]
+        if any(of == source for of, _ in lists.pages)
+    ]
     problems = [f"{source} page {page}: {error}" for (source, page), error in lists.errors.items()]
     problems += [
         f"{source} page {page}: {problem}" for (source, page), c in lists.pages.items() for problem in c.problems
@@ -240,14 +247,34 @@ def _choose(run: Run, request: IngestRequest, lists: _Lists, started_at: Any) ->
     return Discovery(batch, chosen, resumed=False, snapshots=tuple(snapshots), problems=tuple(problems))
 
 
+def _snapshot(source: ListSource, lists: _Lists, previous: ListSnapshot | None) -> Snapshot:
+    places = [
+        Place(str(movie.id), movie.title, _rank(page, index), page)
+        for (of, page), content in lists.pages.items()
+        if of == source
+        for index, movie in enumerate(content.results)
+    ]
+    return Snapshot(
+        source,
+        pages=sum(of == source for of, _ in lists.pages),
+        failed_pages=sum(of == source for of, _ in lists.errors),
+        movies=len(places),
+        previous_at=previous.fetched_at if previous else None,
+        movers=tuple(list_movers(previous.places, places)) if previous else (),
+    )
+
+
+def _rank(page: int, index: int) -> int:
+    return (page - 1) * 20 + index + 1
+
+
 def _ranked(sources: tuple[ListSource, ...], pages: Mapping[tuple[ListSource, int], ListPage]) -> list[Candidate]:
     """Each movie once, best place first; between lists, the order of `sources` decides."""
     places: dict[int, list[tuple[int, int]]] = {}
     titles: dict[int, str] = {}
     for (source, page), content in pages.items():
         for index, movie in enumerate(content.results):
-            place = (page - 1) * 20 + index + 1
-            places.setdefault(movie.id, []).append((place, sources.index(source)))
+            places.setdefault(movie.id, []).append((_rank(page, index), sources.index(source)))
             titles.setdefault(movie.id, movie.title)
     order = sorted(places, key=lambda tmdb_id: min(places[tmdb_id]))
     return [
@@ -268,7 +295,7 @@ def _snapshot_rows(
         {
             "run_id": run_id,
             "source": source,
-            "rank": (page - 1) * 20 + index + 1,
+            "rank": _rank(page, index),
             "page": page,
             "tmdb_id": str(movie.id),
             "title": movie.title,
