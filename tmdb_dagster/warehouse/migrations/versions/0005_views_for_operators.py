@@ -35,7 +35,7 @@ def _quoted(comment: str) -> str:
 
 
 _HOUR = "(date_trunc('hour', (created_at AT TIME ZONE 'UTC')) AT TIME ZONE 'UTC')"
-_PATTERN = "regexp_replace(c.endpoint, '/[0-9]+(?=/|$)', '/{id}', 'g')"
+_PATTERN = "regexp_replace(c.endpoint, '/[0-9]+', '/{id}', 'g')"
 _IS_ERROR = "(c.error_message IS NOT NULL OR c.http_status < 200 OR c.http_status >= 400)"
 # The periods overlap, so that each has percentiles of its own: those of days could not be added up.
 _RECENT_CALLS = """
@@ -285,7 +285,7 @@ CATALOGUE_HEALTH = View(
 
 IMAGE_COVERAGE = View(
     "v_image_coverage",
-    "The images that movies show, by kind and status: what is in our store, and what is missing.",
+    "The images by kind and status: what is in our store, and what movies lack.",
     {
         "kind": "poster, backdrop, trailer, cast or still.",
         "status": "pending, stored, failed (tried again by itself) or gave_up (a person must act).",
@@ -297,7 +297,7 @@ IMAGE_COVERAGE = View(
     """
     SELECT i.kind, i.status, count(*), coalesce(sum(i.bytes), 0)::bigint, min(i.next_attempt_at), max(i.last_error)
     FROM image_inventory i
-    WHERE EXISTS (SELECT FROM work_images l WHERE l.key = i.key)
+    WHERE i.status = 'stored' OR EXISTS (SELECT FROM work_images l WHERE l.key = i.key)
     GROUP BY i.kind, i.status
     """,
 )
@@ -320,11 +320,7 @@ LIST_HISTORY = View(
         "previous_fetched_at": "When the snapshot before was fetched; NULL for the first.",
     },
     """
-    WITH entries AS (
-        SELECT DISTINCT ON (source, run_id, tmdb_id) source, run_id, tmdb_id, title, rank, popularity
-        FROM list_snapshots ORDER BY source, run_id, tmdb_id, rank
-    ),
-    snapshots AS (
+    WITH snapshots AS (
         SELECT source, run_id, fetched_at, depth,
             lag(run_id) OVER list AS previous_run_id,
             lag(depth) OVER list AS previous_depth,
@@ -336,25 +332,26 @@ LIST_HISTORY = View(
         ) AS s
         WINDOW list AS (PARTITION BY source ORDER BY fetched_at, run_id)
     )
-    SELECT s.source, s.fetched_at, s.run_id, e.tmdb_id, e.title, e.rank, b.rank, b.rank - e.rank,
+    SELECT s.source, s.fetched_at, s.run_id, m.tmdb_id, m.title, m.rank, m.previous_rank, m.previous_rank - m.rank,
         CASE
-            WHEN b.rank > e.rank THEN 'rose'
-            WHEN b.rank < e.rank THEN 'fell'
-            WHEN b.rank = e.rank THEN 'same'
-            WHEN e.rank <= s.previous_depth THEN 'entered'
+            WHEN m.previous_rank > m.rank THEN 'rose'
+            WHEN m.previous_rank < m.rank THEN 'fell'
+            WHEN m.previous_rank = m.rank THEN 'same'
+            WHEN m.rank <= s.previous_depth THEN 'entered'
+            WHEN m.previous_rank <= s.depth THEN 'left'
         END,
-        e.popularity, s.previous_fetched_at
-    FROM snapshots s
-    JOIN entries e ON e.source = s.source AND e.run_id = s.run_id
-    LEFT JOIN entries b ON b.source = s.source AND b.run_id = s.previous_run_id AND b.tmdb_id = e.tmdb_id
-    UNION ALL
-    SELECT s.source, s.fetched_at, s.run_id, b.tmdb_id, b.title, NULL, b.rank, NULL, 'left', NULL,
-        s.previous_fetched_at
-    FROM snapshots s
-    JOIN entries b ON b.source = s.source AND b.run_id = s.previous_run_id AND b.rank <= s.depth
-    WHERE NOT EXISTS (
-        SELECT FROM entries e WHERE e.source = s.source AND e.run_id = s.run_id AND e.tmdb_id = b.tmdb_id
-    )
+        m.popularity, s.previous_fetched_at
+    FROM snapshots s, LATERAL (
+        SELECT tmdb_id, coalesce(e.title, b.title) AS title, e.rank, b.rank AS previous_rank, e.popularity
+        FROM (
+            SELECT DISTINCT ON (tmdb_id) tmdb_id, title, rank, popularity FROM list_snapshots
+            WHERE run_id = s.run_id AND source = s.source ORDER BY tmdb_id, rank
+        ) AS e FULL JOIN (
+            SELECT DISTINCT ON (tmdb_id) tmdb_id, title, rank FROM list_snapshots
+            WHERE run_id = s.previous_run_id AND source = s.source ORDER BY tmdb_id, rank
+        ) AS b USING (tmdb_id)
+    ) AS m
+    WHERE m.rank IS NOT NULL OR m.previous_rank <= s.depth
     """,
 )
 
