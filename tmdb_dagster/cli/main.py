@@ -140,6 +140,35 @@ def doctor() -> None:
 
 
 @main.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def status(as_json: bool) -> None:
+    """Show runs, calls, queue, catalogue and problems.
+
+    Exit code 0: fine. 1: something needs a person. 2: it could not be looked at.
+    """
+    import orjson
+    from rich.console import Console
+
+    from tmdb_dagster.cli.status import show
+    from tmdb_dagster.pipeline.run import open_catalogue
+    from tmdb_dagster.sandbox.services import provide_database
+    from tmdb_dagster.warehouse.problems import look
+
+    try:
+        settings = provide_database(load_settings())
+        with open_catalogue(settings) as engine, engine.begin() as connection:
+            health = look(connection, settings.tmdb_rate_limit)
+    except TmdbDagsterError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise click.exceptions.Exit(2) from error
+    if as_json:
+        click.echo(orjson.dumps(health, option=orjson.OPT_INDENT_2))
+    else:
+        show(health, Console(soft_wrap=True))
+    raise click.exceptions.Exit(1 if health.problems else 0)
+
+
+@main.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def purge(yes: bool) -> None:
     """Remove everything that came from TMDB: all movies with all their rows, all lists, all images."""
