@@ -11,17 +11,19 @@ from tmdb_dagster.defs.jobs import (
     batch_ingest_job,
     data_quality_job,
     ingest_movie_job,
+    ops_report_job,
     rebuild_from_raw_job,
     repair_images_job,
     weekly_ingest_job,
 )
 from tmdb_dagster.defs.movies import enrich_candidates, movies
+from tmdb_dagster.defs.report import ops_report
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.schedules import schedules
 from tmdb_dagster.defs.tables import LOG_TABLES
 
 defs = Definitions(
-    assets=[ingest_candidates, movies, movie_images, enrich_candidates, *LOG_TABLES],
+    assets=[ingest_candidates, movies, movie_images, enrich_candidates, ops_report, *LOG_TABLES],
     asset_checks=asset_checks,
     jobs=[
         weekly_ingest_job,
@@ -30,6 +32,7 @@ defs = Definitions(
         rebuild_from_raw_job,
         repair_images_job,
         data_quality_job,
+        ops_report_job,
     ],
     schedules=schedules,
     resources={"catalogue": CatalogueResource()},

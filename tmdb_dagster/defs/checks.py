@@ -5,6 +5,7 @@ job data_quality.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from sqlalchemy import Connection
 
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.warehouse import quality, upkeep
+from tmdb_dagster.warehouse.problems import FAILED_SHARE, OVERDUE, QUEUE_WAITS
 from tmdb_dagster.warehouse.quality import Finding
 
 ERROR, WARN = AssetCheckSeverity.ERROR, AssetCheckSeverity.WARN
@@ -37,6 +39,10 @@ class Check(NamedTuple):
     advice: str
     find: Callable[[Connection], Finding]
     severity: AssetCheckSeverity = WARN
+
+
+def _hours(time: timedelta) -> int:
+    return round(time.total_seconds() / 3600)
 
 
 CATALOGUE_CHECKS = {
@@ -62,7 +68,7 @@ CATALOGUE_CHECKS = {
     ),
     "few_failed_works": Check(
         "works",
-        f"At most {upkeep.MOST_FAILED_PERCENT} % of the works have failed.",
+        f"At most {FAILED_SHARE:.0%} of the works have failed.",
         "Read the reasons below, mend the cause, then run batch_ingest.",
         upkeep.few_failed_works,
         ERROR,
@@ -81,21 +87,21 @@ CATALOGUE_CHECKS = {
     ),
     "ingested_lately": Check(
         "works",
-        f"The last ingest that ended well is not older than {upkeep.INGEST_DAYS} days.",
+        f"The last ingest that ended well is not older than {OVERDUE['scheduled_ingest'].days} days.",
         "See the runs of weekly_ingest: did the last one fail? Is weekly_ingest_schedule on, and the daemon running?",
-        partial(upkeep.ran_lately, sync_type="scheduled_ingest", hours=24 * upkeep.INGEST_DAYS),
+        partial(upkeep.ran_lately, sync_type="scheduled_ingest", within=OVERDUE["scheduled_ingest"]),
         ERROR,
     ),
     "refreshed_lately": Check(
         "works",
-        f"The last refresh that ended well is not older than {upkeep.REFRESH_HOURS} hours.",
+        f"The last refresh that ended well is not older than {_hours(upkeep.REFRESHED_WITHIN)} hours.",
         "See the runs of daily_refresh: did the last one fail? Is its schedule on, and the daemon running?",
-        partial(upkeep.ran_lately, sync_type="daily_refresh", hours=upkeep.REFRESH_HOURS),
+        partial(upkeep.ran_lately, sync_type="daily_refresh", within=upkeep.REFRESHED_WITHIN),
         ERROR,
     ),
     "queue_moves": Check(
         "works",
-        f"No due entry of the refresh queue waits for more than {upkeep.QUEUE_HOURS} hours.",
+        f"No due entry of the refresh queue waits for more than {_hours(QUEUE_WAITS)} hours.",
         "See that the daemon runs and that the runs which drain the queue succeed.",
         upkeep.queue_moves,
         ERROR,

@@ -7,6 +7,7 @@ from dagster import AssetSelection, GraphDefinition, JobDefinition, OpDefinition
 from tmdb_dagster.defs.discovery import ingest_candidates
 from tmdb_dagster.defs.images import repair_images
 from tmdb_dagster.defs.movies import batch_ingest, enrich_candidates, ingest_movie, rebuild_from_raw
+from tmdb_dagster.defs.report import ops_report
 
 # A run whose process died without a word is ended after so many seconds.
 MAX_RUNTIME_S = 6 * 60 * 60
@@ -23,6 +24,13 @@ data_quality_job = define_asset_job(
     "data_quality",
     selection=AssetSelection.all_asset_checks(),
     description="Evaluate all checks: whether the data is right, and the work that keeps it.",
+    tags=_TAGS,
+)
+
+ops_report_job = define_asset_job(
+    "ops_report",
+    selection=AssetSelection.assets(ops_report),
+    description="Draw the operator's report now.",
     tags=_TAGS,
 )
 

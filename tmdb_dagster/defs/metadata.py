@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tmdb_dagster.transform.list_movers import Mover
     from tmdb_dagster.transform.rows import MovieRows
     from tmdb_dagster.warehouse.call_figures import CallFigures, RunCalls
+    from tmdb_dagster.warehouse.health import QueueEntries
+    from tmdb_dagster.warehouse.problems import Health
 
 ROWS_SHOWN = 100
 """Rows of a table in the UI; the figures beside it count all."""
@@ -108,6 +110,53 @@ def call_tables(calls: RunCalls) -> dict[str, Any]:
         errors = [{"calls": count, "error": error} for error, count in calls.errors.most_common(_ERRORS_SHOWN)]
         tables["top errors"] = table(errors, calls="int", error="string")
     return tables
+
+
+def queue_figures(queue: Iterable[QueueEntries]) -> dict[str, Any]:
+    """How the refresh queue stands."""
+    entries = Counter[str]()
+    due, oldest_s = 0, 0.0
+    for row in queue:
+        entries[row.status] += row.entries
+        due += row.due
+        oldest_s = max(oldest_s, row.oldest_age_s or 0.0)
+    return {
+        "queue: due": due,
+        "queue: queued": entries["queued"],
+        "queue: processing": entries["processing"],
+        "queue: failed": entries["failed"],
+        "queue: oldest (h)": round(oldest_s / 3600, 2),
+    }
+
+
+def health_figures(health: Health) -> dict[str, Any]:
+    """How the catalogue and what keeps it stand, and the calls of the last day."""
+    calls, limit = health.calls, health.rate_limit
+    images = Counter[str]()
+    for count in health.images:
+        images[count.status] += count.images
+    wanted = images.total()
+    works = sum(tier.works for tier in health.catalogue)
+    known = {
+        "error rate (%)": 100 * calls.error_rate if calls.calls else None,
+        "latency p50 (ms)": calls.p50_ms,
+        "latency p95 (ms)": calls.p95_ms,
+        "rate limit used at most (%)": 100 * calls.peak / limit.calls if limit else None,
+        "image coverage (%)": 100 * images["stored"] / wanted if wanted else None,
+    }
+    return {
+        "problems": len(health.problems),
+        "TMDB calls": calls.calls,
+        "retries": calls.retries,
+        "refused by the rate limit (429)": calls.rate_limited,
+        "failed calls": calls.errors,
+        **{name: round(value, 1) for name, value in known.items() if value is not None},
+        "works": works,
+        "complete": sum(tier.works for tier in health.catalogue if tier.status == "complete"),
+        "failed": sum(tier.works for tier in health.catalogue if tier.status == "failed"),
+        "stale": sum(tier.stale for tier in health.catalogue),
+        **queue_figures(health.queue),
+    }
 
 
 def snapshot_metadata(snapshot: Snapshot, calls: CallFigures) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -11,17 +12,14 @@ from sqlalchemy import Connection, text
 
 from tmdb_dagster.warehouse.claims import LIVE_CLAIM
 from tmdb_dagster.warehouse.images import coverage
+from tmdb_dagster.warehouse.problems import FAILED_SHARE, FEWEST_WORKS, QUEUE_WAITS
 from tmdb_dagster.warehouse.quality import EXAMPLES, Finding, none_of
-
-MOST_FAILED_PERCENT = 10
-"""More failed works than these are no bad luck of single movies."""
 
 LEAST_COVERAGE_PERCENT = 95
 """So many of the wanted images should be in the store."""
 
-QUEUE_HOURS = 24
-INGEST_DAYS = 8
-REFRESH_HOURS = 26
+REFRESHED_WITHIN = timedelta(hours=26)
+"""A day, and what a refresh may take; a whole missed day is overdue."""
 
 LOG_DAYS = 8
 """Days of tmdb_api_logs that are searched for secrets."""
@@ -50,10 +48,10 @@ def few_failed_works(connection: Connection) -> Finding:
             SELECT count(*) FILTER (WHERE ingestion_status = 'failed'), count(*) FROM works WHERE gone_at IS NULL
         """)
     ).one()
-    percent = round(100 * failed / works, 1) if works else 0.0
+    share = failed / works if works else 0.0
     return Finding(
-        percent <= MOST_FAILED_PERCENT,
-        {"failed works": failed, "failed (%)": percent},
+        works < FEWEST_WORKS or share <= FAILED_SHARE,
+        {"failed works": failed, "failed (%)": round(100 * share, 1)},
         _reasons(connection, "ingestion_error", "works", "ingestion_status = 'failed' AND gone_at IS NULL"),
     )
 
@@ -88,7 +86,7 @@ def queue_moves(connection: Connection) -> Finding:
     ).one()
     oldest = round(float(hours or 0), 1)
     return Finding(
-        oldest <= QUEUE_HOURS,
+        oldest <= QUEUE_WAITS.total_seconds() / 3600,
         {"due": due, "oldest due (h)": oldest, "failed in 7 days": failed},
         _reasons(
             connection,
@@ -99,15 +97,15 @@ def queue_moves(connection: Connection) -> Finding:
     )
 
 
-def ran_lately(connection: Connection, sync_type: str, hours: float) -> Finding:
-    """A regular job ended well within so many hours; one that never has is not due yet."""
+def ran_lately(connection: Connection, sync_type: str, within: timedelta) -> Finding:
+    """A regular job ended well within so long; one that never has is not due yet."""
     age = connection.scalar(
         text("SELECT extract(epoch FROM now() - last_sync_at) / 3600 FROM sync_state WHERE sync_type = :sync_type"),
         {"sync_type": sync_type},
     )
     if age is None:
         return Finding(True, examples=("It has not run yet.",))
-    return Finding(age <= hours, {"hours ago": round(float(age), 1)})
+    return Finding(age <= within.total_seconds() / 3600, {"hours ago": round(float(age), 1)})
 
 
 def no_secret_in_logs(connection: Connection, secrets: Iterable[str]) -> Finding:
