@@ -12,6 +12,7 @@ from tmdb_dagster.defs.jobs import (
     ingest_movie_job,
     rebuild_from_raw_job,
     repair_images_job,
+    retention_job,
     weekly_ingest_job,
 )
 from tmdb_dagster.defs.movies import enrich_candidates, movies
@@ -21,7 +22,14 @@ from tmdb_dagster.defs.schedules import schedules
 defs = Definitions(
     assets=[ingest_candidates, movies, movie_images, enrich_candidates],
     asset_checks=asset_checks,
-    jobs=[weekly_ingest_job, ingest_movie_job, batch_ingest_job, rebuild_from_raw_job, repair_images_job],
+    jobs=[
+        weekly_ingest_job,
+        ingest_movie_job,
+        batch_ingest_job,
+        rebuild_from_raw_job,
+        repair_images_job,
+        retention_job,
+    ],
     schedules=schedules,
     resources={"catalogue": CatalogueResource()},
     # The work is waiting and SQL: threads inside one process do it, and a step costs no process of its own.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dagster import DefaultScheduleStatus, RunRequest, ScheduleDefinition, ScheduleEvaluationContext, schedule
 
 from tmdb_dagster.defs.images import repair_config
-from tmdb_dagster.defs.jobs import repair_images_job, weekly_ingest_job
+from tmdb_dagster.defs.jobs import repair_images_job, retention_job, weekly_ingest_job
 
 TIME_ZONE = "America/Los_Angeles"
 
@@ -39,4 +39,14 @@ def repair_images_schedule(context: ScheduleEvaluationContext) -> RunRequest:
     return RunRequest(run_config=repair_config(context.scheduled_execution_time))
 
 
-schedules = [weekly_ingest_schedule, repair_images_schedule]
+retention_schedule = ScheduleDefinition(
+    name="retention_schedule",
+    job=retention_job,
+    cron_schedule="0 5 * * *",
+    execution_timezone=TIME_ZONE,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every day at 05:00: what the RETENTION settings call old is removed.",
+)
+
+
+schedules = [weekly_ingest_schedule, repair_images_schedule, retention_schedule]

@@ -140,6 +140,7 @@ JOBS = {
     "batch_ingest": {"batch_ingest"},
     "rebuild_from_raw": {"rebuild_from_raw"},
     "repair_images": {"repair_images"},
+    "retention": {"retention"},
 }
 
 
@@ -170,6 +171,7 @@ def test_every_example_belongs_to_a_job() -> None:
 SCHEDULES = {
     "weekly_ingest_schedule": ("weekly_ingest", "0 2 * * 0", "America/Los_Angeles"),
     "repair_images_schedule": ("repair_images", "15 * * * *", "America/Los_Angeles"),
+    "retention_schedule": ("retention", "0 5 * * *", "America/Los_Angeles"),
 }
 WEEKLY = {"source": "all", "max_movies": 50, "pages_per_source": 5, "trigger_type": "scheduled"}
 
