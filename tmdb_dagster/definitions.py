@@ -14,6 +14,7 @@ from tmdb_dagster.defs.jobs import (
     ops_report_job,
     rebuild_from_raw_job,
     repair_images_job,
+    retention_job,
     weekly_ingest_job,
 )
 from tmdb_dagster.defs.movies import enrich_candidates, movies
@@ -33,6 +34,7 @@ defs = Definitions(
         repair_images_job,
         data_quality_job,
         ops_report_job,
+        retention_job,
     ],
     schedules=schedules,
     resources={"catalogue": CatalogueResource()},

@@ -96,6 +96,14 @@ class Settings(BaseSettings):
     aws_access_key_id: SecretStr | None = Field(None, description="S3 access key.")
     aws_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
     aws_session_token: SecretStr | None = Field(None, description="Token of temporary S3 credentials.")
+    retention_log_days: int = Field(
+        90, ge=1, description="Days that logged calls, finished queue entries and closed batches are kept."
+    )
+    retention_history_days: int = Field(365, ge=1, description="Days that list snapshots and the log of runs are kept.")
+    retention_run_days: int = Field(90, ge=1, description="Days that Dagster's own runs and their events are kept.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of our log lines: `text` (key=value) or `json`."
+    )
     tmdb_dagster_state: Path = Field(
         REPOSITORY / ".tmdb_dagster", description="Folder of all local state: embedded Postgres, logs."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -12,7 +13,8 @@ import click
 from tmdb_dagster.cli.ingest import run_ingest
 from tmdb_dagster.cli.process import dagster_command
 from tmdb_dagster.errors import TmdbDagsterError
-from tmdb_dagster.settings import REPOSITORY, Settings, load_settings
+from tmdb_dagster.logs import configure_logging
+from tmdb_dagster.settings import REPOSITORY, Settings, SettingsError, load_settings
 
 UI_PORT = 3000
 
@@ -31,6 +33,8 @@ class _ClearErrors(click.Group):
 def main() -> None:
     """Keeps a movie catalogue fresh: from TMDB into Postgres."""
     os.chdir(REPOSITORY)  # where .env and dagster.yaml are, and where the job runs
+    with suppress(SettingsError):  # the command says what is wrong with them
+        configure_logging(load_settings().log_format)
 
 
 @main.command()

@@ -8,6 +8,7 @@ from tmdb_dagster.defs.discovery import ingest_candidates
 from tmdb_dagster.defs.images import repair_images
 from tmdb_dagster.defs.movies import batch_ingest, enrich_candidates, ingest_movie, rebuild_from_raw
 from tmdb_dagster.defs.report import ops_report
+from tmdb_dagster.defs.retention import retention
 
 # A run whose process died without a word is ended after so many seconds.
 MAX_RUNTIME_S = 6 * 60 * 60
@@ -45,3 +46,4 @@ ingest_movie_job = _op_job(ingest_movie)
 batch_ingest_job = _op_job(batch_ingest)
 rebuild_from_raw_job = _op_job(rebuild_from_raw)
 repair_images_job = _op_job(repair_images)
+retention_job = _op_job(retention)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dagster import DefaultScheduleStatus, RunRequest, ScheduleDefinition, ScheduleEvaluationContext, schedule
 
 from tmdb_dagster.defs.images import repair_config
-from tmdb_dagster.defs.jobs import data_quality_job, ops_report_job, repair_images_job, weekly_ingest_job
+from tmdb_dagster.defs.jobs import (
+    data_quality_job,
+    ops_report_job,
+    repair_images_job,
+    retention_job,
+    weekly_ingest_job,
+)
 from tmdb_dagster.defs.times import TIME_ZONE
 
 weekly_ingest_schedule = ScheduleDefinition(
@@ -50,10 +56,26 @@ data_quality_schedule = ScheduleDefinition(
 ops_report_schedule = ScheduleDefinition(
     name="ops_report_schedule",
     job=ops_report_job,
+    cron_schedule="30 5 * * *",
+    execution_timezone=TIME_ZONE,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every day at 05:30, after the refresh: the operator's report.",
+)
+
+retention_schedule = ScheduleDefinition(
+    name="retention_schedule",
+    job=retention_job,
     cron_schedule="0 5 * * *",
     execution_timezone=TIME_ZONE,
     default_status=DefaultScheduleStatus.RUNNING,
-    description="Every day at 05:00, after the refresh: the operator's report.",
+    description="Every day at 05:00: what the RETENTION settings call old is removed.",
 )
 
-schedules = [weekly_ingest_schedule, repair_images_schedule, data_quality_schedule, ops_report_schedule]
+
+schedules = [
+    weekly_ingest_schedule,
+    repair_images_schedule,
+    data_quality_schedule,
+    retention_schedule,
+    ops_report_schedule,
+]

@@ -13,4 +13,4 @@ AFTER_WEEKLY_INGEST = FreshnessPolicy.cron("0 6 * * 0", timedelta(hours=5), TIME
 """Materialised on Sundays, by the run of 02:00."""
 
 AFTER_DAILY_REPORT = FreshnessPolicy.cron("0 8 * * *", timedelta(hours=4), TIME_ZONE)
-"""Materialised every day, by the run of 05:00."""
+"""Materialised every day, by the run of 05:30."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from tmdb_dagster.clock import utc_now
+from tmdb_dagster.logs import inherited
 from tmdb_dagster.pipeline.errors import InvalidRequest, ListsUnavailable
 from tmdb_dagster.pipeline.run import Run, score_prior
 from tmdb_dagster.tmdb.client import ListSource
@@ -46,6 +48,9 @@ TriggerType = Literal["scheduled", "manual"]
 
 # https://developer.themoviedb.org/docs/errors, code 22: "Pages start at 1 and max at 500".
 LAST_PAGE = 500
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -151,13 +156,16 @@ def _interrupted_batch(run: Run, request: IngestRequest) -> Discovery | None:
             pages_per_source=request.pages_per_source,
         )
         for dead in abandoned_batches(connection):
+            _log.warning("batch of a dead run closed", extra={"batch_id": dead.batch_id, "of_run": dead.run_id})
             close_batch(connection, dead, error=f"Run {dead.run_id} was interrupted and not resumed")
-        give_back_dead_claims(connection)
+        if rescued := give_back_dead_claims(connection):
+            _log.warning("claims of dead runs given back", extra={"movies": rescued})
         if batch is None:
             return None
         left = connection.exec_driver_sql(
             "SELECT count(*) FROM ingest_candidates WHERE outcome IS NULL AND batch_id = %s", (batch.batch_id,)
         ).scalar_one()
+    _log.info("batch of a dead run resumed", extra={"batch_id": batch.batch_id, "movies": left})
     return Discovery(batch, left, resumed=True)
 
 
@@ -181,7 +189,7 @@ def _fetch_lists(run: Run, request: IngestRequest) -> _Lists:
     """The lists' pages; the first pages say how many there are, so they are fetched first."""
     lists = _Lists()
     sources = SOURCES[request.source]
-    with ThreadPoolExecutor(run.settings.tmdb_concurrency, thread_name_prefix="lists") as pool:
+    with ThreadPoolExecutor(run.settings.tmdb_concurrency, thread_name_prefix="lists", initializer=inherited()) as pool:
 
         def fetch(wanted: Iterable[tuple[ListSource, int]]) -> None:
             futures = {key: pool.submit(run.tmdb.list_page, *key) for key in wanted}
@@ -244,6 +252,10 @@ def _choose(run: Run, request: IngestRequest, lists: _Lists, started_at: Any) ->
         f"{source} page {page}: {problem}" for (source, page), c in lists.pages.items() for problem in c.problems
     ]
     chosen = min(len(new), request.max_movies)
+    _log.info(
+        "movies discovered",
+        extra={"source": batch.source, "checked": len(ranked), "skipped": len(known), "chosen": chosen},
+    )
     return Discovery(batch, chosen, resumed=False, snapshots=tuple(snapshots), problems=tuple(problems))
 
 

@@ -218,6 +218,7 @@ def _endpoints(data: OpsData) -> list[Section]:
         [100 * hour.errors / hour.calls for hour in hours],
         [hour.p50_ms for hour in hours],
         [hour.p95_ms for hour in hours],
+        until=data.health.at,
     )
     chart = charts.stacked_rows([row.endpoint for row in rows], parts, unit=f"calls in {DAYS} days")
     return [
@@ -229,7 +230,9 @@ def _endpoints(data: OpsData) -> list[Section]:
 def _errors(health: Health) -> Section:
     if not health.errors:
         return Section("Most frequent errors", ["No call failed in the last day."])
-    rows = ([error.calls, error.movies, error.message or f"HTTP {error.http_status}"] for error in health.errors)
+    rows: Iterable[Sequence[Cell]] = (
+        [error.calls, error.movies, error.message or f"HTTP {error.http_status}"] for error in health.errors
+    )
     return Section("Most frequent errors", table=_table(["calls", "movies", "error, last day"], rows))
 
 
@@ -248,7 +251,9 @@ def _queue(health: Health) -> Section:
     parts = [Part(name, colour, [of[name] for of in counts.values()]) for name, colour in colours.items()]
     oldest = max((entry.oldest_age_s or 0 for entry in entries), default=0)
     sentence = f"{sum(entry.due for entry in entries)} are due; the oldest waits for {oldest / 3600:.1f} hours."
-    errors = ([entry.entries, entry.status, entry.last_error] for entry in entries if entry.last_error)
+    errors: Iterable[Sequence[Cell]] = (
+        [entry.entries, entry.status, entry.last_error] for entry in entries if entry.last_error
+    )
     table = _table(["entries", "status", "last error"], errors)
     return Section("Refresh queue", [sentence], charts.stacked_rows(list(counts), parts, unit="movies"), table)
 
@@ -280,7 +285,9 @@ def _images(health: Health) -> Section:
     stored = sum(count.images for count in health.images if count.status == "stored")
     size = sum(count.bytes for count in health.images) / 1e6
     sentence = f"{stored:,} of {total:,} images are in our store ({100 * stored / total:.1f} %), {size:,.1f} MB."
-    errors = ([count.kind, count.status, count.images, count.last_error] for count in health.images if count.last_error)
+    errors: Iterable[Sequence[Cell]] = (
+        [count.kind, count.status, count.images, count.last_error] for count in health.images if count.last_error
+    )
     table = _table(["kind", "status", "images", "an error"], errors)
     return Section("Images", [sentence], charts.stacked_rows(list(counts), parts, unit="images"), table)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def runs(moments: Sequence[str], parts: Sequence[Part], failed: Sequence[bool], 
     return _png(figure)
 
 
-def hours(moments: Sequence[datetime], parts: Sequence[Part], *, unit: str) -> bytes:
+def hours(moments: Sequence[datetime], parts: Sequence[Part], *, unit: str, until: datetime) -> bytes:
     """Bars along time, an hour each."""
     figure = _figure(2.4)
     axes = figure.subplots()
@@ -95,14 +95,19 @@ def hours(moments: Sequence[datetime], parts: Sequence[Part], *, unit: str) -> b
             bottom = [start + value for start, value in zip(bottom, part.values, strict=True)]
     axes.set_ylabel(unit)
     _whole_numbers(axes.yaxis)
-    _time_axis(axes)
+    _time_axis(axes, moments, until)
     _plain(axes, grid="y")
     _legend(axes)
     return _png(figure)
 
 
 def trends(
-    moments: Sequence[datetime], error_percent: Sequence[float], p50: Sequence[float], p95: Sequence[float]
+    moments: Sequence[datetime],
+    error_percent: Sequence[float],
+    p50: Sequence[float],
+    p95: Sequence[float],
+    *,
+    until: datetime,
 ) -> bytes:
     """Error rate and response times along time."""
     figure = _figure(3.6)
@@ -115,7 +120,7 @@ def trends(
     latency.plot(at, p50, "o-", color=GOOD, markersize=3, linewidth=1, label="median")
     latency.set_ylabel("answer time (ms)")
     latency.set_ylim(bottom=0)
-    _time_axis(latency)
+    _time_axis(latency, moments, until)
     for axes in (errors, latency):
         _plain(axes, grid="y")
     _legend(latency)
@@ -176,9 +181,11 @@ def _whole_numbers(axis: Any) -> None:
     axis.set_major_locator(MaxNLocator(nbins=6, integer=True))
 
 
-def _time_axis(axes: Axes) -> None:
+def _time_axis(axes: Axes, moments: Sequence[datetime], until: datetime) -> None:
+    """The time from the first moment, or a day, until now."""
     from matplotlib import dates
 
+    axes.set_xlim(*_dates([min(moments[0], until - timedelta(days=1)), until]))
     locator: Any = dates.AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

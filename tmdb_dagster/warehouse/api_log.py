@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Mapping
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any
 
@@ -44,7 +45,9 @@ class ApiLog:
         self._run_id = run_id
         self._pending: deque[dict[str, Any]] = deque()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._write_until_closed, name="api-log", daemon=True)
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._write_until_closed,), name="api-log", daemon=True
+        )
         self._thread.start()
         self.calls = RunCalls()
 

@@ -176,8 +176,11 @@ def give_back_claims(connection: Connection, run_id: str) -> None:
         connection.execute(text(statement + _OF_THIS_RUN), {"run_id": run_id})
 
 
-def give_back_dead_claims(connection: Connection) -> None:
-    """Undo the claims of runs that died: movies that nobody asks for again would stay `ingesting` for ever."""
-    for statement in _GIVE_BACK:
-        connection.execute(text(statement + _OF_DEAD_RUNS))
+def give_back_dead_claims(connection: Connection) -> int:
+    """Undo the claims of runs that died: movies that nobody asks for again would stay `ingesting` for ever.
+
+    Returns how many.
+    """
+    rescued = sum(connection.execute(text(statement + _OF_DEAD_RUNS)).rowcount for statement in _GIVE_BACK)
     connection.execute(text("DELETE FROM run_leases WHERE expires_at < clock_timestamp() - interval '1 day'"))
+    return rescued

@@ -191,6 +191,7 @@ JOBS = {
     "rebuild_from_raw": {"rebuild_from_raw"},
     "repair_images": {"repair_images"},
     "data_quality": {"discovery_checks", "catalogue_checks", "log_checks"},
+    "retention": {"retention"},
 }
 
 
@@ -222,6 +223,7 @@ SCHEDULES = {
     "weekly_ingest_schedule": ("weekly_ingest", "0 2 * * 0", "America/Los_Angeles"),
     "repair_images_schedule": ("repair_images", "15 * * * *", "America/Los_Angeles"),
     "data_quality_schedule": ("data_quality", "30 4 * * *", "America/Los_Angeles"),
+    "retention_schedule": ("retention", "0 5 * * *", "America/Los_Angeles"),
 }
 WEEKLY = {"source": "all", "max_movies": 50, "pages_per_source": 5, "trigger_type": "scheduled"}
 
