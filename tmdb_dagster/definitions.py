@@ -21,10 +21,9 @@ from tmdb_dagster.defs.movies import enrich_candidates, movies
 from tmdb_dagster.defs.report import ops_report
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.schedules import schedules
-from tmdb_dagster.defs.tables import LOG_TABLES
 
 defs = Definitions(
-    assets=[ingest_candidates, movies, movie_images, enrich_candidates, ops_report, *LOG_TABLES],
+    assets=[ingest_candidates, movies, movie_images, enrich_candidates, ops_report],
     asset_checks=asset_checks,
     jobs=[
         weekly_ingest_job,

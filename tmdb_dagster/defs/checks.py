@@ -141,7 +141,7 @@ _COMPLETE_LISTS = AssetCheckSpec(
 )
 _NO_SECRET_IN_LOGS = AssetCheckSpec(
     "no_secret_in_logs",
-    asset="tmdb_api_logs",
+    asset="ops_report",
     description=f"The calls of the last {upkeep.LOG_DAYS} days hold no credential of the settings.",
 )
 

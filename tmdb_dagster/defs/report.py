@@ -16,7 +16,7 @@ from tmdb_dagster.transform.attribution import attribution_markdown
     specs=[
         AssetSpec(
             "ops_report",
-            deps=[*SNAPSHOTS.values(), "works", "tmdb_api_logs", "scheduled_ingestion_log"],
+            deps=[*SNAPSHOTS.values(), "works"],
             group_name="operations",
             owners=OWNERS,
             kinds={"postgres", "html"},

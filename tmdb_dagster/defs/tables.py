@@ -72,12 +72,6 @@ def table_spec(name: str, *, group: str, deps: list[str], key: str | None = None
     )
 
 
-LOG_TABLES = [
-    table_spec(name, group="operations", deps=["movies"]) for name in ("tmdb_api_logs", "scheduled_ingestion_log")
-]
-"""What every run writes of itself; shown, not materialised."""
-
-
 def table_results(engine: Engine) -> Iterator[MaterializeResult[None]]:
     """A materialisation of every works table, with its row count."""
     from sqlalchemy import func, select

@@ -162,7 +162,9 @@ def _calls(data: OpsData) -> Section:
         Part("failed", BAD, [hour.errors for hour in hours]),
     ]
     return Section(
-        "Calls to TMDB", [sentence], charts.hours([hour.hour for hour in hours], parts, unit="calls an hour")
+        "Calls to TMDB",
+        [sentence],
+        charts.hours([hour.hour for hour in hours], parts, unit="calls an hour", until=data.health.at),
     )
 
 

@@ -26,6 +26,6 @@ def attribution(*, with_justwatch: bool) -> dict[str, dict[str, str] | None]:
 
 
 def attribution_markdown(*, with_justwatch: bool) -> str:
-    """The same as Markdown: TMDB's logo with its link, the notice, and JustWatch's."""
-    tmdb = f"[![TMDB]({TMDB_LOGO_URL})]({TMDB_URL}) {TMDB_NOTICE}"
+    """The same as Markdown; the logo is linked to, since Markdown has no size for it."""
+    tmdb = f"{TMDB_NOTICE} [TMDB]({TMDB_URL}), [logo]({TMDB_LOGO_URL})."
     return f"{tmdb} {JUSTWATCH_MARKDOWN}" if with_justwatch else tmdb

@@ -96,7 +96,7 @@ CHECKS = {
     "works_meta": {"images_rehosted"},
     "aggregates": {"scores_in_range"},
     "work_cards_cache": {"valid_cards"},
-    "tmdb_api_logs": {"no_secret_in_logs"},
+    "ops_report": {"no_secret_in_logs"},
 }
 # key: group, kinds, partitioned, dependencies
 ASSETS: dict[str, tuple[str, set[str], bool, set[str]]] = {
@@ -113,8 +113,7 @@ ASSETS: dict[str, tuple[str, set[str], bool, set[str]]] = {
     "aggregates": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "similar_movies": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "work_cards_cache": ("catalogue", {"postgres"}, False, {*TABLE_DEPS, "movie_images"}),
-    "tmdb_api_logs": ("operations", {"postgres"}, False, {"movies"}),
-    "scheduled_ingestion_log": ("operations", {"postgres"}, False, {"movies"}),
+    "ops_report": ("operations", {"postgres", "html"}, False, {*LISTS, "works"}),
 }
 
 
@@ -144,18 +143,19 @@ def test_only_a_check_before_the_movies_holds_them_up(code_location: Definitions
     assert {key.name for key in graph.asset_check_keys if graph.get(key).blocking} == {"sound_candidates"}
 
 
-@pytest.mark.parametrize("asset", sorted(set(ASSETS) - {"candidates", "tmdb_api_logs", "scheduled_ingestion_log"}))
+@pytest.mark.parametrize("asset", sorted(set(ASSETS) - {"candidates"}))
 def test_the_sources_notices_stand_where_their_data_is_shown(asset: str, code_location: Definitions) -> None:
     description = str(code_location.resolve_asset_graph().get(AssetKey(asset)).description)
 
     assert "uses TMDB and the TMDB APIs but is not endorsed" in description
-    shows_providers = asset in ("movies", "movie_responses", "works_meta", "work_cards_cache")
+    shows_providers = asset in ("movies", "movie_responses", "works_meta", "work_cards_cache", "ops_report")
     assert ("https://www.justwatch.com/" in description) is shows_providers
 
 
-# asset: a Sunday's deadline in the schedules' time zone, and how long before it the asset may be materialised
+# asset: the deadline in the schedules' time zone, and how long before it the asset may be materialised
 FRESHNESS = {
     **dict.fromkeys([*LISTS, *(key for key in ASSETS if ASSETS[key][3] >= TABLE_DEPS)], ("0 6 * * 0", 5)),
+    "ops_report": ("0 8 * * *", 4),
 }
 
 
@@ -191,6 +191,7 @@ JOBS = {
     "rebuild_from_raw": {"rebuild_from_raw"},
     "repair_images": {"repair_images"},
     "data_quality": {"discovery_checks", "catalogue_checks", "log_checks"},
+    "ops_report": {"draw_ops_report", "log_checks"},
     "retention": {"retention"},
 }
 
@@ -223,6 +224,7 @@ SCHEDULES = {
     "weekly_ingest_schedule": ("weekly_ingest", "0 2 * * 0", "America/Los_Angeles"),
     "repair_images_schedule": ("repair_images", "15 * * * *", "America/Los_Angeles"),
     "data_quality_schedule": ("data_quality", "30 4 * * *", "America/Los_Angeles"),
+    "ops_report_schedule": ("ops_report", "30 5 * * *", "America/Los_Angeles"),
     "retention_schedule": ("retention", "0 5 * * *", "America/Los_Angeles"),
 }
 WEEKLY = {"source": "all", "max_movies": 50, "pages_per_source": 5, "trigger_type": "scheduled"}
