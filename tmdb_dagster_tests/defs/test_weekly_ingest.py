@@ -1,9 +1,16 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from dagster import AssetCheckKey, AssetKey, DagsterInstance, Definitions, TableSchema
+from dagster import (
+    AssetCheckKey,
+    AssetKey,
+    AssetMaterialization,
+    DagsterInstance,
+    Definitions,
+    FloatMetadataValue,
+    IntMetadataValue,
+    TableSchema,
+)
 from sqlalchemy import Engine, text
 
 from tmdb_dagster.sandbox.faults import Fault
@@ -101,9 +108,10 @@ FIGURES = {
 }
 
 
-def _numbers(metadata: dict[str, Any]) -> set[str]:
+def _numbers(materialization: AssetMaterialization) -> set[str]:
     """What the UI can plot."""
-    return {name for name, value in metadata.items() if type(value) in (int, float)}
+    shown = materialization.metadata.items()
+    return {name for name, value in shown if isinstance(value, IntMetadataValue | FloatMetadataValue)}
 
 
 def test_figures_can_be_plotted_and_have_the_same_names_in_every_run(
@@ -121,9 +129,9 @@ def test_figures_can_be_plotted_and_have_the_same_names_in_every_run(
             *("duration (s)", "movies a second", "images fetched", "image bytes"),
         },
     }.items():
-        second, first = (_numbers(metadata(one)) for one in materializations(instance, asset))
+        second, first = map(_numbers, materializations(instance, asset))
         assert first == second == FIGURES | own | {"dagster/row_count"}, asset
-    movies = [_numbers(metadata(one)) for one in materializations(instance, "movies")]
+    movies = list(map(_numbers, materializations(instance, "movies")))
     assert movies == [{"calls", "retries", "milliseconds", "year", "work_id"}] * 8
     works = metadata(materializations(instance, "works")[0])
     assert (works["ingested"], works["TMDB calls"], works["retries"]) == (5, 7, 2)
