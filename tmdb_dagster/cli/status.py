@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 
 from rich.console import Console, Group, RenderableType
@@ -32,9 +32,10 @@ def show(health: Health, console: Console) -> None:
 
 def _table(title: str, *columns: str, rows: Iterable[Iterable[object]]) -> Table:
     """Columns named with a leading > are numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
     for column in columns:
-        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+        right = column.startswith(">")
+        table.add_column(column.removeprefix(">"), justify="right" if right else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     return table
@@ -45,7 +46,7 @@ def _runs(health: Health) -> RenderableType:
         return Text("No run yet.")
     return _table(
         "Last runs",
-        "ended (UTC)",
+        "ended, UTC",
         "source",
         "trigger",
         "status",
@@ -53,10 +54,10 @@ def _runs(health: Health) -> RenderableType:
         ">skipped",
         ">ingested",
         ">failed",
-        ">seconds",
+        ">s",
         rows=(
             (
-                _moment(run.ended_at),
+                f"{run.ended_at:%m-%d %H:%M}",
                 run.source,
                 run.trigger_type or "",
                 Text(run.status, _STYLES[run.status]),
@@ -134,12 +135,12 @@ def _catalogue(health: Health) -> RenderableType:
             (
                 status,
                 *(_sum(tiers, name) for name in ("works", "stale", "never_refreshed", "gone", "over_six_months")),
-                _moment(oldest) if oldest else "",
-                *(_sum(tiers, name) for name in ("without_meta", "without_card", "without_rating", "without_poster")),
+                f"{oldest:%Y-%m-%d}" if oldest else "",
+                *(_sum(tiers, name) for name in ("without_meta", "without_card", "without_rating")),
             )
         )
-    names = (">works", ">stale", ">never fetched", ">gone", ">over 6 months", "oldest refresh", ">no meta", ">no card")
-    return _table("Catalogue", "status", *names, ">no rating", ">no poster", rows=rows)
+    names = (">works", ">stale", ">never", ">gone", ">> 6 months", "oldest", ">no meta", ">no card", ">no rating")
+    return _table("Catalogue", "status", *names, rows=rows)
 
 
 def _sum(tiers: list[CatalogueTier], name: str) -> int:
@@ -160,10 +161,6 @@ def _images(health: Health) -> RenderableType:
         f"{by_status['failed']} to be tried again, {by_status['gave_up']} given up",
         "not bold",
     )
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _age(seconds: float | None) -> str:

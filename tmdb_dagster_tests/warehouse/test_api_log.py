@@ -122,7 +122,7 @@ def test_calls_wait_while_the_database_fails(engine: Engine, statements: list[st
 
 
 def test_what_cannot_be_written_at_the_end_is_an_error(engine: Engine) -> None:
-    execute(engine, "DROP TABLE tmdb_api_logs")
+    execute(engine, "DROP TABLE tmdb_api_logs CASCADE")
     log = opened(engine)
     log.add(a_call(1))
     log.add(a_call(2))
@@ -134,7 +134,7 @@ def test_what_cannot_be_written_at_the_end_is_an_error(engine: Engine) -> None:
 
 
 def test_the_runs_own_error_says_more_than_an_incomplete_log(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
-    execute(engine, "DROP TABLE tmdb_api_logs")
+    execute(engine, "DROP TABLE tmdb_api_logs CASCADE")
 
     def fail() -> None:
         with opened(engine) as log:
