@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 8.0
 _DPI = 96
+_COLOURS = 64
 _TEXT = "#333333"
 _GRID = "#e6e6e6"
 
@@ -152,9 +153,14 @@ def _figure(height: float, *, width: float = _WIDTH) -> Figure:
 
 
 def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    """A palette does for a chart, and takes a third of the bytes."""
+    from PIL import Image
+
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png")
+    with Image.open(drawn) as picture:
+        picture.convert("RGB").quantize(_COLOURS).save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def _plain(axes: Axes, *, grid: Literal["x", "y"]) -> None:

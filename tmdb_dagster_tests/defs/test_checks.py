@@ -24,7 +24,7 @@ from tmdb_dagster_tests.warehouse.database import claimed_work, fetched_movie, v
 from tmdb_dagster_tests.warehouse.database import execute as sql
 from tmdb_dagster_tests.warehouse.test_api_log import a_call
 
-MOVIES = 5
+MOVIES = 20
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +85,9 @@ SPOILED = [
     ),
     (
         "few_failed_works",
-        f"""UPDATE works SET ingestion_status = 'failed', ingestion_error = '/movie/7: TMDB answered 503'
-        WHERE work_id = {FIRST}""",
-        "1 x /movie/{id}: TMDB answered 503",
+        f"""UPDATE works SET ingestion_status = 'failed', ingestion_error = '/movie/' || tmdb_id || ': refused'
+        WHERE work_id < {FIRST} + 2""",
+        "2 x /movie/{id}: refused",
     ),
     (
         "plausible_release_dates",
@@ -162,7 +162,7 @@ TOLERATED = [
         f"""INSERT INTO run_leases (run_id, job, expires_at) VALUES ('alive', 'test', now() + interval '1 hour');
         UPDATE works SET ingestion_status = 'ingesting', claimed_by = 'alive' WHERE work_id = {FIRST}""",
     ),
-    ("few_failed_works", f"UPDATE works SET ingestion_status = 'failed', gone_at = now() WHERE work_id = {FIRST}"),
+    ("few_failed_works", f"UPDATE works SET ingestion_status = 'failed', gone_at = now() WHERE work_id < {FIRST} + 2"),
     # TMDB has no votes.
     (
         "complete_works_have_rows",
