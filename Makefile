@@ -5,7 +5,7 @@ BIN := .venv/bin
 DAGSTER_HOME := .tmdb_dagster/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help install ingest ui migrate stop clean test test-long lint format benchmark docs lock
+.PHONY: help install ingest ui migrate stop clean test test-long lint format benchmark docs screenshots lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ benchmark: .venv/dev ## Measure enrichment beside a bare script
 
 docs: .venv/dev ## Write docs/data-model.md from the database
 	@$(BIN)/tmdb-dagster data-model > docs/data-model.md
+
+screenshots: .venv/dev ## Take the pictures in docs/images anew, with Chromium
+	@SCREENSHOTS=docs/images $(BIN)/pytest -q tmdb_dagster_tests/defs/test_browser.py
 
 lock: .venv/dev ## Pin the dependencies anew
 	@$(BIN)/uv pip compile pyproject.toml --universal --no-strip-extras --python-version 3.10 --generate-hashes --no-header \

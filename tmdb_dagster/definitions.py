@@ -10,20 +10,24 @@ from tmdb_dagster.defs.images import movie_images
 from tmdb_dagster.defs.jobs import (
     batch_ingest_job,
     daily_refresh_job,
+    data_quality_job,
     drain_refresh_queue_job,
     ingest_movie_job,
+    ops_report_job,
     rebuild_from_raw_job,
     repair_images_job,
+    retention_job,
     weekly_ingest_job,
 )
 from tmdb_dagster.defs.movies import enrich_candidates, movies
 from tmdb_dagster.defs.refresh import refresh_queue
+from tmdb_dagster.defs.report import ops_report
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.schedules import schedules
 from tmdb_dagster.defs.sensors import sensors
 
 defs = Definitions(
-    assets=[ingest_candidates, movies, movie_images, enrich_candidates, refresh_queue],
+    assets=[ingest_candidates, movies, movie_images, enrich_candidates, refresh_queue, ops_report],
     asset_checks=asset_checks,
     jobs=[
         weekly_ingest_job,
@@ -33,6 +37,9 @@ defs = Definitions(
         batch_ingest_job,
         rebuild_from_raw_job,
         repair_images_job,
+        data_quality_job,
+        ops_report_job,
+        retention_job,
     ],
     schedules=schedules,
     sensors=sensors,

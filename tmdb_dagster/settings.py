@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -98,6 +99,14 @@ class Settings(BaseSettings):
     alert_webhook_url: SecretStr | None = Field(
         None, description='Address that is told of failed runs, by a POST of `{"text": ...}`; unset: nobody is.'
     )
+    retention_log_days: int = Field(
+        90, ge=1, description="Days that logged calls, finished queue entries and closed batches are kept."
+    )
+    retention_history_days: int = Field(365, ge=1, description="Days that list snapshots and the log of runs are kept.")
+    retention_run_days: int = Field(90, ge=1, description="Days that Dagster's own runs and their events are kept.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of our log lines: `text` (key=value) or `json`."
+    )
     tmdb_dagster_state: Path = Field(
         REPOSITORY / ".tmdb_dagster", description="Folder of all local state: embedded Postgres, logs."
     )
@@ -173,6 +182,16 @@ class Settings(BaseSettings):
     def has_key(self) -> bool:
         """Whether TMDB can be asked; if not, the sandbox is."""
         return self.tmdb_api_key is not None or self.tmdb_read_access_token is not None
+
+    def secrets(self) -> list[str]:
+        """Every credential of these settings; of an address its password."""
+        found = []
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                secret = value.get_secret_value()
+                found.append((urlsplit(secret).password or "") if name.endswith("_url") else secret)
+        return [unquote(secret) for secret in found if secret]
 
 
 def load_settings(**overrides: Any) -> Settings:

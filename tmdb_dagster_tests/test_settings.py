@@ -41,6 +41,10 @@ READ: list[tuple[str, str, Any]] = [
     ("AWS_SECRET_ACCESS_KEY", SECRET, SECRET),
     ("AWS_SESSION_TOKEN", SECRET, SECRET),
     ("ALERT_WEBHOOK_URL", f"https://hooks.example/{SECRET}", f"https://hooks.example/{SECRET}"),
+    ("RETENTION_LOG_DAYS", "30", 30),
+    ("RETENTION_HISTORY_DAYS", "730", 730),
+    ("RETENTION_RUN_DAYS", "30", 30),
+    ("LOG_FORMAT", "json", "json"),
     ("TMDB_DAGSTER_STATE", "/var/lib/movies", Path("/var/lib/movies")),
 ]
 
@@ -58,6 +62,8 @@ REFUSED = [
     ("TMDB_IMAGE_URL", f"https://{SECRET}/p?key=1", "without a query"),
     ("YOUTUBE_IMAGE_URL", SECRET, "http:// or https://"),
     ("MOVIE_IMAGES_STORE", SECRET, "'local', 's3' or 'none'"),
+    ("RETENTION_LOG_DAYS", "0", "greater than or equal to 1"),
+    ("LOG_FORMAT", SECRET, "'text' or 'json'"),
     ("MOVIE_IMAGES_CONCURRENCY", "21", "less than or equal to 20"),
     ("AWS_ENDPOINT_URL_S3", SECRET, "http:// or https://"),
     ("DATABASE_URL", f"mysql://me:{SECRET}@host/movies", "postgresql://"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -12,7 +13,8 @@ import click
 from tmdb_dagster.cli.ingest import run_ingest
 from tmdb_dagster.cli.process import dagster_command
 from tmdb_dagster.errors import TmdbDagsterError
-from tmdb_dagster.settings import REPOSITORY, Settings, load_settings
+from tmdb_dagster.logs import configure_logging
+from tmdb_dagster.settings import REPOSITORY, Settings, SettingsError, load_settings
 
 UI_PORT = 3000
 
@@ -31,6 +33,8 @@ class _ClearErrors(click.Group):
 def main() -> None:
     """Keeps a movie catalogue fresh: from TMDB into Postgres."""
     os.chdir(REPOSITORY)  # where .env and dagster.yaml are, and where the job runs
+    with suppress(SettingsError):  # the command says what is wrong with them
+        configure_logging(load_settings().log_format)
 
 
 @main.command()
@@ -156,6 +160,35 @@ def doctor() -> None:
         click.echo(f"problem: {problem}", err=True)
     if problems:
         raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def status(as_json: bool) -> None:
+    """Show runs, calls, queue, catalogue and problems.
+
+    Exit code 0: fine. 1: something needs a person. 2: it could not be looked at.
+    """
+    import orjson
+    from rich.console import Console
+
+    from tmdb_dagster.cli.status import show
+    from tmdb_dagster.pipeline.run import open_catalogue
+    from tmdb_dagster.sandbox.services import provide_database
+    from tmdb_dagster.warehouse.problems import look
+
+    try:
+        settings = provide_database(load_settings())
+        with open_catalogue(settings) as engine, engine.begin() as connection:
+            health = look(connection, settings.tmdb_rate_limit)
+    except TmdbDagsterError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise click.exceptions.Exit(2) from error
+    if as_json:
+        click.echo(orjson.dumps(health, option=orjson.OPT_INDENT_2))
+    else:
+        show(health, Console(soft_wrap=True))
+    raise click.exceptions.Exit(1 if health.problems else 0)
 
 
 @main.command()

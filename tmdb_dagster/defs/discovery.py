@@ -1,13 +1,17 @@
 """Discovery as assets: a snapshot of each list, and the candidates chosen from them."""
 
+import time
 from collections.abc import Iterator
 from typing import Literal
 
 from dagster import AssetExecutionContext, AssetSpec, Config, MaterializeResult, multi_asset
 from pydantic import Field
 
+from tmdb_dagster.defs.metadata import candidates_metadata, snapshot_metadata
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import OWNERS, table_spec
+from tmdb_dagster.defs.times import AFTER_WEEKLY_INGEST
+from tmdb_dagster.transform.attribution import TMDB_NOTICE
 
 SNAPSHOTS = {
     "popular": "popular_snapshot",
@@ -32,7 +36,10 @@ def _snapshot_spec(source: str) -> AssetSpec:
     spec = table_spec("list_snapshots", group="discovery", deps=[], key=SNAPSHOTS[source], skippable=True)
     return spec.replace_attributes(
         description=f"TMDB's list '{source}', page by page, kept at every ingest (rows of list_snapshots)."
-    ).replace_attributes(kinds={"tmdb", "postgres"})
+        f"\n\n{TMDB_NOTICE}",
+        kinds={"tmdb", "postgres"},
+        freshness_policy=AFTER_WEEKLY_INGEST,
+    )
 
 
 @multi_asset(
@@ -55,13 +62,15 @@ def ingest_candidates(
     """Fetch the lists and choose the candidates, or go on with those of an ingest that was interrupted."""
     from tmdb_dagster.defs.failures import clear_failures
     from tmdb_dagster.pipeline.discover import IngestRequest, discover
+    from tmdb_dagster.tmdb.client import LIST_PATHS
 
+    started = time.monotonic()
     with clear_failures():
         request = IngestRequest(**config.model_dump())
     with catalogue.run(context.op_execution_context) as run:
         found = discover(run, request)
         run.lease.hand_over()
-        calls, retries = run.api_log.calls, run.api_log.retries
+        calls = run.api_log.calls
     if found.resumed:
         context.log.info("Going on with the interrupted ingest of %s.", found.batch.started_at)
     for problem in found.problems:
@@ -69,17 +78,8 @@ def ingest_candidates(
     for snapshot in found.snapshots:
         yield MaterializeResult(
             asset_key=SNAPSHOTS[snapshot.source],
-            metadata={"dagster/row_count": snapshot.movies, "pages": snapshot.pages},
+            metadata=snapshot_metadata(snapshot, calls.of(LIST_PATHS[snapshot.source])),
         )
     yield MaterializeResult(
-        asset_key="candidates",
-        metadata={
-            "dagster/row_count": found.candidates,
-            "movies checked": found.batch.movies_checked,
-            "movies skipped": found.batch.movies_skipped,
-            "TMDB calls": calls,
-            "retries": retries,
-            "failed pages": len(found.problems),
-            "resumed": found.resumed,
-        },
+        asset_key="candidates", metadata=candidates_metadata(found, calls, time.monotonic() - started)
     )

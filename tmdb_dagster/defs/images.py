@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagster import (
     AssetExecutionContext,
     AssetMaterialization,
     Config,
     MaterializeResult,
-    MetadataValue,
     OpExecutionContext,
     Out,
     Output,
@@ -18,15 +17,11 @@ from dagster import (
 )
 from pydantic import Field
 
+from tmdb_dagster.defs.metadata import image_metadata, repaired_metadata
 from tmdb_dagster.defs.partitions import movie_partitions, tmdb_id_of
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import OWNERS
-
-if TYPE_CHECKING:
-    from tmdb_dagster.pipeline.rehost import ImageReport
-    from tmdb_dagster.transform.rows import MovieRows
-
-_ERRORS_SHOWN = 20
+from tmdb_dagster.transform.attribution import attribution_markdown
 
 
 class RepairImagesConfig(Config):
@@ -36,21 +31,6 @@ class RepairImagesConfig(Config):
     verify: bool = Field(True, description="First compare the inventory with what the store really has.")
 
 
-def image_metadata(report: "ImageReport", poster_url: str | None) -> dict[str, Any]:
-    """What the UI shows of a movie's images."""
-    metadata: dict[str, Any] = {
-        "fetched": report.moved,
-        "unchanged": report.kept,
-        "missing": report.missing,
-        "bytes": report.bytes,
-    }
-    if report.errors:
-        metadata["errors"] = "; ".join(report.errors[:_ERRORS_SHOWN])
-    if poster_url:
-        metadata["poster"] = MetadataValue.md(f"![poster]({poster_url})")
-    return metadata
-
-
 @asset(
     partitions_def=movie_partitions,
     deps=["movies"],
@@ -58,7 +38,8 @@ def image_metadata(report: "ImageReport", poster_url: str | None) -> dict[str, A
     owners=OWNERS,
     kinds={"tmdb", "s3"},
     description="Posters, backdrops, cast photos, stills and thumbnails of each movie in our own store, fetched once. "
-    "They come with the movie; materialise this to fetch at once what is missing.",
+    "They come with the movie; materialise this to fetch at once what is missing.\n\n"
+    + attribution_markdown(with_justwatch=False),
 )
 def movie_images(context: AssetExecutionContext, catalogue: CatalogueResource) -> MaterializeResult[None]:
     """Fetch what is missing of the images of this partition's movie."""
@@ -82,7 +63,9 @@ def repair_images(
         repair = ImageRepair(run, everything=config.everything, verify=config.verify)
         for rows in repair.movies():
             context.instance.add_dynamic_partitions(str(movie_partitions.name), [rows.work["tmdb_id"]])
-            context.log_event(_repaired(rows))
+            context.log_event(
+                AssetMaterialization("movie_images", partition=rows.work["tmdb_id"], metadata=repaired_metadata(rows))
+            )
     report = repair.report
     for error in report.errors:
         context.log.warning(error)
@@ -100,11 +83,3 @@ def repair_config(moment: datetime) -> dict[str, Any]:
     """The run config of a scheduled repair: what is due, and once a day a comparison with the store."""
     config = {"everything": False, "verify": moment.hour == 4}
     return {"ops": {"repair_images": {"config": config}}}
-
-
-def _repaired(rows: "MovieRows") -> AssetMaterialization:
-    missing = sum(not image["rehosted"] for image in rows.images)
-    metadata: dict[str, Any] = {"images": len(rows.images), "missing": missing}
-    if poster_url := rows.meta["poster_url_medium"]:
-        metadata["poster"] = MetadataValue.md(f"![poster]({poster_url})")
-    return AssetMaterialization("movie_images", partition=rows.work["tmdb_id"], metadata=metadata)

@@ -8,6 +8,8 @@ from tmdb_dagster.defs.discovery import ingest_candidates
 from tmdb_dagster.defs.images import repair_images
 from tmdb_dagster.defs.movies import batch_ingest, enrich_candidates, ingest_movie, rebuild_from_raw
 from tmdb_dagster.defs.refresh import daily_refresh, drain_refresh_queue
+from tmdb_dagster.defs.report import ops_report
+from tmdb_dagster.defs.retention import retention
 
 # A run whose process died without a word is ended after so many seconds.
 MAX_RUNTIME_S = 6 * 60 * 60
@@ -17,6 +19,20 @@ weekly_ingest_job = define_asset_job(
     "weekly_ingest",
     selection=AssetSelection.assets(ingest_candidates, enrich_candidates),
     description="Discover movies from TMDB's lists and ingest the new ones.",
+    tags=_TAGS,
+)
+
+data_quality_job = define_asset_job(
+    "data_quality",
+    selection=AssetSelection.all_asset_checks(),
+    description="Evaluate all checks: whether the data is right, and the work that keeps it.",
+    tags=_TAGS,
+)
+
+ops_report_job = define_asset_job(
+    "ops_report",
+    selection=AssetSelection.assets(ops_report),
+    description="Draw the operator's report now.",
     tags=_TAGS,
 )
 
@@ -33,3 +49,4 @@ rebuild_from_raw_job = _op_job(rebuild_from_raw)
 repair_images_job = _op_job(repair_images)
 daily_refresh_job = _op_job(daily_refresh)
 drain_refresh_queue_job = _op_job(drain_refresh_queue)
+retention_job = _op_job(retention)

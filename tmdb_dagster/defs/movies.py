@@ -1,6 +1,6 @@
 """Movies as assets and ops: one partition a movie, many movies a run, and the tables that they are written to."""
 
-from collections import Counter
+import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,6 @@ from dagster import (
     AssetMaterialization,
     Config,
     MaterializeResult,
-    MetadataValue,
     OpExecutionContext,
     Out,
     Output,
@@ -20,16 +19,16 @@ from dagster import (
 from pydantic import Field
 
 from tmdb_dagster.defs.failures import clear_failures
-from tmdb_dagster.defs.images import image_metadata
+from tmdb_dagster.defs.metadata import MovieTally, image_metadata, ingest_metadata, movie_metadata
 from tmdb_dagster.defs.partitions import movie_partitions, tmdb_id_of
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import MOVIE_TABLES, OWNERS, table_results, table_spec
-from tmdb_dagster.transform.attribution import TMDB_NOTICE
+from tmdb_dagster.defs.times import AFTER_WEEKLY_INGEST
+from tmdb_dagster.transform.attribution import attribution_markdown
 
 if TYPE_CHECKING:
     from tmdb_dagster.pipeline.enrich import MovieOutcome
     from tmdb_dagster.pipeline.rehost import ImageReport
-    from tmdb_dagster.pipeline.run import Run
 
 
 _WITH_IMAGES = ("works_meta", "work_cards_cache")
@@ -62,30 +61,11 @@ class RebuildConfig(Config):
     tmdb_ids: list[int] | None = Field(None, description="TMDB ids; unset: all works.")
 
 
-def movie_metadata(outcome: "MovieOutcome") -> dict[str, Any]:
-    """What the UI shows of a movie's materialisation."""
-    metadata: dict[str, Any] = {
-        "title": outcome.title,
-        "status": outcome.status,
-        "calls": outcome.calls,
-        "milliseconds": outcome.duration_ms,
-    }
-    optional: dict[str, Any] = {
-        "year": outcome.year,
-        "work_id": outcome.work_id,
-        "card etag": outcome.etag,
-        "remarks": outcome.message,
-    }
-    if outcome.poster_url:
-        optional["poster"] = MetadataValue.md(f"![poster]({outcome.poster_url})")
-    return metadata | {name: value for name, value in optional.items() if value is not None}
-
-
-def record_movies(context: OpExecutionContext, batches: "Iterable[list[MovieOutcome]]") -> Counter[str]:
-    """Record a materialisation for every movie written, as it comes; returns how many had which status."""
-    statuses: Counter[str] = Counter()
+def record_movies(context: OpExecutionContext, batches: "Iterable[list[MovieOutcome]]") -> MovieTally:
+    """Record a materialisation for every movie written, as it comes; returns what became of all."""
+    tally = MovieTally()
     for outcomes in batches:
-        statuses.update(outcome.status for outcome in outcomes)
+        tally.add(outcomes)
         written = [outcome for outcome in outcomes if outcome.status in ("ingested", "unchanged")]
         if written:
             keys = [str(outcome.tmdb_id) for outcome in written]
@@ -99,7 +79,7 @@ def record_movies(context: OpExecutionContext, batches: "Iterable[list[MovieOutc
         for outcome in outcomes:
             if outcome.status in ("failed", "gone", "busy"):
                 context.log.warning("%s (%s): %s", outcome.title, outcome.tmdb_id, outcome.message)
-    return statuses
+    return tally
 
 
 def _record_images(context: OpExecutionContext, outcome: "MovieOutcome", report: "ImageReport") -> None:
@@ -113,27 +93,14 @@ def _record_images(context: OpExecutionContext, outcome: "MovieOutcome", report:
         context.log.warning("%s: images left at TMDB: %s%s", outcome.display_title, report.errors[0], more)
 
 
-def run_metadata(run: "Run", statuses: Counter[str]) -> dict[str, int]:
-    """What the UI shows of a run over movies."""
-    return {
-        "ingested": statuses["ingested"],
-        "unchanged": statuses["unchanged"],
-        "already complete": statuses["cached"],
-        "failed": statuses["failed"] + statuses["gone"],
-        "busy": statuses["busy"],
-        "TMDB calls": run.api_log.calls,
-        "retries": run.api_log.retries,
-        "refused by the rate limit (429)": run.api_log.rate_limited,
-    }
-
-
 @asset(
     partitions_def=movie_partitions,
     deps=["candidates"],
     group_name="catalogue",
     owners=OWNERS,
     kinds={"tmdb", "postgres"},
-    description=f"Each movie of the catalogue: one call to TMDB, written to all tables. {TMDB_NOTICE}",
+    description="Each movie of the catalogue: one call to TMDB, written to all tables.\n\n"
+    + attribution_markdown(with_justwatch=True),
 )
 def movies(
     context: AssetExecutionContext, config: MovieConfig, catalogue: CatalogueResource
@@ -155,7 +122,7 @@ def movies(
             table.name,
             group="catalogue",
             deps=["candidates", "movies", *(["movie_images"] if table.name in _WITH_IMAGES else [])],
-        )
+        ).replace_attributes(freshness_policy=AFTER_WEEKLY_INGEST)
         for table in MOVIE_TABLES
     ],
 )
@@ -165,11 +132,14 @@ def enrich_candidates(
     """Ingest the candidates of this run, each a partition of `movies`, and log the ingest."""
     from tmdb_dagster.pipeline.ingest import CandidateIngest
 
+    started = time.monotonic()
     repeated = [context.run.parent_run_id, context.run.root_run_id]
     with catalogue.run(context.op_execution_context) as run:
         ingest = CandidateIngest(run, [context.run.run_id, *filter(None, repeated)])
-        statuses = record_movies(context.op_execution_context, ingest.outcomes())
-        context.add_output_metadata(run_metadata(run, statuses), output_name="works")
+        tally = record_movies(context.op_execution_context, ingest.outcomes())
+        checked = {"movies checked": ingest.batch.movies_checked, "movies skipped": ingest.batch.movies_skipped}
+        figures = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
+        context.add_output_metadata(checked | figures, output_name="works")
         yield from table_results(run.engine)
 
 
@@ -195,10 +165,11 @@ def batch_ingest(
 
     with clear_failures():
         request = BatchRequest(config.limit, config.offset, config.force_refresh)
+    started = time.monotonic()
     with catalogue.run(context) as run:
         batch = BatchIngest(run, request)
-        statuses = record_movies(context, batch.outcomes())
-        metadata = run_metadata(run, statuses)
+        tally = record_movies(context, batch.outcomes())
+        metadata = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
     report = vars(batch.report)
     return Output(report, metadata={**metadata, **{name: value for name, value in report.items() if value is not None}})
 

@@ -1,5 +1,6 @@
 """The refresh as jobs: queue what is stale or has changed, and drain the queue."""
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -7,7 +8,8 @@ from dagster import AssetMaterialization, Config, OpExecutionContext, Out, Outpu
 from pydantic import Field
 
 from tmdb_dagster.defs.failures import clear_failures
-from tmdb_dagster.defs.movies import record_movies, run_metadata
+from tmdb_dagster.defs.metadata import MovieTally, ingest_metadata, queue_figures
+from tmdb_dagster.defs.movies import record_movies
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import table_results, table_spec
 
@@ -42,19 +44,19 @@ def daily_refresh(
 
     with clear_failures():
         request = RefreshRequest(**config.model_dump())
+    started = time.monotonic()
     with catalogue.run(context) as run:
         refresh = DailyRefresh(run, request)
-        statuses = record_movies(context, refresh.outcomes())
+        tally = record_movies(context, refresh.outcomes())
         queued = refresh.queued
         figures = {
             "stale works queued": queued.stale,
             "changed works queued": queued.changed,
             "pages of changes": queued.pages,
             **_drain_figures(refresh.drained),
-            **run_metadata(run, statuses),
         }
-        _record_tables(context, run, figures)
-    yield Output(figures, metadata={**figures, "changes read up to": str(queued.cursor)})
+        metadata = _record_refresh(context, run, figures, tally, time.monotonic() - started)
+    yield Output(figures, metadata={**metadata, "changes read up to": str(queued.cursor)})
 
 
 @op(out=Out(dict))
@@ -66,12 +68,13 @@ def drain_refresh_queue(
 
     with clear_failures():
         request = DrainRequest(**config.model_dump())
+    started = time.monotonic()
     with catalogue.run(context) as run:
         drain = QueueDrain(run, request)
-        statuses = record_movies(context, drain.outcomes())
-        figures = {**_drain_figures(drain.report), **run_metadata(run, statuses)}
-        _record_tables(context, run, figures)
-    yield Output(figures, metadata=figures)
+        tally = record_movies(context, drain.outcomes())
+        figures = _drain_figures(drain.report)
+        metadata = _record_refresh(context, run, figures, tally, time.monotonic() - started)
+    yield Output(figures, metadata=metadata)
 
 
 def _drain_figures(report: "DrainReport") -> dict[str, int]:
@@ -84,15 +87,16 @@ def _drain_figures(report: "DrainReport") -> dict[str, int]:
     }
 
 
-def _record_tables(context: OpExecutionContext, run: "Run", figures: dict[str, int]) -> None:
-    """A materialisation of the queue and of every table that the refresh wrote."""
-    from tmdb_dagster.clock import utc_now
-    from tmdb_dagster.warehouse.refresh_queue import backlog
+def _record_refresh(
+    context: OpExecutionContext, run: "Run", figures: dict[str, int], tally: MovieTally, seconds: float
+) -> dict[str, Any]:
+    """A materialisation of the queue and of every table that the refresh wrote; returns all that the UI shows."""
+    from tmdb_dagster.warehouse.health import queue_status
 
     with run.engine.begin() as connection:
-        waiting = backlog(connection)
-    age = 0.0 if waiting.oldest is None else (utc_now() - waiting.oldest).total_seconds()
-    metadata = {**figures, "entries open": waiting.open, "entries due": waiting.due, "oldest entry, seconds": age}
+        queue = queue_figures(queue_status(connection))
+    metadata = {**figures, **ingest_metadata(tally, run.api_log.calls, seconds), **queue}
     context.log_event(AssetMaterialization("refresh_queue", metadata=metadata))
     for table in table_results(run.engine):
         context.log_event(AssetMaterialization(str(table.asset_key), metadata=table.metadata))
+    return metadata

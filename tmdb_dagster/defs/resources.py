@@ -25,10 +25,9 @@ class CatalogueResource(ConfigurableResource[Any]):
         """All that a run needs to ask TMDB and write movies; our errors end it as clear failures."""
         from tmdb_dagster.pipeline.run import open_run
         from tmdb_dagster.sandbox.services import SANDBOX_NOTICE, provide_services
-        from tmdb_dagster.settings import load_settings
 
         with clear_failures():
-            services = provide_services(load_settings())
+            services = provide_services(self._settings())
             if services.origin == "sandbox":
                 context.log.info(SANDBOX_NOTICE)
             with open_run(
@@ -41,12 +40,20 @@ class CatalogueResource(ConfigurableResource[Any]):
         """The database alone, for what asks TMDB nothing."""
         from tmdb_dagster.pipeline.run import open_catalogue
         from tmdb_dagster.sandbox.services import provide_services
-        from tmdb_dagster.settings import load_settings
         from tmdb_dagster.warehouse.origin import require_origin
 
         with clear_failures():
-            services = provide_services(load_settings())
+            services = provide_services(self._settings())
             with open_catalogue(services.settings) as engine:
                 with engine.begin() as connection:
                     require_origin(connection, services.origin)  # a rebuild writes the origin's image addresses
                 yield engine, services.settings
+
+    def _settings(self) -> Settings:
+        """The settings of this process, which from now on logs as they say."""
+        from tmdb_dagster.logs import configure_logging
+        from tmdb_dagster.settings import load_settings
+
+        settings = load_settings()
+        configure_logging(settings.log_format)
+        return settings

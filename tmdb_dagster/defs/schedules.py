@@ -5,9 +5,15 @@ from __future__ import annotations
 from dagster import DefaultScheduleStatus, RunRequest, ScheduleDefinition, ScheduleEvaluationContext, schedule
 
 from tmdb_dagster.defs.images import repair_config
-from tmdb_dagster.defs.jobs import daily_refresh_job, repair_images_job, weekly_ingest_job
-
-TIME_ZONE = "America/Los_Angeles"
+from tmdb_dagster.defs.jobs import (
+    daily_refresh_job,
+    data_quality_job,
+    ops_report_job,
+    repair_images_job,
+    retention_job,
+    weekly_ingest_job,
+)
+from tmdb_dagster.defs.times import TIME_ZONE
 
 weekly_ingest_schedule = ScheduleDefinition(
     name="weekly_ingest_schedule",
@@ -49,4 +55,39 @@ def repair_images_schedule(context: ScheduleEvaluationContext) -> RunRequest:
     return RunRequest(run_config=repair_config(context.scheduled_execution_time))
 
 
-schedules = [weekly_ingest_schedule, daily_refresh_schedule, repair_images_schedule]
+data_quality_schedule = ScheduleDefinition(
+    name="data_quality_schedule",
+    job=data_quality_job,
+    cron_schedule="30 4 * * *",
+    execution_timezone=TIME_ZONE,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every day at 04:30: all checks.",
+)
+
+ops_report_schedule = ScheduleDefinition(
+    name="ops_report_schedule",
+    job=ops_report_job,
+    cron_schedule="30 5 * * *",
+    execution_timezone=TIME_ZONE,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every day at 05:30, after the refresh: the operator's report.",
+)
+
+retention_schedule = ScheduleDefinition(
+    name="retention_schedule",
+    job=retention_job,
+    cron_schedule="0 5 * * *",
+    execution_timezone=TIME_ZONE,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every day at 05:00: what the RETENTION settings call old is removed.",
+)
+
+
+schedules = [
+    weekly_ingest_schedule,
+    daily_refresh_schedule,
+    repair_images_schedule,
+    data_quality_schedule,
+    retention_schedule,
+    ops_report_schedule,
+]

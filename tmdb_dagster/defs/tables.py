@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dagster import AssetSpec, MaterializeResult, TableColumn, TableColumnConstraints, TableSchema
 
+from tmdb_dagster.transform.attribution import JUSTWATCH_MARKDOWN, TMDB_NOTICE
 from tmdb_dagster.warehouse.tables import metadata
 from tmdb_dagster.warehouse.tables.catalogue import (
     aggregates,
@@ -35,9 +36,17 @@ MOVIE_TABLES: list[Table] = [
 """What one movie is written to."""
 
 
+_SHOWS_PROVIDERS = ("movie_responses", "works_meta", "work_cards_cache")
+_FROM_TMDB = (*(table.name for table in MOVIE_TABLES), "list_snapshots")
+
+
 def table_spec(name: str, *, group: str, deps: list[str], key: str | None = None, skippable: bool = False) -> AssetSpec:
-    """The asset of a table: its comment as description, its columns as schema."""
+    """The asset of a table: its comment as description, with what the sources ask for, its columns as schema."""
     table = metadata.tables[name]
+    notices = [
+        TMDB_NOTICE if name in _FROM_TMDB else "",
+        JUSTWATCH_MARKDOWN if name in _SHOWS_PROVIDERS else "",
+    ]
     return AssetSpec(
         key or name,
         deps=deps,
@@ -45,7 +54,7 @@ def table_spec(name: str, *, group: str, deps: list[str], key: str | None = None
         owners=OWNERS,
         kinds={"postgres"},
         skippable=skippable,
-        description=table.comment,
+        description="\n\n".join(filter(None, [table.comment, " ".join(filter(None, notices))])),
         metadata={
             "dagster/table_name": name,
             "dagster/column_schema": TableSchema(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 from tmdb_dagster.clock import utc_now
+from tmdb_dagster.logs import inherited
 from tmdb_dagster.pipeline.errors import InvalidRequest, ListsUnavailable
 from tmdb_dagster.pipeline.run import Run, score_prior
 from tmdb_dagster.tmdb.client import ListSource
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
 from tmdb_dagster.tmdb.models import ListPage
+from tmdb_dagster.transform.list_movers import Mover, Place, list_movers
 from tmdb_dagster.warehouse.claims import give_back_dead_claims
 from tmdb_dagster.warehouse.discovery import (
     Batch,
@@ -28,6 +32,7 @@ from tmdb_dagster.warehouse.discovery import (
     save_snapshot,
 )
 from tmdb_dagster.warehouse.leases import LEASE_S, RENEW_EVERY_S
+from tmdb_dagster.warehouse.list_history import ListSnapshot, newest_snapshot
 
 SOURCES: Mapping[str, tuple[ListSource, ...]] = {
     "popular": ("popular",),
@@ -43,6 +48,9 @@ TriggerType = Literal["scheduled", "manual"]
 
 # https://developer.themoviedb.org/docs/errors, code 22: "Pages start at 1 and max at 500".
 LAST_PAGE = 500
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,11 +85,14 @@ class IngestRequest:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was fetched of one list."""
+    """What was fetched of one list, and who moved in it since the last time (None: this is the first)."""
 
     source: ListSource
     pages: int
+    failed_pages: int
     movies: int
+    previous_at: datetime | None
+    movers: tuple[Mover, ...]
 
 
 @dataclass(frozen=True)
@@ -145,13 +156,16 @@ def _interrupted_batch(run: Run, request: IngestRequest) -> Discovery | None:
             pages_per_source=request.pages_per_source,
         )
         for dead in abandoned_batches(connection):
+            _log.warning("batch of a dead run closed", extra={"batch_id": dead.batch_id, "of_run": dead.run_id})
             close_batch(connection, dead, error=f"Run {dead.run_id} was interrupted and not resumed")
-        give_back_dead_claims(connection)
+        if rescued := give_back_dead_claims(connection):
+            _log.warning("claims of dead runs given back", extra={"movies": rescued})
         if batch is None:
             return None
         left = connection.exec_driver_sql(
             "SELECT count(*) FROM ingest_candidates WHERE outcome IS NULL AND batch_id = %s", (batch.batch_id,)
         ).scalar_one()
+    _log.info("batch of a dead run resumed", extra={"batch_id": batch.batch_id, "movies": left})
     return Discovery(batch, left, resumed=True)
 
 
@@ -175,7 +189,7 @@ def _fetch_lists(run: Run, request: IngestRequest) -> _Lists:
     """The lists' pages; the first pages say how many there are, so they are fetched first."""
     lists = _Lists()
     sources = SOURCES[request.source]
-    with ThreadPoolExecutor(run.settings.tmdb_concurrency, thread_name_prefix="lists") as pool:
+    with ThreadPoolExecutor(run.settings.tmdb_concurrency, thread_name_prefix="lists", initializer=inherited()) as pool:
 
         def fetch(wanted: Iterable[tuple[ListSource, int]]) -> None:
             futures = {key: pool.submit(run.tmdb.list_page, *key) for key in wanted}
@@ -209,6 +223,7 @@ def _choose(run: Run, request: IngestRequest, lists: _Lists, started_at: Any) ->
     fetched_at = utc_now()
     ranked = _ranked(SOURCES[request.source], lists.pages)
     with run.engine.begin() as connection:
+        previous = {source: newest_snapshot(connection, source) for source in SOURCES[request.source]}
         for (source, page), content in lists.pages.items():
             save_snapshot(connection, _snapshot_rows(run.run_id, source, page, content, fetched_at))
         known = known_tmdb_ids(connection, [candidate.tmdb_id for candidate in ranked])
@@ -227,17 +242,42 @@ def _choose(run: Run, request: IngestRequest, lists: _Lists, started_at: Any) ->
             },
             new[: request.max_movies],
         )
-    snapshots = []
-    for source in SOURCES[request.source]:
-        pages = [page for (of, _), page in lists.pages.items() if of == source]
-        if pages:
-            snapshots.append(Snapshot(source, len(pages), sum(len(page.results) for page in pages)))
+    snapshots = [
+        _snapshot(source, lists, previous[source])
+        for source in SOURCES[request.source]
+        if any(of == source for of, _ in lists.pages)
+    ]
     problems = [f"{source} page {page}: {error}" for (source, page), error in lists.errors.items()]
     problems += [
         f"{source} page {page}: {problem}" for (source, page), c in lists.pages.items() for problem in c.problems
     ]
     chosen = min(len(new), request.max_movies)
+    _log.info(
+        "movies discovered",
+        extra={"source": batch.source, "checked": len(ranked), "skipped": len(known), "chosen": chosen},
+    )
     return Discovery(batch, chosen, resumed=False, snapshots=tuple(snapshots), problems=tuple(problems))
+
+
+def _snapshot(source: ListSource, lists: _Lists, previous: ListSnapshot | None) -> Snapshot:
+    places = [
+        Place(str(movie.id), movie.title, _rank(page, index), page)
+        for (of, page), content in lists.pages.items()
+        if of == source
+        for index, movie in enumerate(content.results)
+    ]
+    return Snapshot(
+        source,
+        pages=sum(of == source for of, _ in lists.pages),
+        failed_pages=sum(of == source for of, _ in lists.errors),
+        movies=len(places),
+        previous_at=previous.fetched_at if previous else None,
+        movers=tuple(list_movers(previous.places, places)) if previous else (),
+    )
+
+
+def _rank(page: int, index: int) -> int:
+    return (page - 1) * 20 + index + 1
 
 
 def _ranked(sources: tuple[ListSource, ...], pages: Mapping[tuple[ListSource, int], ListPage]) -> list[Candidate]:
@@ -246,8 +286,7 @@ def _ranked(sources: tuple[ListSource, ...], pages: Mapping[tuple[ListSource, in
     titles: dict[int, str] = {}
     for (source, page), content in pages.items():
         for index, movie in enumerate(content.results):
-            place = (page - 1) * 20 + index + 1
-            places.setdefault(movie.id, []).append((place, sources.index(source)))
+            places.setdefault(movie.id, []).append((_rank(page, index), sources.index(source)))
             titles.setdefault(movie.id, movie.title)
     order = sorted(places, key=lambda tmdb_id: min(places[tmdb_id]))
     return [
@@ -268,7 +307,7 @@ def _snapshot_rows(
         {
             "run_id": run_id,
             "source": source,
-            "rank": (page - 1) * 20 + index + 1,
+            "rank": _rank(page, index),
             "page": page,
             "tmdb_id": str(movie.id),
             "title": movie.title,

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tmdb_dagster.clock import utc_now
+from tmdb_dagster.logs import inherited
 from tmdb_dagster.pipeline.errors import RunEnding, TmdbOutage
 from tmdb_dagster.pipeline.rehost import ImageReport
 from tmdb_dagster.pipeline.run import Run
@@ -107,8 +108,27 @@ def enrich(
     """
     enrichment = _Enrichment(run, record)
     with enrichment.pool():
-        yield from enrichment.settle(iter(targets), force=force)
-        yield from enrichment.wait_for_busy()
+        settled = enrichment.settle(iter(targets), force=force)
+        for outcomes in itertools.chain(settled, enrichment.wait_for_busy()):
+            _tell(outcomes)
+            yield outcomes
+
+
+def _tell(outcomes: list[MovieOutcome]) -> None:
+    for outcome in outcomes:
+        _log.log(
+            logging.WARNING if outcome.status in ("failed", "gone", "busy") else logging.INFO,
+            "movie %s",
+            outcome.status,
+            extra={
+                "tmdb_id": outcome.tmdb_id,
+                "work_id": outcome.work_id,
+                "title": outcome.display_title,
+                "calls": outcome.calls,
+                "ms": outcome.duration_ms,
+                "reason": outcome.message,
+            },
+        )
 
 
 class _Enrichment:
@@ -118,7 +138,9 @@ class _Enrichment:
         self._in_flight: dict[Future[_Result], Claim] = {}
         self._busy: list[Target] = []
         self._unanswered = 0
-        self._executor = ThreadPoolExecutor(run.settings.tmdb_concurrency, thread_name_prefix="enrich")
+        self._executor = ThreadPoolExecutor(
+            run.settings.tmdb_concurrency, thread_name_prefix="enrich", initializer=inherited()
+        )
 
     @contextmanager
     def pool(self) -> Iterator[None]:
@@ -204,7 +226,7 @@ class _Enrichment:
         if isinstance(error, TmdbError):
             message = str(error)
         else:
-            _log.error("Movie %s could not be transformed", one.tmdb_id, exc_info=error)
+            _log.error("movie could not be transformed", extra={"tmdb_id": one.tmdb_id}, exc_info=error)
             message = f"{type(error).__name__} while its answer was transformed: {error}"
         status: Status = "gone" if isinstance(error, MovieNotFound) else "failed"
         times = self._run.response_times.pop(str(one.tmdb_id), [])
@@ -226,7 +248,7 @@ class _Enrichment:
             refused = results[0].outcome
             if results[0].fetched is None:
                 raise
-            _log.warning("Movie %s could not be written", refused.tmdb_id, exc_info=error)
+            _log.warning("movie could not be written", extra={"tmdb_id": refused.tmdb_id}, exc_info=error)
             reason = " ".join(str(error.orig).split())
             failed = replace(refused, status="failed", message=f"The database refused it: {reason}")
             return patiently(self._write_together, [_Result(failed)])

@@ -135,7 +135,7 @@ class QueueDrain:
 
         Raises what `enrich` raises.
         """
-        with _logged(self._run, "refresh_queue", "scheduled", self.report):
+        with _logged(self._run, "scheduled", self.report):
             yield from self.drain()
 
     def drain(self) -> Iterator[list[MovieOutcome]]:
@@ -213,7 +213,7 @@ class DailyRefresh:
 
         Raises ChangesUnavailable after everything else is done, and what `enrich` raises.
         """
-        with _logged(self._run, SYNC_TYPE, self._request.trigger_type, self.drained):
+        with _logged(self._run, self._request.trigger_type, self.drained):
             self._queue_stale()
             unread = self._queue_changed() if self._request.use_changes else None
             yield from self._drain.drain()
@@ -301,7 +301,7 @@ def _first_day(connection: Connection, today: date) -> date | None:
 
 
 @contextmanager
-def _logged(run: Run, source: str, trigger_type: str, report: DrainReport) -> Iterator[None]:
+def _logged(run: Run, trigger_type: str, report: DrainReport) -> Iterator[None]:
     """End with a row in scheduled_ingestion_log, whatever happens."""
     started_at = utc_now()
     error = "The run was stopped"
@@ -317,7 +317,7 @@ def _logged(run: Run, source: str, trigger_type: str, report: DrainReport) -> It
                 connection,
                 started_at=started_at,
                 run_id=run.run_id,
-                source=source,
+                source="refresh",
                 trigger_type=trigger_type,
                 movies_checked=report.claimed,
                 movies_skipped=report.refreshed + report.busy,

@@ -183,8 +183,9 @@ class Rehoster:
         if isinstance(error, RunEnding):
             raise error
         if not isinstance(error, ImageError):
-            _log.error("Image %s could not be rehosted", image.key, exc_info=error)
+            _log.error("image could not be rehosted", extra={"key": image.key}, exc_info=error)
             return ImageResult(image, error=f"{type(error).__name__}: {error}")
+        _log.warning("image could not be rehosted", extra={"key": image.key, "reason": str(error)})
         return ImageResult(image, error=str(error))
 
     def _transfer(self, image: WantedImage) -> ImageResult:

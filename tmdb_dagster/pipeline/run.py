@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from tmdb_dagster.images.stores import open_store
+from tmdb_dagster.logs import log_fields
 from tmdb_dagster.pipeline.errors import RunEnding
 from tmdb_dagster.pipeline.rehost import Rehoster
 from tmdb_dagster.settings import Settings
@@ -32,6 +35,9 @@ PRIOR_VOTES = 25.0
 
 DEFAULT_PRIOR = ScorePrior(mean=6.5, votes=PRIOR_VOTES)
 """For a catalogue that is too small to have a mean of its own."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -91,11 +97,13 @@ def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> It
     Raises DatabaseUnavailable, SchemaNotCurrent, OriginMismatch, ApiLogIncomplete.
     """
     with ExitStack() as stack:
+        stack.enter_context(log_fields(run_id=run_id, job=job))
         engine = stack.enter_context(open_catalogue(settings))
         with engine.begin() as connection:
             require_origin(connection, origin)
         lease = stack.enter_context(RunLease(engine, run_id=run_id, job=job))
         stack.callback(_give_back, engine, run_id)
+        stack.enter_context(_told(origin))
         api_log = stack.enter_context(ApiLog(engine, job=job, run_id=run_id))
         limiter: RateLimiter = Unlimited()
         if settings.tmdb_rate_limit is not None:
@@ -107,6 +115,18 @@ def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> It
             if call.tmdb_id is not None:
                 response_times[call.tmdb_id].append(call.response_time_ms)
             api_log.add(vars(call))
+            if call.error_message is not None:
+                _log.warning(
+                    "call failed",
+                    extra={
+                        "tmdb_id": call.tmdb_id,
+                        "endpoint": call.endpoint,
+                        "http_status": call.http_status,
+                        "attempt": call.retry_count + 1,
+                        "ms": call.response_time_ms,
+                        "reason": call.error_message,
+                    },
+                )
 
         def sleep(seconds: float) -> None:
             if ending.wait(seconds):
@@ -127,6 +147,23 @@ def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> It
             stack.callback(rehoster.close)
         prior = score_prior(engine)
         yield Run(settings, engine, run_id, job, lease, tmdb, api_log, prior, rehoster, ending, response_times)
+
+
+@contextmanager
+def _told(origin: Origin) -> Iterator[None]:
+    """Log a run's beginning and its end."""
+    _log.info("run opened", extra={"origin": origin})
+    start = time.monotonic()
+    error: BaseException | None = None
+    try:
+        yield
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        ms = round((time.monotonic() - start) * 1000)
+        reason = None if error is None else str(error) or type(error).__name__
+        _log.log(logging.ERROR if error else logging.INFO, "run closed", extra={"ms": ms, "reason": reason})
 
 
 def _give_back(engine: Engine, run_id: str) -> None:

@@ -7,7 +7,10 @@ import signal
 
 import click
 
+from tmdb_dagster.errors import TmdbDagsterError
+from tmdb_dagster.logs import configure_logging
 from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.settings import load_settings
 
 
 def _latency(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, int]:
@@ -27,8 +30,9 @@ def _latency(_context: click.Context, _parameter: click.Parameter, value: str) -
 def main(port: int, seed: int, movies: int, latency_ms: tuple[int, int], rate_limit: str | None) -> None:
     """Serve a local TMDB with an invented catalogue."""
     try:
+        configure_logging(load_settings().log_format)
         server = SandboxServer(port=port, seed=seed, movies=movies, latency_ms=latency_ms, rate_limit=rate_limit)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, TmdbDagsterError) as error:
         raise click.ClickException(str(error)) from error
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     click.echo(f"TMDB sandbox: {server.api_url} (any api_key but bad-key); Ctrl+C stops it.")

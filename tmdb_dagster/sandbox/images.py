@@ -15,6 +15,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from tmdb_dagster.images.stores import CACHE_CONTROL
+from tmdb_dagster.logs import configure_logging
+from tmdb_dagster.settings import load_settings
 
 HOST = "127.0.0.1"
 
@@ -43,7 +45,8 @@ def image_server(folder: Path) -> Starlette:
 @click.option("--folder", required=True, type=click.Path(path_type=Path), help="Folder to show.")
 def main(port: int, folder: Path) -> None:
     """Serve the images of a folder until stopped."""
-    uvicorn.run(image_server(folder), host=HOST, port=port, log_level="error", access_log=False)
+    configure_logging(load_settings().log_format)
+    uvicorn.run(image_server(folder), host=HOST, port=port, log_config=None, log_level="error", access_log=False)
 
 
 if __name__ == "__main__":

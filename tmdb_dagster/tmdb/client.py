@@ -14,11 +14,12 @@ from tmdb_dagster.tmdb.transport import Transport
 
 ListSource = Literal["popular", "now_playing", "trending"]
 
-_LIST_PATHS: dict[ListSource, str] = {
+LIST_PATHS: dict[ListSource, str] = {
     "popular": "/movie/popular",
     "now_playing": "/movie/now_playing",
     "trending": "/trending/movie/week",
 }
+"""The endpoint of each list."""
 
 
 class TmdbClient:
@@ -37,7 +38,7 @@ class TmdbClient:
 
         Raises InvalidResponse for a body that is no list.
         """
-        path = _LIST_PATHS[source]
+        path = LIST_PATHS[source]
         params: dict[str, str | int] = {"language": self._language, "page": page}
         if self._region and source != "trending":
             params["region"] = self._region

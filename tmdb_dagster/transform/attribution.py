@@ -14,6 +14,7 @@ TMDB_LOGO_URL = (
 )
 JUSTWATCH_NOTICE = "Watch provider data by JustWatch."
 JUSTWATCH_URL = "https://www.justwatch.com/"
+JUSTWATCH_MARKDOWN = f"[{JUSTWATCH_NOTICE}]({JUSTWATCH_URL})"
 
 
 def attribution(*, with_justwatch: bool) -> dict[str, dict[str, str] | None]:
@@ -22,3 +23,9 @@ def attribution(*, with_justwatch: bool) -> dict[str, dict[str, str] | None]:
         "tmdb": {"notice": TMDB_NOTICE, "url": TMDB_URL, "logo_url": TMDB_LOGO_URL},
         "justwatch": {"notice": JUSTWATCH_NOTICE, "url": JUSTWATCH_URL} if with_justwatch else None,
     }
+
+
+def attribution_markdown(*, with_justwatch: bool) -> str:
+    """The same as Markdown; the logo is linked to, since Markdown has no size for it."""
+    tmdb = f"{TMDB_NOTICE} [TMDB]({TMDB_URL}), [logo]({TMDB_LOGO_URL})."
+    return f"{tmdb} {JUSTWATCH_MARKDOWN}" if with_justwatch else tmdb

@@ -6,12 +6,14 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Mapping
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from tmdb_dagster.warehouse.call_figures import RunCalls
 from tmdb_dagster.warehouse.engine import json_parameter
 from tmdb_dagster.warehouse.errors import WarehouseError
 
@@ -43,19 +45,17 @@ class ApiLog:
         self._run_id = run_id
         self._pending: deque[dict[str, Any]] = deque()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._write_until_closed, name="api-log", daemon=True)
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._write_until_closed,), name="api-log", daemon=True
+        )
         self._thread.start()
-        self.calls = 0
-        self.retries = 0
-        self.rate_limited = 0
+        self.calls = RunCalls()
 
     def add(self, call: Mapping[str, Any]) -> None:
         """Take one call: a mapping of the table's columns. Never blocks."""
         metadata = {**call.get("metadata", {}), "run_id": self._run_id}
         self._pending.append({**call, "edge_function": self._job, "metadata": metadata})
-        self.calls += 1
-        self.retries += call["retry_count"] > 0
-        self.rate_limited += call["http_status"] == 429
+        self.calls.add(call)
 
     def _write_until_closed(self) -> None:
         while not self._closing.wait(FLUSH_EVERY_S):

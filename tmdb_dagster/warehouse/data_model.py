@@ -1,4 +1,4 @@
-"""The data model as a page, read from the database itself: its tables, columns, indexes and functions."""
+"""The data model as a page, read from the database itself: its tables, columns, indexes, views and functions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ _TABLES = text("""
     SELECT c.oid, c.relname AS name, obj_description(c.oid, 'pg_class') AS comment
     FROM pg_class c
     WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND c.relname <> 'alembic_version'
+    ORDER BY c.relname
+""")
+_VIEWS = text("""
+    SELECT c.oid, c.relname AS name, obj_description(c.oid, 'pg_class') AS comment
+    FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace = current_schema()::regnamespace
     ORDER BY c.relname
 """)
 _COLUMNS = text("""
@@ -41,10 +46,11 @@ _HEADER = """\
 # Data model
 
 This page is made from the database by `make docs`, and a test keeps it true. Every text below is the COMMENT of its
-table, column or function, so `\\d+ works` in psql shows the same.
+table, column, view or function, so `\\d+ works` in psql shows the same.
 
 Consumers read `works`, `works_meta`, `rating_sources`, `aggregates`, `similar_movies`, `work_cards_cache`, the logs,
-the queue and the sync state: their names and meanings are a contract. The other tables are the pipeline's own.
+the queue and the sync state, and operators the views: their names and meanings are a contract. The other tables are
+the pipeline's own.
 """
 
 
@@ -74,6 +80,15 @@ def data_model(connection: Connection) -> str:
             for index in connection.execute(_INDEXES, {"table": table.oid})
         ]
         parts.append("\n".join(lines) + "\n")
+    for view in connection.execute(_VIEWS).all():
+        parts.append(f"## View {view.name}\n\n{view.comment}\n")
+        columns = connection.execute(_COLUMNS, {"table": view.oid})
+        parts.append(
+            _table(
+                ("column", "type", "meaning"),
+                ((f"`{column.name}`", column.type, column.comment) for column in columns),
+            )
+        )
     parts.append("## Functions\n")
     functions = connection.execute(_FUNCTIONS)
     parts.append(

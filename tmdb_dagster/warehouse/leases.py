@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from contextvars import copy_context
 from types import TracebackType
 
 from sqlalchemy import Connection, Engine, text
@@ -36,7 +37,9 @@ class RunLease:
         self._engine = engine
         self._parameters = {"run_id": run_id, "job": job}
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._renew_until_done, name="run-lease", daemon=True)
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._renew_until_done,), name="run-lease", daemon=True
+        )
         self._take()
         self._thread.start()
 
@@ -50,7 +53,7 @@ class RunLease:
                 self._take()
             except SQLAlchemyError:
                 # If it lasts, others take over, and the writer's own check keeps this run from overwriting.
-                _log.warning("The lease of the run could not be renewed; trying again", exc_info=True)
+                _log.warning("lease could not be renewed; trying again", exc_info=True)
 
     def hand_over(self) -> None:
         """Stop renewing, but leave the lease to the run's next step, which has LEASE_S seconds to go on."""

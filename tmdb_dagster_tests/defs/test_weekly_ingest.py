@@ -1,9 +1,19 @@
 from __future__ import annotations
 
 import pytest
-from dagster import AssetCheckKey, AssetKey, DagsterInstance, Definitions, TableSchema
+from dagster import (
+    AssetCheckKey,
+    AssetKey,
+    AssetMaterialization,
+    DagsterInstance,
+    Definitions,
+    FloatMetadataValue,
+    IntMetadataValue,
+    TableSchema,
+)
 from sqlalchemy import Engine, text
 
+from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster_tests.defs.conftest import Execute
 from tmdb_dagster_tests.defs.events import materializations, metadata, warnings_in
@@ -84,6 +94,108 @@ def test_the_run_as_a_whole_says_what_it_did(
     assert (works["ingested"], works["failed"], works["already complete"], works["TMDB calls"]) == (4, 0, 0, 4)
     assert (candidates["dagster/row_count"], candidates["TMDB calls"], candidates["resumed"]) == (4, 3, False)
     assert works["refused by the rate limit (429)"] == works["retries"] == 0
+
+
+FIGURES = {
+    "TMDB calls",
+    "retries",
+    "refused by the rate limit (429)",
+    "failed calls",
+    "error rate (%)",
+    "latency p50 (ms)",
+    "latency p95 (ms)",
+    "bytes received",
+}
+
+
+def _numbers(materialization: AssetMaterialization) -> set[str]:
+    """What the UI can plot."""
+    shown = materialization.metadata.items()
+    return {name for name, value in shown if isinstance(value, IntMetadataValue | FloatMetadataValue)}
+
+
+def test_figures_can_be_plotted_and_have_the_same_names_in_every_run(
+    execute: Execute, instance: DagsterInstance, engine: Engine, sandbox: SandboxServer
+) -> None:
+    execute("weekly_ingest", source="popular", max_movies=3, pages_per_source=1)
+    sandbox.faults.add(Fault("/movie/[0-9]+", "status", status=429, headers={"Retry-After": "0"}, times=2))
+    execute("weekly_ingest", source="popular", max_movies=5, pages_per_source=1)
+
+    for asset, own in {
+        "popular_snapshot": {"pages", "failed pages", "entered", "left", "rose", "fell"},
+        "candidates": {"movies checked", "movies skipped", "failed pages", "duration (s)"},
+        "works": {
+            *("movies checked", "movies skipped", "ingested", "unchanged", "already complete", "failed", "busy"),
+            *("duration (s)", "movies a second", "images fetched", "image bytes"),
+        },
+    }.items():
+        second, first = map(_numbers, materializations(instance, asset))
+        assert first == second == FIGURES | own | {"dagster/row_count"}, asset
+    movies = list(map(_numbers, materializations(instance, "movies")))
+    assert movies == [{"calls", "retries", "milliseconds", "year", "work_id"}] * 8
+    works = metadata(materializations(instance, "works")[0])
+    assert (works["ingested"], works["TMDB calls"], works["retries"]) == (5, 7, 2)
+    assert (works["refused by the rate limit (429)"], works["failed calls"]) == (2, 2)
+    assert works["error rate (%)"] == pytest.approx(100 * 2 / 7)
+    assert works["latency p50 (ms)"] <= works["latency p95 (ms)"]
+    with engine.begin() as connection:
+        received = connection.scalar(
+            text("SELECT sum(response_size_bytes) FROM tmdb_api_logs WHERE metadata ->> 'run_id' = :run"),
+            {"run": instance.get_runs()[0].run_id},
+        )
+    candidates = metadata(materializations(instance, "candidates")[0])
+    assert candidates["bytes received"] + works["bytes received"] == received
+
+
+def test_tables_name_the_movies_and_the_reasons(
+    execute: Execute, instance: DagsterInstance, engine: Engine, sandbox: SandboxServer
+) -> None:
+    sandbox.faults.add(Fault("/movie/[0-9]+", "body", body="[]", times=1))
+
+    execute("weekly_ingest", source="popular", max_movies=4, pages_per_source=1)
+
+    works = metadata(materializations(instance, "works")[0])
+    with engine.begin() as connection:
+        found = connection.execute(
+            text("SELECT tmdb_id::int, title || coalesce(' (' || year || ')', ''), ingestion_error FROM works")
+        ).all()
+    ingested = {row.data["tmdb_id"]: row.data["title"] for row in works["titles ingested"].records}
+    assert ingested == {tmdb_id: title for tmdb_id, title, error in found if error is None}
+    (failed,) = [row.data for row in works["titles failed"].records]
+    assert (failed["tmdb_id"], failed["reason"]) == next((row[0], row[2]) for row in found if row[2])
+    (endpoint,) = [row.data for row in works["calls by endpoint"].records]
+    assert (endpoint["endpoint"], endpoint["calls"], endpoint["failed"]) == ("/movie/{id}", 4, 0)
+
+
+def test_top_errors_are_told(execute: Execute, instance: DagsterInstance, sandbox: SandboxServer) -> None:
+    sandbox.faults.add(Fault("/movie/[0-9]+", "status", status=503, headers={"Retry-After": "0"}, times=2))
+
+    execute("weekly_ingest", source="popular", max_movies=2, pages_per_source=1)
+
+    errors = [row.data for row in metadata(materializations(instance, "works")[0])["top errors"].records]
+    assert sum(error["calls"] for error in errors) == 2
+    assert all("/movie/{id}: TMDB answered 503" in error["error"] for error in errors)
+
+
+def test_a_snapshot_says_who_moved_since_the_last(
+    execute: Execute, instance: DagsterInstance, engine: Engine, sandbox: SandboxServer
+) -> None:
+    execute("weekly_ingest", source="popular", max_movies=1, pages_per_source=1)
+    first = metadata(materializations(instance, "popular_snapshot")[0])
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE list_snapshots SET tmdb_id = '1', title = 'Forgotten' WHERE rank = 3"))
+
+    execute("weekly_ingest", source="popular", max_movies=1, pages_per_source=1)
+
+    second = metadata(materializations(instance, "popular_snapshot")[0])
+    movers = [row.data for row in second["movers"].records]
+    assert "movers" not in first
+    assert (first["entered"], second["entered"], second["left"], second["rose"]) == (0, 1, 1, 0)
+    assert [(mover["change"], mover["rank_before"], mover["rank_now"]) for mover in movers] == [
+        ("entered", None, 3),
+        ("left", 3, None),
+    ]
+    assert movers[1]["title"] == "Forgotten"
 
 
 @pytest.mark.parametrize(

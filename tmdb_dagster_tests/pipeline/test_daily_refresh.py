@@ -104,7 +104,7 @@ def test_only_what_is_stale_or_has_changed_costs_a_call(
     assert queue(engine) == {"completed": 25}
     [state] = rows(engine, "SELECT * FROM sync_state WHERE sync_type = 'daily_refresh'")
     assert (state.last_sync_cursor, state.sync_count) == (utc_now().date().isoformat(), 1)
-    [log] = rows(engine, "SELECT * FROM scheduled_ingestion_log WHERE source = 'daily_refresh'")
+    [log] = rows(engine, "SELECT * FROM scheduled_ingestion_log WHERE source = 'refresh'")
     assert (log.movies_checked, log.movies_ingested, log.movies_failed, log.error_message) == (25, 25, 0, None)
     assert len(log.ingested_titles) == 25
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, event
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.warehouse import api_log
 from tmdb_dagster.warehouse.api_log import ApiLog, ApiLogIncomplete
+from tmdb_dagster.warehouse.call_figures import ERRORS_KEPT, OTHER_ERRORS, RunCalls
 from tmdb_dagster_tests.warehouse.database import execute, rows, until, value
 
 COUNT = "SELECT count(*) FROM tmdb_api_logs"
@@ -88,7 +89,7 @@ def test_nothing_is_lost_when_the_log_is_closed_at_once(engine: Engine, monkeypa
             thread.join()
 
     assert value(engine, "SELECT count(DISTINCT tmdb_id) FROM tmdb_api_logs") == 800
-    assert (value(engine, COUNT), log.calls) == (800, 800)
+    assert (value(engine, COUNT), log.calls.total.calls) == (800, 800)
 
 
 def test_calls_are_written_while_the_run_goes_on(engine: Engine) -> None:
@@ -121,7 +122,7 @@ def test_calls_wait_while_the_database_fails(engine: Engine, statements: list[st
 
 
 def test_what_cannot_be_written_at_the_end_is_an_error(engine: Engine) -> None:
-    execute(engine, "DROP TABLE tmdb_api_logs")
+    execute(engine, "DROP TABLE tmdb_api_logs CASCADE")
     log = opened(engine)
     log.add(a_call(1))
     log.add(a_call(2))
@@ -133,7 +134,7 @@ def test_what_cannot_be_written_at_the_end_is_an_error(engine: Engine) -> None:
 
 
 def test_the_runs_own_error_says_more_than_an_incomplete_log(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
-    execute(engine, "DROP TABLE tmdb_api_logs")
+    execute(engine, "DROP TABLE tmdb_api_logs CASCADE")
 
     def fail() -> None:
         with opened(engine) as log:
@@ -171,11 +172,35 @@ def test_a_drifted_table_is_filled_as_well(engine: Engine) -> None:
     assert value(engine, "SELECT id IS NOT NULL FROM tmdb_api_logs") is True
 
 
-def test_the_run_counts_calls_retries_and_refusals(engine: Engine) -> None:
+def test_the_run_counts_its_calls(engine: Engine) -> None:
     with opened(engine) as log:
-        log.add(a_call(1))
-        log.add(a_call(2, http_status=429))
+        log.add(a_call(1, response_time_ms=10))
+        log.add(a_call(2, http_status=429, error_message="/movie/2: TMDB answered 429", response_size_bytes=None))
         log.add(a_call(2, retry_count=1))
-        log.add(a_call(2, retry_count=2, http_status=429))
+        log.add(a_call(3, http_status=429, error_message="/movie/3: TMDB answered 429", retry_count=2))
+        log.add(a_call(endpoint="/movie/popular", response_time_ms=900))
 
-    assert (log.calls, log.retries, log.rate_limited) == (4, 2, 2)
+    total = log.calls.total
+    assert (total.calls, total.retries, total.rate_limited, total.failed) == (5, 2, 2, 2)
+    assert (total.error_rate, total.bytes) == (40, 4 * 1234)
+    assert (total.latency_ms(20), total.latency_ms(50), total.latency_ms(95)) == (10, 56, 900)
+    assert {endpoint: figures.calls for endpoint, figures in log.calls.by_endpoint.items()} == {
+        "/movie/{id}": 4,
+        "/movie/popular": 1,
+    }
+    assert log.calls.errors == {"/movie/{id}: TMDB answered 429": 2}
+
+
+def test_figures_without_calls_are_unknown_and_not_zero() -> None:
+    figures = RunCalls().of("/movie/popular")
+
+    assert (figures.calls, figures.error_rate, figures.latency_ms(95)) == (0, None, None)
+
+
+def test_many_different_errors_do_not_fill_the_memory() -> None:
+    calls = RunCalls()
+    for number in range(ERRORS_KEPT + 7):
+        calls.add(a_call(error_message=f"error {number:03}"))
+
+    assert len(calls.errors) == ERRORS_KEPT + 1
+    assert calls.errors[OTHER_ERRORS] == 7

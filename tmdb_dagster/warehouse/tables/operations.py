@@ -43,6 +43,7 @@ tmdb_api_logs = Table(
     Column("metadata", JSONB, comment="run_id, appended parts and the like."),
     timestamp("created_at", "When the call was sent.", now=True),
     Index("tmdb_api_logs_created_at_idx", text("created_at DESC")),
+    Index("tmdb_api_logs_hour_idx", text("(date_trunc('hour', (created_at AT TIME ZONE 'UTC')) AT TIME ZONE 'UTC')")),
     Index(None, "endpoint"),
     Index(None, "edge_function"),
     Index(None, "tmdb_id"),

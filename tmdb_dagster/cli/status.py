@@ -1,0 +1,168 @@
+"""The state of the catalogue in one screen, and for machines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from itertools import groupby
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tmdb_dagster.warehouse.health import CatalogueTier, QueueEntries
+from tmdb_dagster.warehouse.problems import Health
+
+_STYLES = {"failed": "red", "incomplete": "yellow", "succeeded": "green"}
+
+
+def show(health: Health, console: Console) -> None:
+    """Print it for a person."""
+    console.print(_runs(health))
+    console.print(_calls(health))
+    console.print(_queue(health))
+    console.print(_catalogue(health))
+    console.print(_images(health))
+    for problem in health.problems:
+        console.print(Text.assemble(("problem: ", "red"), f"{problem.name}: {problem.text}"))
+    if not health.problems:
+        console.print(Text("Nothing needs a person.", "green"))
+
+
+def _table(title: str, *columns: str, rows: Iterable[Iterable[object]]) -> Table:
+    """Columns named with a leading > are numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(column.removeprefix(">"), justify="right" if right else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    return table
+
+
+def _runs(health: Health) -> RenderableType:
+    if not health.runs:
+        return Text("No run yet.")
+    return _table(
+        "Last runs",
+        "ended, UTC",
+        "source",
+        "trigger",
+        "status",
+        ">checked",
+        ">skipped",
+        ">ingested",
+        ">failed",
+        ">s",
+        rows=(
+            (
+                f"{run.ended_at:%m-%d %H:%M}",
+                run.source,
+                run.trigger_type or "",
+                Text(run.status, _STYLES[run.status]),
+                run.movies_checked,
+                run.movies_skipped,
+                run.movies_ingested,
+                run.movies_failed,
+                "" if run.duration_s is None else f"{run.duration_s:.0f}",
+            )
+            for run in health.runs
+        ),
+    )
+
+
+def _calls(health: Health) -> RenderableType:
+    calls, limit = health.calls, health.rate_limit
+    line = Text("TMDB calls of the last day: ", "bold")
+    line.append(f"{calls.calls}", "default")
+    if not calls.calls:
+        return line
+    near = f"at most {calls.peak} in {limit.seconds:g} s, where {limit.calls} are allowed" if limit else "no limit set"
+    line.append(
+        f", {near}; {calls.errors} failed ({calls.error_rate:.1%}), {calls.retries} retries, "
+        f"{calls.rate_limited} refused (429); median {calls.p50_ms} ms, 95 % within {calls.p95_ms} ms",
+        "not bold",
+    )
+    return line
+
+
+def _queue(health: Health) -> RenderableType:
+    open_entries = [entry for entry in health.queue if entry.status in ("queued", "processing")]
+    failed = sum(entry.entries for entry in health.queue if entry.status == "failed")
+    done = sum(entry.entries for entry in health.queue if entry.status == "completed")
+    summary = f"{done} completed, {failed} failed"
+    if not open_entries:
+        return Text.assemble(("Queue: ", "bold"), f"empty; {summary}")
+    table = _table(
+        f"Queue ({summary})",
+        "status",
+        ">priority",
+        "reason",
+        ">entries",
+        ">due",
+        ">oldest",
+        ">retries",
+        rows=(
+            (
+                _queue_status(entry),
+                entry.priority,
+                entry.reason or "",
+                entry.entries,
+                entry.due,
+                _age(entry.oldest_age_s),
+                entry.retries,
+            )
+            for entry in open_entries
+        ),
+    )
+    errors = next((entry.last_error for entry in health.queue if entry.last_error), None)
+    return Group(table, Text(f"Last error: {errors}", "yellow")) if errors else table
+
+
+def _queue_status(entry: QueueEntries) -> str:
+    return "left by a dead run" if entry.status == "processing" and not entry.claimed else entry.status
+
+
+def _catalogue(health: Health) -> RenderableType:
+    if not health.catalogue:
+        return Text("The catalogue is empty.")
+    rows = []
+    for status, group in groupby(health.catalogue, key=lambda tier: tier.status):
+        tiers = list(group)
+        oldest = min((tier.oldest_refresh_at for tier in tiers if tier.oldest_refresh_at), default=None)
+        rows.append(
+            (
+                status,
+                *(_sum(tiers, name) for name in ("works", "stale", "never_refreshed", "gone", "over_six_months")),
+                f"{oldest:%Y-%m-%d}" if oldest else "",
+                *(_sum(tiers, name) for name in ("without_meta", "without_card", "without_rating")),
+            )
+        )
+    names = (">works", ">stale", ">never", ">gone", ">> 6 months", "oldest", ">no meta", ">no card", ">no rating")
+    return _table("Catalogue", "status", *names, rows=rows)
+
+
+def _sum(tiers: list[CatalogueTier], name: str) -> int:
+    return sum(getattr(tier, name) for tier in tiers)
+
+
+def _images(health: Health) -> RenderableType:
+    images = sum(count.images for count in health.images)
+    line = Text("Images: ", "bold")
+    if not images:
+        return line.append("none rehosted", "not bold")
+    by_status = {
+        status: sum(count.images for count in health.images if count.status == status)
+        for status in ("stored", "pending", "failed", "gave_up")
+    }
+    return line.append(
+        f"{by_status['stored'] / images:.1%} of {images} in the store; {by_status['pending']} not tried yet, "
+        f"{by_status['failed']} to be tried again, {by_status['gave_up']} given up",
+        "not bold",
+    )
+
+
+def _age(seconds: float | None) -> str:
+    """0:12:05, or with days; without fractions."""
+    return "" if seconds is None else re.sub(r"\.\d+$", "", str(timedelta(seconds=seconds)))

@@ -1,0 +1,47 @@
+"""The operator's report as an asset."""
+
+from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, MetadataValue, multi_asset
+
+from tmdb_dagster.defs.discovery import SNAPSHOTS
+from tmdb_dagster.defs.metadata import health_figures
+from tmdb_dagster.defs.resources import CatalogueResource
+from tmdb_dagster.defs.tables import OWNERS
+from tmdb_dagster.defs.times import AFTER_DAILY_REPORT
+from tmdb_dagster.transform.attribution import attribution_markdown
+
+
+@multi_asset(
+    # The job has the asset's name, which Dagster allows only if the op has another.
+    name="draw_ops_report",
+    specs=[
+        AssetSpec(
+            "ops_report",
+            deps=[*SNAPSHOTS.values(), "works"],
+            group_name="operations",
+            owners=OWNERS,
+            kinds={"postgres", "html"},
+            freshness_policy=AFTER_DAILY_REPORT,
+            description="What was done, what it cost, what is wrong, and what changed in the lists, in charts: the "
+            "metadata `report` shows it, and `page` is the same as one HTML file.\n\n"
+            + attribution_markdown(with_justwatch=True),
+        )
+    ],
+)
+def ops_report(context: AssetExecutionContext, catalogue: CatalogueResource) -> MaterializeResult[None]:
+    """Draw the report of this moment."""
+    from tmdb_dagster.pipeline.ops_report import ops_data, write_page
+    from tmdb_dagster.pipeline.ops_report import ops_report as draw
+
+    with catalogue.database() as (engine, settings), engine.begin() as connection:
+        data = ops_data(connection, settings.tmdb_rate_limit)
+    page = draw(data)
+    file = write_page(page, settings.tmdb_dagster_state / "reports")
+    for problem in data.health.problems:
+        context.log.warning("%s: %s", problem.name, problem.text)
+    return MaterializeResult(
+        metadata={
+            "report": MetadataValue.md(page.markdown()),
+            "page": MetadataValue.path(str(file)),
+            **health_figures(data.health),
+        }
+    )

@@ -1,0 +1,63 @@
+"""Removes what is too old to be of use, in short transactions; what is open, or a live run needs, stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, text
+
+from tmdb_dagster.warehouse.engine import patiently
+
+BATCH = 5000
+"""Rows that one transaction removes."""
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """Which rows of a table are finished, and when they were."""
+
+    table: str
+    finished_at: str
+    where: str = "true"
+
+
+LOGS = (
+    _Rule("tmdb_api_logs", "created_at"),
+    _Rule("refresh_queue", "coalesce(processed_at, queued_at)", "status IN ('completed', 'failed')"),
+    _Rule("ingest_batches", "closed_at"),
+)
+HISTORY = (
+    _Rule("scheduled_ingestion_log", "created_at"),
+    _Rule("list_snapshots", "fetched_at"),
+)
+_LEASES = _Rule("run_leases", "expires_at")
+
+
+def remove_old_rows(engine: Engine, *, log_days: int, history_days: int, batch: int = BATCH) -> dict[str, int]:
+    """Remove rows of LOGS and HISTORY that were finished so many days ago, and leases of runs that are long dead.
+
+    Returns how many rows of each table. Safe to interrupt and to start twice.
+    """
+    ages = [(rule, log_days) for rule in LOGS] + [(rule, history_days) for rule in HISTORY] + [(_LEASES, 1)]
+    return {rule.table: _remove(engine, rule, days, batch) for rule, days in ages}
+
+
+def _remove(engine: Engine, rule: _Rule, days: int, batch: int) -> int:
+    # Ordered, so that an index by time finds them; a row that somebody has locked is left for the next time.
+    statement = text(f"""
+        DELETE FROM {rule.table} WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM {rule.table}
+            WHERE {rule.where} AND {rule.finished_at} < now() - make_interval(days => :days)
+            ORDER BY {rule.finished_at} LIMIT :batch FOR UPDATE SKIP LOCKED
+        ))
+    """)  # noqa: S608 - constants only
+    parameters = {"days": days, "batch": batch}
+
+    def remove_batch() -> int:
+        with engine.begin() as connection:
+            return connection.execute(statement, parameters).rowcount
+
+    removed = 0
+    while count := patiently(remove_batch):
+        removed += count
+    return removed

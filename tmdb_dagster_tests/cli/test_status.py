@@ -1,0 +1,155 @@
+"""`tmdb-dagster status`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine
+
+from tmdb_dagster.cli.main import main
+from tmdb_dagster_tests.warehouse.database import add_work, execute
+from tmdb_dagster_tests.warehouse.operated import operate
+
+CALL = "INSERT INTO tmdb_api_logs (endpoint, http_status, error_message, retry_count)"
+
+
+def status(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["status", *arguments])
+
+
+def problems() -> dict[str, str]:
+    done = status("--json")
+    found = {one["name"]: one["text"] for one in json.loads(done.stdout)["problems"]}
+    assert done.exit_code == (1 if found else 0)
+    return found
+
+
+def test_an_empty_catalogue_is_fine(settings_environment: dict[str, str]) -> None:
+    done = status()
+
+    assert done.exit_code == 0, done.output
+    assert "No run yet." in done.output
+    assert "The catalogue is empty." in done.output
+    assert done.output.endswith("Nothing needs a person.\n")
+
+
+def test_one_screen_shows_runs_calls_queue_catalogue_images_and_problems(
+    settings_environment: dict[str, str], engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMDB_RATE_LIMIT", "40/10s")
+    operate(engine)
+
+    done = status()
+
+    assert done.exit_code == 1
+    lines = done.stdout.splitlines()
+    assert len(lines) < 50, "more than a screen"
+    for expected in (
+        "at most 10 in 10 s, where 40 are allowed",
+        "11, ",
+        "1 failed (9.1%)",
+        "1 refused (429)",
+        "left by a dead run",
+        "5:00:00",
+        "Last error: no answer",
+        "83.3% of 6 in the store; 0 not tried yet, 1 to be tried again, 0 given up",
+        "problem: last_ingest: The last ingest (popular, ",
+        "failed: No page of any list",
+        "problem: six_months: 1 movies",
+    ):
+        assert expected in done.stdout, done.stdout
+    assert [line for line in lines if "refresh" in line and "succeeded" in line]
+    assert all("…" not in line for line in lines), "80 columns are not enough"
+
+
+def test_for_machines_it_is_json(settings_environment: dict[str, str], engine: Engine) -> None:
+    operate(engine)
+
+    done = status("--json")
+
+    told = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert [run["run_id"] for run in told["runs"]] == ["run-3", "run-2", "run-1", None]
+    assert (told["rate_limit"], told["calls"]["calls"], told["calls"]["peak"]) == (None, 11, 10)
+    assert {one["name"] for one in told["problems"]} == {"last_ingest", "six_months"}
+
+
+def test_each_problem_has_a_name_and_ends_with_its_cause(settings_environment: dict[str, str], engine: Engine) -> None:
+    operate(engine)
+    cures = {
+        "last_ingest": "UPDATE scheduled_ingestion_log SET error_message = NULL",
+        "six_months": "UPDATE works SET last_refreshed_at = now() WHERE tmdb_id = '605'",
+    }
+    causes = {
+        "last_refresh": (
+            "UPDATE scheduled_ingestion_log SET error_message = 'TMDB is down' WHERE source = 'refresh'",
+            "UPDATE scheduled_ingestion_log SET error_message = NULL",
+        ),
+        "scheduled_ingest_overdue": (
+            "INSERT INTO sync_state (sync_type, last_sync_at) VALUES ('scheduled_ingest', now() - interval '9 days')",
+            "UPDATE sync_state SET last_sync_at = now() - interval '7 days'",
+        ),
+        "daily_refresh_overdue": (
+            "INSERT INTO sync_state (sync_type, last_sync_at) VALUES ('daily_refresh', now() - interval '3 days')",
+            "UPDATE sync_state SET last_sync_at = now() - interval '1 day'",
+        ),
+        "credentials": (
+            f"{CALL} VALUES ('/movie/1', 401, 'no', 0)",
+            "DELETE FROM tmdb_api_logs WHERE http_status = 401",
+        ),
+        "error_rate": (
+            f"{CALL} SELECT '/movie/1', 500, 'broken', 0 FROM generate_series(1, 10)",
+            "DELETE FROM tmdb_api_logs WHERE error_message = 'broken'",
+        ),
+        "queue_waits": (
+            "UPDATE refresh_queue SET queued_at = now() - interval '25 hours' WHERE status = 'queued'",
+            "UPDATE refresh_queue SET status = 'completed'",
+        ),
+        "without_card": (
+            "DELETE FROM work_cards_cache WHERE work_id = (SELECT work_id FROM works WHERE tmdb_id = '603')",
+            "INSERT INTO work_cards_cache (work_id, payload) SELECT work_id, '{}' FROM works WHERE tmdb_id = '603'",
+        ),
+        "images": (
+            "UPDATE image_inventory SET status = 'gave_up' WHERE status = 'failed'",
+            "UPDATE image_inventory SET status = 'stored'",
+        ),
+    }
+    assert set(problems()) == set(cures)
+    for cure in cures.values():
+        execute(engine, cure)
+    assert problems() == {}
+    for name, (cause, cure) in causes.items():
+        execute(engine, cause)
+        assert set(problems()) == {name}
+        execute(engine, cure)
+        assert problems() == {}
+
+
+def test_a_share_of_failed_movies_is_a_problem_but_not_those_that_are_gone(
+    settings_environment: dict[str, str], engine: Engine
+) -> None:
+    for tmdb_id in range(1, 41):
+        add_work(engine, tmdb_id, ingestion_status="failed" if tmdb_id <= 3 else "pending")
+    assert "3 of 40 movies are failed" in problems()["failed_works"]
+
+    execute(engine, "UPDATE works SET gone_at = now() WHERE tmdb_id = '1'")
+
+    assert problems() == {}
+
+
+def test_what_cannot_be_looked_at_is_told_by_the_exit_code(
+    settings_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    execute(engine, "UPDATE alembic_version SET version_num = '0001'")
+    assert (status().exit_code, "run `tmdb-dagster migrate`" in status().output) == (2, True)
+
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret-word@127.0.0.1:1/none")
+    done = status("--json")
+    assert done.exit_code == 2
+    assert "cannot be reached" in done.output
+    assert "secret-word" not in done.output
+
+    monkeypatch.setenv("TMDB_RATE_LIMIT", "fast")
+    assert (status().exit_code, "TMDB_RATE_LIMIT" in status().output) == (2, True)

@@ -1,0 +1,261 @@
+"""The Dagster UI as an operator sees it: the real server on real runs, in a real browser.
+
+SCREENSHOTS names a folder for pictures of what is shown (`make screenshots`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import requests
+from dagster import DagsterInstance, Definitions, ExecuteInProcessResult
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.sandbox.services import stop_services
+from tmdb_dagster.settings import REPOSITORY, Settings
+from tmdb_dagster_tests.defs.events import materializations
+
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None
+)
+SCREENSHOTS = os.environ.get("SCREENSHOTS")
+BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+MOVIES = 12
+SCHEDULES = 5
+START_S = 90
+SHOWN_MS = 30_000
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium, or name one in CHROMIUM"),
+    # One worker does all of it, with one server.
+    pytest.mark.xdist_group("browser"),
+]
+
+
+class Ui(NamedTuple):
+    """The running UI, and what it has to show."""
+
+    url: str
+    movie: str
+    title: str
+    failed_run: str
+
+
+@pytest.fixture(scope="module")
+def ui(
+    database_address: Callable[[str], str],
+    worker_id: str,
+    code_location: Definitions,
+    sandbox_server: SandboxServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Ui]:
+    """The UI on two ingests, a report, all checks and a failed run."""
+    home = tmp_path_factory.mktemp("ui")
+    (home / "dagster.yaml").symlink_to(REPOSITORY / "dagster.yaml")
+    sandbox_server.reset()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in Settings.model_fields:
+            patch.delenv(name.upper(), raising=False)
+        patch.chdir(home)
+        for name, value in {
+            "DATABASE_URL": database_address(f"browser_{worker_id}"),
+            "DAGSTER_DATABASE_URL": database_address(f"browser_dagster_{worker_id}"),
+            "DAGSTER_HOME": str(home),
+            "TMDB_DAGSTER_STATE": str(home / "state"),
+            "TMDB_API_KEY": "test-key",
+            "TMDB_API_URL": sandbox_server.api_url,
+            "TMDB_IMAGE_URL": sandbox_server.image_url,
+            "YOUTUBE_IMAGE_URL": sandbox_server.youtube_url,
+            "TMDB_RATE_LIMIT": "40/s",
+        }.items():
+            patch.setenv(name, value)
+        command = str(Path(sys.executable).parent / "tmdb-dagster")
+        subprocess.run([command, "migrate"], check=True, stdout=subprocess.DEVNULL)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        with (home / "output").open("wb") as output:
+            server = subprocess.Popen(
+                [command, "ui", "--port", str(port)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            # The runs go on while the server starts.
+            with DagsterInstance.from_config(str(home)) as instance:
+
+                def run(job: str, op: str = "", **config: Any) -> ExecuteInProcessResult:
+                    return code_location.resolve_job_def(job).execute_in_process(
+                        run_config={"ops": {op: {"config": config}}} if op else {},
+                        instance=instance,
+                        raise_on_error=False,
+                    )
+
+                for pages in (1, 2):
+                    ingest = {"max_movies": MOVIES // 2, "pages_per_source": pages}
+                    assert run("weekly_ingest", "ingest_candidates", **ingest).success
+                failed = run("ingest_movie", "ingest_movie", tmdb_id=2_000_000_000)
+                assert not failed.success
+                assert run("ops_report").success
+                assert run("data_quality").success
+                movie = materializations(instance, "movies")[-1]
+            url = f"http://127.0.0.1:{port}"
+            _wait_for(url, server, home / "output")
+            yield Ui(url, str(movie.partition), str(movie.metadata["title"].value), failed.run_id)
+        finally:
+            os.killpg(server.pid, signal.SIGINT)
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGKILL)
+                server.wait()
+            stop_services(home / "state")
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], output: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if requests.get(f"{url}/server_info", timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.2)
+    pytest.fail(f"The UI did not start: {output.read_text('utf8', 'replace')[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1600, "height": 1000}, timezone_id="America/Los_Angeles")
+    page.set_default_timeout(SHOWN_MS)
+    expect.set_options(timeout=SHOWN_MS)
+    yield page
+    page.close()
+
+
+def _keep(page: Page, name: str) -> None:
+    if SCREENSHOTS:
+        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
+
+
+def _shown(page: Page, *texts: str) -> None:
+    for text in texts:
+        expect(page.get_by_text(text).first).to_be_visible()
+
+
+def _loaded(picture: Locator) -> bool:
+    """Whether the browser has the picture's pixels."""
+    picture.scroll_into_view_if_needed()
+    return bool(picture.evaluate("async image => { await image.decode(); return image.naturalWidth > 0 }"))
+
+
+def test_the_asset_graph_shows_how_data_flows(ui: Ui, page: Page) -> None:
+    groups = ",".join(f"global@global:{group}" for group in ("discovery", "catalogue", "operations"))
+    page.goto(f"{ui.url}/asset-groups?expanded={groups}")
+
+    _shown(page, "candidates", "movies", "works")
+    # What is out of sight is not drawn.
+    for _ in range(3):
+        page.get_by_role("button", name="zoom_out").click()
+    _shown(page, "popular_snapshot", "work_cards_cache", "ops_report")
+    page.wait_for_load_state("networkidle")
+    _keep(page, "graph")
+
+
+def test_an_assets_figures_are_plots(ui: Ui, page: Page) -> None:
+    page.goto(f"{ui.url}/assets/works")
+    _shown(page, "titles ingested", "calls by endpoint", "Freshness policy")
+
+    page.get_by_role("button", name="Plots").click()
+
+    _shown(page, "movies a second", "latency p95 (ms)", "error rate (%)", "TMDB calls")
+    plots = page.locator("canvas")
+    expect(plots.first).to_be_visible()
+    assert plots.count() >= 15
+    page.get_by_text("latency p95 (ms)").first.scroll_into_view_if_needed()
+    _keep(page, "plots")
+
+
+def test_a_movie_shows_its_poster(ui: Ui, page: Page) -> None:
+    page.goto(f"{ui.url}/assets/movies?view=partitions&partition={ui.movie}")
+
+    _shown(page, ui.title, "ingested")
+    assert _loaded(page.get_by_alt_text("poster").first)
+    page.get_by_text(ui.title).first.scroll_into_view_if_needed()
+    _keep(page, "partition")
+
+
+def test_the_report_is_drawn_in_the_ui(ui: Ui, page: Page) -> None:
+    page.goto(f"{ui.url}/assets/ops_report")
+    _shown(page, "image coverage (%)", "is not endorsed, certified, or otherwise approved by TMDB", "JustWatch")
+
+    page.get_by_text("Show Markdown").first.click()
+
+    dialog = page.get_by_role("dialog")
+    for title in ("What needs a person", "Calls to TMDB", "Catalogue by age and status", "List popular"):
+        expect(dialog.get_by_role("heading", name=title)).to_be_visible()
+    charts = dialog.locator("img[src^='data:image/png']")
+    assert charts.count() == 7
+    assert all(_loaded(chart) for chart in charts.all())
+    dialog.get_by_role("heading", name="Runs").scroll_into_view_if_needed()
+    _keep(page, "report")
+
+
+def test_the_report_is_one_file_that_opens_anywhere(ui: Ui, browser: Browser, page: Page) -> None:
+    page.goto(f"{ui.url}/assets/ops_report")
+    file = page.get_by_text("ops_report.html").first.inner_text()
+    offline = browser.new_page(viewport={"width": 900, "height": 1400})
+    offline.context.set_offline(True)
+
+    offline.goto(f"file://{file.strip()}")
+
+    expect(offline.get_by_role("heading", name="Operations")).to_be_visible()
+    assert all(_loaded(chart) for chart in offline.locator("body > img").all())
+    expect(offline.get_by_text("not endorsed, certified")).to_be_visible()
+    offline.close()
+
+
+def test_a_failed_run_says_why(ui: Ui, page: Page) -> None:
+    page.goto(f"{ui.url}/runs")
+    _shown(page, "weekly_ingest", "ops_report", "data_quality", "Failure")
+    _keep(page, "runs")
+
+    page.get_by_text(ui.failed_run[:8]).first.click()
+
+    _shown(page, "Movie 2000000000 could not be ingested: /movie/2000000000: TMDB answered 404")
+
+
+def test_checks_show_what_holds(ui: Ui, page: Page) -> None:
+    page.goto(f"{ui.url}/assets/works?view=checks")
+
+    _shown(page, "complete_works_have_rows", "few_failed_works", "unique_tmdb_ids", "Passed")
+    page.wait_for_load_state("networkidle")
+    _keep(page, "checks")
+
+
+def test_the_schedules_are_on(ui: Ui, page: Page) -> None:
+    page.goto(f"{ui.url}/automation")
+
+    _shown(page, "weekly_ingest_schedule", "ops_report_schedule", "data_quality_schedule", "only on Sunday")
+    # The boxes that choose rows are not ticked; the switches are drawn over theirs.
+    expect(page.locator("input[type=checkbox]:checked")).to_have_count(SCHEDULES)
+    _keep(page, "schedules")

@@ -1,0 +1,298 @@
+"""Every check, on a catalogue that is as it should be, and on one that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterInstance, Definitions
+from sqlalchemy import Connection, Engine
+
+from tmdb_dagster.defs.checks import CATALOGUE_CHECKS
+from tmdb_dagster.sandbox.faults import Fault
+from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.settings import Settings
+from tmdb_dagster.warehouse import quality
+from tmdb_dagster.warehouse.api_log import ApiLog
+from tmdb_dagster.warehouse.engine import connect
+from tmdb_dagster.warehouse.migrate import migrate
+from tmdb_dagster.warehouse.quality import Finding
+from tmdb_dagster.warehouse.upkeep import no_secret_in_logs
+from tmdb_dagster_tests.defs.conftest import Execute
+from tmdb_dagster_tests.defs.events import failures, materializations
+from tmdb_dagster_tests.warehouse.database import claimed_work, fetched_movie, value, write
+from tmdb_dagster_tests.warehouse.database import execute as sql
+from tmdb_dagster_tests.warehouse.test_api_log import a_call
+
+MOVIES = 20
+
+
+@pytest.fixture(scope="module")
+def sound_catalogue(database_address: Callable[[str], str], worker_id: str) -> Iterator[Engine]:
+    """A few movies, and what keeps them, all as it should be; shared: it is spoiled in transactions that are undone."""
+    engine = connect(database_address(f"checks_{worker_id}"))
+    migrate(engine)
+    movies = [claimed_work(engine, tmdb_id) for tmdb_id in range(1, MOVIES + 1)]
+    write(engine, *(fetched_movie(work_id, id=tmdb_id, imdb_id=None) for tmdb_id, work_id in enumerate(movies, 1)))
+    for sync_type in ("scheduled_ingest", "daily_refresh"):
+        sql(engine, "INSERT INTO sync_state (sync_type, last_sync_at) VALUES (:sync_type, now())", sync_type=sync_type)
+    sql(engine, "INSERT INTO refresh_queue (work_id) SELECT min(work_id) FROM works")
+    sql(engine, "UPDATE works SET last_refreshed_at = now()")
+    with ApiLog(engine, job="test", run_id="run-1") as log:
+        for tmdb_id in range(1, MOVIES + 1):
+            log.add(a_call(tmdb_id))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def catalogue(sound_catalogue: Engine) -> Iterator[Connection]:
+    with sound_catalogue.connect() as connection:
+        yield connection  # never committed
+
+
+def _found(catalogue: Connection, check: str) -> Finding:
+    return CATALOGUE_CHECKS[check].find(catalogue)
+
+
+def test_every_check_passes_on_a_sound_catalogue(catalogue: Connection) -> None:
+    assert {name for name in CATALOGUE_CHECKS if not _found(catalogue, name).passed} == set()
+
+
+def test_every_check_passes_on_an_empty_catalogue(engine: Engine) -> None:
+    with engine.begin() as connection:
+        assert {name for name in CATALOGUE_CHECKS if not _found(connection, name).passed} == set()
+
+
+FIRST = "(SELECT min(work_id) FROM works)"
+
+
+def _released(date: str, year: int) -> str:
+    return f"UPDATE works SET release_date = '{date}', year = {year} WHERE work_id = {FIRST}"
+
+
+# check, what spoils the catalogue, what an example tells (empty: it has none)
+SPOILED = [
+    ("unique_tmdb_ids", "INSERT INTO works (tmdb_id, title) SELECT '0' || min(tmdb_id), 'Twin' FROM works", "TMDB id"),
+    ("complete_works_have_rows", f"DELETE FROM works_meta WHERE work_id = {FIRST}", "lacks works_meta"),
+    ("complete_works_have_rows", f"DELETE FROM work_cards_cache WHERE work_id = {FIRST}", "lacks work_cards_cache"),
+    ("complete_works_have_rows", f"DELETE FROM aggregates WHERE work_id = {FIRST}", "lacks aggregates"),
+    ("complete_works_have_rows", f"DELETE FROM rating_sources WHERE work_id = {FIRST}", "lacks rating_sources"),
+    (
+        "no_stuck_works",
+        f"UPDATE works SET ingestion_status = 'ingesting', claimed_by = 'dead' WHERE work_id = {FIRST}",
+        "claimed by dead",
+    ),
+    (
+        "few_failed_works",
+        f"""UPDATE works SET ingestion_status = 'failed', ingestion_error = '/movie/' || tmdb_id || ': refused'
+        WHERE work_id < {FIRST} + 2""",
+        "2 x /movie/{id}: refused",
+    ),
+    (
+        "plausible_release_dates",
+        f"UPDATE works SET release_date = '1066-10-14', year = 1066 WHERE work_id = {FIRST}",
+        "1066",
+    ),
+    (
+        "plausible_release_dates",
+        f"UPDATE works SET release_date = '2099-01-01', year = 2099 WHERE work_id = {FIRST}",
+        "2099",
+    ),
+    (
+        "plausible_release_dates",
+        f"UPDATE works SET year = 1999, release_date = '2001-01-01' WHERE work_id = {FIRST}",
+        "year 1999",
+    ),
+    (
+        "refreshed_within_six_months",
+        f"UPDATE works SET last_refreshed_at = now() - interval '7 months' WHERE work_id = {FIRST}",
+        "(TMDB id",
+    ),
+    (
+        "ingested_lately",
+        "UPDATE sync_state SET last_sync_at = now() - interval '9 days' WHERE sync_type = 'scheduled_ingest'",
+        "",
+    ),
+    (
+        "refreshed_lately",
+        "UPDATE sync_state SET last_sync_at = now() - interval '27 hours' WHERE sync_type = 'daily_refresh'",
+        "",
+    ),
+    ("queue_moves", "UPDATE refresh_queue SET due_at = now() - interval '25 hours'", ""),
+    (
+        "images_rehosted",
+        f"""WITH image AS (
+            INSERT INTO image_inventory (key, kind, source_path, source_size, source_at, status, last_error)
+            VALUES ('posters/1_large.jpg', 'poster', '/a.jpg', 'w500', now(), 'gave_up', 'no JPEG') RETURNING key
+        ) INSERT INTO work_images SELECT {FIRST}, key, false FROM image""",
+        "1 x no JPEG",
+    ),
+    ("scores_in_range", f"UPDATE aggregates SET ai_score = 101 WHERE work_id = {FIRST}", "101 in"),
+    ("scores_in_range", f"UPDATE aggregates SET ai_score_low = ai_score + 1 WHERE work_id = {FIRST}", "in "),
+    ("scores_in_range", f"UPDATE rating_sources SET value_raw = 11 WHERE work_id = {FIRST}", "rating by TMDB: 11"),
+    (
+        "valid_cards",
+        f'UPDATE work_cards_cache SET payload = payload || \'{{"backdrop": ""}}\' WHERE work_id = {FIRST}',
+        "$.backdrop",
+    ),
+    ("valid_cards", f"UPDATE work_cards_cache SET payload = payload - 'title' WHERE work_id = {FIRST}", "'title'"),
+]
+
+
+@pytest.mark.parametrize(("check", "spoil", "example"), SPOILED)
+def test_a_check_finds_what_is_wrong(check: str, spoil: str, example: str, catalogue: Connection) -> None:
+    catalogue.exec_driver_sql(spoil)
+
+    finding = _found(catalogue, check)
+
+    assert not finding.passed
+    assert finding.figures
+    assert example in " ".join(finding.examples)
+
+
+def test_every_check_is_seen_to_fail() -> None:
+    assert {check for check, *_ in SPOILED} == set(CATALOGUE_CHECKS)
+
+
+# check, what is as it may be
+TOLERATED = [
+    (
+        "no_stuck_works",
+        f"""INSERT INTO run_leases (run_id, job, expires_at) VALUES ('alive', 'test', now() + interval '1 hour');
+        UPDATE works SET ingestion_status = 'ingesting', claimed_by = 'alive' WHERE work_id = {FIRST}""",
+    ),
+    ("few_failed_works", f"UPDATE works SET ingestion_status = 'failed', gone_at = now() WHERE work_id < {FIRST} + 2"),
+    # TMDB has no votes.
+    (
+        "complete_works_have_rows",
+        f"""DELETE FROM rating_sources WHERE work_id = {FIRST};
+        UPDATE aggregates SET audience_score = NULL WHERE work_id = {FIRST}""",
+    ),
+    # A retry waits for its time.
+    (
+        "queue_moves",
+        "UPDATE refresh_queue SET due_at = now() + interval '1 day', queued_at = now() - interval '9 days'",
+    ),
+    ("ingested_lately", "DELETE FROM sync_state"),
+]
+
+
+@pytest.mark.parametrize(("check", "change"), TOLERATED)
+def test_a_check_passes_where_nothing_is_wrong(check: str, change: str, catalogue: Connection) -> None:
+    catalogue.exec_driver_sql(change)
+
+    assert _found(catalogue, check).passed
+
+
+def test_cards_are_checked_for_a_limited_time(catalogue: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _found(catalogue, "valid_cards").figures["cards checked"] == MOVIES
+
+    monkeypatch.setattr(quality, "CARDS_SECONDS", -1.0)
+    assert _found(catalogue, "valid_cards").figures["cards checked"] == 0
+
+
+SECRET = "s3cret/with+signs"
+
+
+@pytest.mark.parametrize(
+    ("column", "content"),
+    [
+        ("error_message", f"'cannot reach https://host/?key={SECRET}'"),
+        ("error_message", "'cannot reach https://host/?key=s3cret%2Fwith%2Bsigns'"),
+        ("error_message", "'GET /movie/603?api_key=0123456789abcdef'"),
+        ("query_params", """'{"api_key": "0123456789abcdef"}'"""),
+        ("metadata", """'{"headers": {"Authorization": "Bearer abc.def"}}'"""),
+    ],
+)
+def test_a_credential_in_the_log_is_found_and_not_shown(column: str, content: str, catalogue: Connection) -> None:
+    before = no_secret_in_logs(catalogue, [SECRET, "short"])
+    first = "(SELECT min(id) FROM tmdb_api_logs)"
+    catalogue.exec_driver_sql(f"UPDATE tmdb_api_logs SET {column} = {content.replace('%', '%%')} WHERE id = {first}")
+
+    finding = no_secret_in_logs(catalogue, [SECRET, "short"])
+
+    assert (before.passed, before.figures) == (True, {"calls searched": MOVIES, "calls with a secret": 0})
+    assert (finding.passed, finding.figures["calls with a secret"]) == (False, 1)
+    (example,) = finding.examples
+    assert "[redacted]" in example
+    assert all(part not in example for part in ("s3cret", "0123456789", "abc.def"))
+
+
+def test_a_redacted_message_is_no_finding(catalogue: Connection) -> None:
+    catalogue.exec_driver_sql("UPDATE tmdb_api_logs SET error_message = 'went to http://host/?api_key=[redacted]'")
+
+    assert no_secret_in_logs(catalogue, [SECRET]).passed
+
+
+def test_all_secrets_of_the_settings_are_looked_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://movies:p%40ss-word@host/name")
+    monkeypatch.setenv("TMDB_READ_ACCESS_TOKEN", "token")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "aws")
+
+    assert set(Settings().secrets()) == {"test-key", "token", "aws", "p@ss-word"}
+
+
+def _evaluations(instance: DagsterInstance, run_id: str) -> dict[str, AssetCheckEvaluation]:
+    events = [event.dagster_event for event in instance.all_logs(run_id)]
+    found = [
+        event.asset_check_evaluation_data
+        for event in events
+        if event and event.event_type_value == "ASSET_CHECK_EVALUATION"
+    ]
+    return {one.check_name: one for one in found}
+
+
+def test_all_checks_run_on_demand(
+    code_location: Definitions, instance: DagsterInstance, engine: Engine, settings: Settings
+) -> None:
+    write(engine, fetched_movie(claimed_work(engine, 603), id=603))
+    sql(engine, "UPDATE aggregates SET ai_score = 101")
+    sql(engine, "UPDATE works SET last_refreshed_at = now() - interval '7 months'")
+
+    result = code_location.resolve_job_def("data_quality").execute_in_process(instance=instance)
+
+    found = _evaluations(instance, result.run_id)
+    assert set(found) == {key.name for key in code_location.resolve_asset_graph().asset_check_keys}
+    failed = {name: one.severity for name, one in found.items() if not one.passed}
+    assert failed == {
+        "scores_in_range": AssetCheckSeverity.ERROR,
+        "refreshed_within_six_months": AssetCheckSeverity.WARN,
+    }
+    assert found["scores_in_range"].metadata["scores out of range"].value == 2
+    assert "Run rebuild_from_raw" in str(found["scores_in_range"].description)
+    assert found["unique_tmdb_ids"].description is None
+
+
+def test_candidates_that_make_no_sense_are_not_asked_for(
+    execute: Execute, instance: DagsterInstance, engine: Engine, sandbox: SandboxServer
+) -> None:
+    sql(
+        engine,
+        """CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN NEW.title := ' '; RETURN NEW; END $$;
+        CREATE TRIGGER spoil BEFORE INSERT ON ingest_candidates FOR EACH ROW WHEN (NEW.rank = 2)
+        EXECUTE FUNCTION spoil()""",
+    )
+
+    result = execute("weekly_ingest", source="popular", max_movies=3, pages_per_source=1)
+
+    found = _evaluations(instance, result.run_id)["sound_candidates"]
+    assert not result.success
+    assert (found.passed, found.severity, found.blocking) == (False, AssetCheckSeverity.ERROR, True)
+    assert sandbox.stats.by_endpoint == {"/movie/popular": 1}, "no movie is asked for"
+    assert value(engine, "SELECT count(*) FROM works") == 0
+    assert materializations(instance, "works") == []
+
+
+def test_a_list_with_a_hole_is_a_warning(execute: Execute, instance: DagsterInstance, sandbox: SandboxServer) -> None:
+    whole = execute("weekly_ingest", source="popular", max_movies=1, pages_per_source=2)
+    assert _evaluations(instance, whole.run_id)["complete_lists"].passed
+    sandbox.faults.add(Fault("/movie/popular", "status", status=404, times=1))
+
+    result = execute("weekly_ingest", source="popular", max_movies=1, pages_per_source=2)
+
+    assert failures(result.all_events) == []
+    found = _evaluations(instance, result.run_id)["complete_lists"]
+    assert (found.passed, found.severity) == (False, AssetCheckSeverity.WARN)
+    assert "popular: 20 movies on 1 of 2 pages" in str(found.metadata["examples"].value)
