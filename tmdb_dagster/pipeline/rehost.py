@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from tmdb_dagster.images.download import Downloader
 from tmdb_dagster.images.errors import ImageError, ImageUnavailable, StoreError
@@ -24,6 +25,7 @@ from tmdb_dagster.transform.image_plan import WantedImage, planned_images, sourc
 from tmdb_dagster.transform.images import ImageUrls
 from tmdb_dagster.transform.rows import MovieRows
 from tmdb_dagster.warehouse.engine import patiently
+from tmdb_dagster.warehouse.image_slots import ImageSlots
 from tmdb_dagster.warehouse.images import (
     ImageResult,
     ImageStates,
@@ -118,7 +120,8 @@ class Rehoster:
         self._sleep = sleep
         self._outage = _Outage()
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="images")
-        self._downloader = Downloader([images.image_url, images.youtube_url], connections=concurrency, sleep=sleep)
+        hosts = (images.image_url, images.youtube_url)
+        self._downloader = Downloader(hosts, ImageSlots(engine, run_id), sleep=sleep)
 
     def close(self) -> None:
         """Wait for what is under way, and close the connections."""
@@ -180,7 +183,7 @@ class Rehoster:
         error = future.exception()
         if error is None:
             return future.result()
-        if isinstance(error, RunEnding):
+        if isinstance(error, RunEnding | OperationalError):
             raise error
         if not isinstance(error, ImageError):
             _log.error("Image %s could not be rehosted", image.key, exc_info=error)
