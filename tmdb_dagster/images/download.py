@@ -75,7 +75,7 @@ class Downloader:
                 answer = line.request("GET", here, preload_content=False, redirect=False)
                 try:
                     if location := answer.get_redirect_location():
-                        here = urljoin(here, location)
+                        here = _joined(here, location)
                         continue
                     return _body(answer, here, deadline)
                 finally:
@@ -94,6 +94,13 @@ class Downloader:
         scheme, host, _ = origin
         if scheme != "https" and not (scheme == "http" and is_local(host)):
             raise ImageRefused(f"{url}: images are fetched by https only, but for a host on this machine or network")
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise ImageRefused(f"{url}: it redirects to no proper address") from error
 
 
 def _origin(url: str) -> tuple[str, str, int]:

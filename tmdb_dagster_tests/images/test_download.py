@@ -170,6 +170,7 @@ def test_a_redirect_within_the_host_is_followed(host: Host, downloader: Download
         "file:///etc/passwd",
         "//[::1]/x.jpg",
         "http://127.0.0.1:notaport/x.jpg",
+        "http://[/x.jpg",
     ],
 )
 def test_a_redirect_to_elsewhere_is_refused(target: str, host: Host, downloader: Downloader) -> None:
