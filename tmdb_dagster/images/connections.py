@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -91,7 +91,7 @@ class Lines:
         self._free: list[Line] = []
         self._retired: list[Line] = []
         self._changed = threading.Condition()
-        self._asking = threading.Lock()
+        self._asking = False
         self._asks_again_at = 0.0
         self._closed = threading.Event()
         self._reviewer: threading.Thread | None = None
@@ -100,9 +100,6 @@ class Lines:
     def one(self) -> Iterator[Line]:
         """A line for one request; waits for it where all slots are taken. `sleep` may end the wait."""
         while (line := self._take()) is None:
-            with self._changed:
-                if not self._free:
-                    self._changed.wait(POLL_S)
             self._sleep(0)
         try:
             yield line
@@ -110,7 +107,7 @@ class Lines:
             line.used_at = time.monotonic()
             with self._changed:
                 (self._retired if line.retired else self._free).append(line)
-                self._changed.notify()
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Close all connections, when no thread uses one any more."""
@@ -124,14 +121,24 @@ class Lines:
         with self._changed:
             if self._free:
                 return self._free.pop()  # the last used one, so that those which are not needed idle
-        with self._asking:
-            if time.monotonic() < self._asks_again_at or (slot := self._slots.take()) is None:
+            if self._asking or time.monotonic() < self._asks_again_at:
+                self._changed.wait(POLL_S)
                 return None
-            line = self._lines[slot] = Line(slot, self._hosts, self._context)
-            if self._reviewer is None:
-                self._reviewer = threading.Thread(target=self._review, name="image-connections", daemon=True)
-                self._reviewer.start()
-            return line
+            self._asking = True
+        line = None
+        try:
+            if (slot := self._slots.take()) is not None:
+                line = self._lines[slot] = Line(slot, self._hosts, self._context)
+        finally:
+            with self._changed:
+                self._asking = False
+                if line is None:
+                    self._asks_again_at = time.monotonic() + POLL_S
+                elif self._reviewer is None:
+                    self._reviewer = threading.Thread(target=self._review, name="image-connections", daemon=True)
+                    self._reviewer.start()
+                self._changed.notify_all()
+        return line
 
     @functools.cached_property
     def _context(self) -> ssl.SSLContext:
@@ -146,7 +153,7 @@ class Lines:
             self._retire(idle)
             self._give_back()
             # Those that are in use end with their request.
-            pause = _SOON_S if any(line.retired for line in self._lines.values()) else REVIEW_S
+            pause = _SOON_S if any(line.retired for line in list(self._lines.values())) else REVIEW_S
 
     def _retire(self, lines: Iterable[Line]) -> None:
         with self._changed:
@@ -164,19 +171,27 @@ class Lines:
             line.hang_up()
         if ending:
             time.sleep(_MARGIN_S)
-        with self._asking:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._asking)
+            self._asking = True  # a slot that is being taken is in no list yet: it would be given back
+        try:
             for line in ending:
                 del self._lines[line.slot]
             review = self._slots.keep(list(self._lines))
-            if review is None:
-                return
-            mine, surplus = review
-            lines = list(self._lines.values())
-            # One that is not ours any more was taken over when the lease had expired.
-            self._retire(line for line in lines if line.slot not in mine)
-            if surplus and not any(line.retired for line in lines):
-                self._retire(lines[:surplus])
-                self._asks_again_at = time.monotonic() + 2 * POLL_S
+        finally:
+            with self._changed:
+                self._asking = False
+                self._changed.notify_all()
+        if review is not None:
+            self._give_way(*review)
+
+    def _give_way(self, mine: Collection[int], surplus: int) -> None:
+        lines = list(self._lines.values())
+        # One that is not ours any more was taken over when the lease had expired.
+        self._retire(line for line in lines if line.slot not in mine)
+        if surplus and not any(line.retired for line in lines):
+            self._retire(lines[:surplus])
+            self._asks_again_at = time.monotonic() + 2 * POLL_S
 
 
 class _HttpConnection(HTTPConnection):
