@@ -22,7 +22,9 @@ DEADLINE_S = 20.0
 ATTEMPTS = 3
 _MAX_REDIRECTS = 3
 _CHUNK = 65536
-_LONGEST_WAIT_S = 10.0
+LONGEST_WAIT_S = 10.0
+"""Of a thread, for a host; one that asks for more time is left alone by all of them."""
+
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 # What YouTube shows in place of a thumbnail that a video does not have, with status 404 or 200.
 _PLACEHOLDER = (120, 90)
@@ -35,7 +37,7 @@ class Downloader:
         self._origins = {_origin(base) for base in bases}
         self._lines = Lines(slots, hosts=len(self._origins), sleep=sleep)
         self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(ImageUnavailable),
+            retry=tenacity.retry_if_exception(_soon),
             wait=_wait_s,
             stop=tenacity.stop_after_attempt(ATTEMPTS),
             sleep=sleep,
@@ -135,9 +137,13 @@ def _body(answer: urllib3.BaseHTTPResponse, url: str, deadline: float) -> bytes:
     return b"".join(chunks)
 
 
+def _soon(error: BaseException) -> bool:
+    return isinstance(error, ImageUnavailable) and (error.retry_after_s or 0.0) <= LONGEST_WAIT_S
+
+
 def _wait_s(state: tenacity.RetryCallState) -> float:
     """Full jitter, or what the host asks for."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after_s if isinstance(error, ImageUnavailable) else None
-    backoff = tenacity.wait_random_exponential(multiplier=0.3, max=_LONGEST_WAIT_S)
-    return min(_LONGEST_WAIT_S, asked if asked is not None else backoff(state))
+    backoff = tenacity.wait_random_exponential(multiplier=0.3, max=LONGEST_WAIT_S)
+    return min(LONGEST_WAIT_S, asked if asked is not None else backoff(state))

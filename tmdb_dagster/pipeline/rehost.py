@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from tmdb_dagster.images.download import Downloader
+from tmdb_dagster.images.download import LONGEST_WAIT_S, Downloader
 from tmdb_dagster.images.errors import ImageError, ImageUnavailable, StoreError
 from tmdb_dagster.images.stores import ImageStore
 from tmdb_dagster.pipeline.errors import RunEnding
@@ -76,7 +76,10 @@ class ImageReport:
 
 @dataclass
 class _Outage:
-    """Counts failures in a row, so that a dead host or a wrong secret does not cost a time-out for every image."""
+    """Counts failures in a row, so that a dead host or a wrong secret does not cost a time-out for every image.
+
+    A host that asks to be left alone for a while is.
+    """
 
     failures: int = 0
     until: float = 0.0
@@ -92,6 +95,9 @@ class _Outage:
                 self.reason = str(error)
                 if self.failures >= OUTAGE:
                     self.until = time.monotonic() + PAUSE_S
+                asked = error.retry_after_s if isinstance(error, ImageUnavailable) else None
+                if asked is not None and asked > LONGEST_WAIT_S:
+                    self.until = max(self.until, time.monotonic() + asked)
 
     @property
     def lasts(self) -> bool:
@@ -194,7 +200,7 @@ class Rehoster:
         if self._ending.is_set():
             raise RunEnding("The run is ending.")
         if self._outage.lasts:
-            return ImageResult(image, error=f"Not tried, after many failures: {self._outage.reason}", tried=False)
+            return ImageResult(image, error=f"Not tried, after a failure of others: {self._outage.reason}", tried=False)
         try:
             picture = self._downloader.fetch(source_urls(image, self._images))
             self.store.put(image.key, picture.content)
