@@ -87,9 +87,7 @@ class Settings(BaseSettings):
     movie_images_folder: Path | None = Field(
         None, description="Folder of the local store; unset: one in the state folder."
     )
-    movie_images_concurrency: int = Field(
-        16, ge=1, le=20, description="Images under way in one run, and connections to their hosts, 1 to 20."
-    )
+    movie_images_concurrency: int = Field(16, ge=1, le=20, description="Images under way in one run, 1 to 20.")
     aws_endpoint_url_s3: str | None = Field(None, description="S3 endpoint; unset: AWS.")
     aws_region: str | None = Field(None, description="Region of the bucket; Supabase wants the project's own.")
     aws_default_region: str | None = Field(None, description="The same, where AWS_REGION is not set.")

@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 ACCESS_KEY = "test-access-key"
 SECRET_KEY = "test-secret-key"
 _START_S = 60
+_STOP_S = 15
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,12 @@ def seaweed(folder: Path) -> Iterator[S3Server]:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY},
+            env={
+                **os.environ,
+                "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+                "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+                "TMPDIR": str(folder),  # its logs go there
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -97,9 +103,20 @@ def seaweed(folder: Path) -> Iterator[S3Server]:
         _wait_for_a_put(server, process)
         yield server
     finally:
+        _stop(process)
+        for port in (port + offset for port in ports for offset in (0, 10_000)):
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - where it puts its sockets
+                left.unlink()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_for_a_put(server: S3Server, process: subprocess.Popen[bytes]) -> None:

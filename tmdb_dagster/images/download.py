@@ -1,59 +1,43 @@
-"""Downloads images: only from the configured hosts, never from a private network, and never more than is sane.
-
-The address is checked on the connection itself, after DNS and before a byte is sent, so that a name which resolves to
-a private address the second time gets nowhere either.
-"""
+"""Downloads images: only from the configured hosts, also after a redirect, and never more than is sane."""
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urljoin, urlsplit
 
 import tenacity
 import urllib3
-from certifi import where
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from tmdb_dagster.clock import utc_now
+from tmdb_dagster.images.connections import Line, Lines, Slots, is_local
 from tmdb_dagster.images.errors import ImageInvalid, ImageMissing, ImageRefused, ImageUnavailable
 from tmdb_dagster.images.picture import Picture, read_picture
 from tmdb_dagster.tmdb.retry_after import retry_after_s
 
 MAX_BYTES = 8_000_000
-CONNECT_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 10.0
 DEADLINE_S = 20.0
 """For one attempt, from the first byte sent to the last received."""
 
 ATTEMPTS = 3
 _MAX_REDIRECTS = 3
 _CHUNK = 65536
-_LONGEST_WAIT_S = 10.0
+LONGEST_WAIT_S = 10.0
+"""Of a thread, for a host; one that asks for more time is left alone by all of them."""
+
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 # What YouTube shows in place of a thumbnail that a video does not have, with status 404 or 200.
 _PLACEHOLDER = (120, 90)
 
 
 class Downloader:
-    """Fetches images from the hosts of `bases` (URLs); threads share its connections."""
+    """Fetches images from the hosts of `bases` (URLs), with the connections that `slots` allow. Threads share it."""
 
-    def __init__(self, bases: Iterable[str], *, connections: int, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, bases: Iterable[str], slots: Slots, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._origins = {_origin(base) for base in bases}
-        self._pool = urllib3.PoolManager(
-            num_pools=max(1, len(self._origins)),
-            maxsize=connections,
-            block=True,
-            retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
-            ca_certs=where(),
-            headers={"Accept": "image/jpeg,image/png,image/webp", "User-Agent": "tmdb_dagster"},
-        )
-        self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        self._lines = Lines(slots, hosts=len(self._origins), sleep=sleep)
         self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(ImageUnavailable),
+            retry=tenacity.retry_if_exception(_soon),
             wait=_wait_s,
             stop=tenacity.stop_after_attempt(ATTEMPTS),
             sleep=sleep,
@@ -71,29 +55,29 @@ class Downloader:
         raise missing
 
     def close(self) -> None:
-        """Close the pooled connections."""
-        self._pool.clear()
+        """Close the connections, when no thread uses it any more."""
+        self._lines.close()
 
     def _attempt(self, url: str) -> Picture:
-        deadline = time.monotonic() + DEADLINE_S
-        content, thumbnail = self._get(url, deadline), "/vi/" in url
+        with self._lines.one() as line:
+            content = self._get(line, url, time.monotonic() + DEADLINE_S)
         try:
             picture = read_picture(content)
         except ImageInvalid as error:
             raise ImageInvalid(f"{url}: {error}") from error
-        if thumbnail and (picture.width, picture.height) == _PLACEHOLDER:
+        if "/vi/" in url and (picture.width, picture.height) == _PLACEHOLDER:
             raise ImageMissing(f"{url}: YouTube shows its placeholder")
         return picture
 
-    def _get(self, url: str, deadline: float) -> bytes:
+    def _get(self, line: Line, url: str, deadline: float) -> bytes:
         here = url
         for _ in range(_MAX_REDIRECTS + 1):
             self._check(here)
             try:
-                answer = self._pool.request("GET", here, preload_content=False, redirect=False)
+                answer = line.request("GET", here, preload_content=False, redirect=False)
                 try:
                     if location := answer.get_redirect_location():
-                        here = urljoin(here, location)
+                        here = _joined(here, location)
                         continue
                     return _body(answer, here, deadline)
                 finally:
@@ -114,44 +98,11 @@ class Downloader:
             raise ImageRefused(f"{url}: images are fetched by https only, but for a host on this machine or network")
 
 
-def is_local(host: str) -> bool:
-    """Whether the host is this machine, or an address of a private network."""
+def _joined(url: str, location: str) -> str:
     try:
-        return not _is_public(host)
-    except ValueError:
-        return host == "localhost"
-
-
-def _is_public(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0].strip("[]"))
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return (mapped or ip).is_global and not (mapped or ip).is_multicast
-
-
-def _checked(connection: HTTPConnection, new: socket.socket) -> socket.socket:
-    peer = str(new.getpeername()[0])
-    if not is_local(connection.host) and not _is_public(peer):
-        new.close()
-        raise ImageRefused(f"{connection.host} is at {peer}, which is no public address")
-    return new
-
-
-class _HttpConnection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return _checked(self, super()._new_conn())
-
-
-class _HttpsConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _checked(self, super()._new_conn())
-
-
-class _HttpPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-
-
-class _HttpsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
+        return urljoin(url, location)
+    except ValueError as error:
+        raise ImageRefused(f"{url}: it redirects to no proper address") from error
 
 
 def _origin(url: str) -> tuple[str, str, int]:
@@ -186,9 +137,13 @@ def _body(answer: urllib3.BaseHTTPResponse, url: str, deadline: float) -> bytes:
     return b"".join(chunks)
 
 
+def _soon(error: BaseException) -> bool:
+    return isinstance(error, ImageUnavailable) and (error.retry_after_s or 0.0) <= LONGEST_WAIT_S
+
+
 def _wait_s(state: tenacity.RetryCallState) -> float:
     """Full jitter, or what the host asks for."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after_s if isinstance(error, ImageUnavailable) else None
-    backoff = tenacity.wait_random_exponential(multiplier=0.3, max=_LONGEST_WAIT_S)
-    return min(_LONGEST_WAIT_S, asked if asked is not None else backoff(state))
+    backoff = tenacity.wait_random_exponential(multiplier=0.3, max=LONGEST_WAIT_S)
+    return min(LONGEST_WAIT_S, asked if asked is not None else backoff(state))

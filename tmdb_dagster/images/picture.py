@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from tmdb_dagster.images.errors import ImageInvalid
 
@@ -47,7 +47,7 @@ class Picture:
 
 
 def read_picture(content: bytes) -> Picture:
-    """Decode an image in full, and make a JPEG of it if it is none.
+    """Decode an image in full, and make an RGB JPEG of it if it is none.
 
     Raises ImageInvalid for what is no JPEG, PNG or WebP, is cut off, or is too large or too small.
     """
@@ -57,14 +57,18 @@ def read_picture(content: bytes) -> Picture:
             # The header tells the size: a bomb is refused before it is decoded.
             if width * height > MAX_PIXELS or min(width, height) < MIN_SIDE:
                 raise ImageInvalid(f"it has {width}x{height} pixels")
-            is_jpeg = image.format == "JPEG"
-            # An eighth of the size is decoded in a third of the time, and still reads every byte.
-            image.draft(image.mode, (width // 8, height // 8))
+            # Not every reader shows CMYK.
+            kept = image.format == "JPEG" and image.mode in ("RGB", "L")
+            if kept:
+                # An eighth of the size is decoded in a third of the time, and still reads every byte.
+                image.draft(image.mode, (width // 8, height // 8))
             image.load()  # verify() passes files that are cut off
-            if is_jpeg:
+            if kept:
                 return Picture(content, width, height)
             jpeg = BytesIO()
             image.convert("RGB").save(jpeg, "JPEG", quality=90)
             return Picture(jpeg.getvalue(), width, height)
+    except UnidentifiedImageError as error:
+        raise ImageInvalid("it is no JPEG, PNG or WebP") from error
     except _UNREADABLE as error:
         raise ImageInvalid(f"it is no readable image ({str(error).split(':')[0]})") from error

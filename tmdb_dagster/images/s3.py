@@ -1,7 +1,7 @@
 """S3 and what speaks its protocol: AWS, Supabase Storage, R2, MinIO, SeaweedFS.
 
-A run's uploads are signed by botocore and sent by urllib3, which takes half the time of boto3's put_object; everything
-else is boto3's.
+A run's uploads are signed and sent by botocore without a client around it, which takes half the time of boto3's
+put_object; everything else is boto3's.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import boto3
+import botocore.session
 import tenacity
 import urllib3
 from botocore.auth import S3SigV4Auth
@@ -21,13 +23,15 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     HTTPClientError,
+    MetadataRetrievalError,
     NoCredentialsError,
     PartialCredentialsError,
 )
 from botocore.exceptions import (
     ConnectionError as EndpointUnreachable,
 )
-from certifi import where
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
 
 from tmdb_dagster.images.errors import StoreError, StoreRefused, StoreUnavailable
 from tmdb_dagster.images.stores import CACHE_CONTROL
@@ -58,15 +62,10 @@ class S3Store:
         self._endpoint = settings.aws_endpoint_url_s3
         self._region = settings.aws_region or settings.aws_default_region
         self._lock = threading.Lock()
+        self._core = botocore.session.get_session()
         self._made: Any = None
         self._opened: Any = None
-        self._uploads = urllib3.PoolManager(
-            maxsize=settings.movie_images_concurrency,
-            block=True,
-            retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
-            ca_certs=where(),
-        )
+        self._sender: Any = None
 
     @property
     def name(self) -> str:
@@ -85,15 +84,13 @@ class S3Store:
         url = f"{self._endpoint or f'https://s3.{self._region_name()}.amazonaws.com'}/{self._bucket}/{key}"
         headers = {"Content-Type": "image/jpeg", "Cache-Control": CACHE_CONTROL}
         request = AWSRequest("PUT", url, headers=headers, data=content)
-        self._signer().add_auth(request)
-        try:
-            answer = self._uploads.request("PUT", request.url, body=content, headers=dict(request.headers.items()))
-        except urllib3.exceptions.HTTPError as error:
-            raise self._silence(error) from error
-        if answer.status != 200:
-            code = _CODE.search(answer.data)
+        with self._named_errors():
+            self._signer().add_auth(request)
+            answer = self._http(url).send(request.prepare())
+        if answer.status_code != 200:
+            code = _CODE.search(answer.content)
             region = answer.headers.get("x-amz-bucket-region")
-            raise self._refusal(answer.status, code[1].decode() if code else "", region)
+            raise self._refusal(answer.status_code, code[1].decode() if code else "", region)
 
     def _signer(self) -> S3SigV4Auth:
         """Signs with the credentials of this moment; those of a machine's role are renewed from time to time."""
@@ -101,6 +98,18 @@ class S3Store:
         if credentials is None:
             raise StoreRefused(_NO_CREDENTIALS)
         return S3SigV4Auth(credentials.get_frozen_credentials(), "s3", self._region_name())
+
+    def _http(self, url: str) -> Any:
+        """Connections as boto3 makes them: with the proxies and certificates that the environment names."""
+        with self._lock:
+            if self._sender is None:
+                self._sender = URLLib3Session(
+                    verify=self._core.get_config_variable("ca_bundle") or True,
+                    proxies=get_environ_proxies(url),
+                    timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                    max_pool_connections=self._settings.movie_images_concurrency,
+                )
+            return self._sender
 
     def delete(self, key: str) -> None:
         """Remove the file."""
@@ -171,6 +180,7 @@ class S3Store:
                 }
                 # What is not set, boto3 finds in its own places: profiles, roles of the machine.
                 self._opened = boto3.session.Session(
+                    botocore_session=self._core,
                     region_name=self._region,
                     **{name: value.get_secret_value() for name, value in secrets.items() if value is not None},
                 )
@@ -205,8 +215,14 @@ class S3Store:
         )
 
     def _call(self, deed: Callable[[Any], _T]) -> _T:
-        try:
+        with self._named_errors():
             return deed(self._client())
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """What botocore raises, as our errors."""
+        try:
+            yield
         except ClientError as error:
             answer: dict[str, Any] = dict(error.response)
             about, told = answer.get("ResponseMetadata", {}), answer.get("Error", {})
@@ -214,7 +230,7 @@ class S3Store:
             raise self._refusal(about.get("HTTPStatusCode", 0), told.get("Code", ""), region) from error
         except (NoCredentialsError, PartialCredentialsError) as error:
             raise StoreRefused(_NO_CREDENTIALS) from error
-        except (HTTPClientError, EndpointUnreachable) as error:
+        except (HTTPClientError, EndpointUnreachable, MetadataRetrievalError) as error:
             raise self._silence(error) from error
         except BotoCoreError as error:
             raise StoreRefused(f"{self.name}: {error}") from error
@@ -233,10 +249,13 @@ class S3Store:
             return StoreRefused(
                 f"{self.name}: no such bucket. Create it, or set MOVIE_IMAGES_BUCKET and AWS_ENDPOINT_URL_S3."
             )
+        if code == "RequestTimeTooSkewed":
+            return StoreRefused(f"{self.name} refuses: the clock of this machine is wrong.")
         if status in (401, 403):
             return StoreRefused(
                 f"{self.name} refuses ({code or status}): check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and that "
                 "the key may list the bucket and read, write and delete its objects."
             )
         text = f"{self.name} answered {status} {code}".rstrip()
-        return StoreUnavailable(f"{text}.") if status >= 500 or status == 429 else StoreRefused(f"{text}.")
+        passing = status >= 500 or status in (408, 429) or code == "RequestTimeout"
+        return StoreUnavailable(f"{text}.") if passing else StoreRefused(f"{text}.")

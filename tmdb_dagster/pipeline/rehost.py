@@ -15,8 +15,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
-from tmdb_dagster.images.download import Downloader
+from tmdb_dagster.images.download import LONGEST_WAIT_S, Downloader
 from tmdb_dagster.images.errors import ImageError, ImageUnavailable, StoreError
 from tmdb_dagster.images.stores import ImageStore
 from tmdb_dagster.pipeline.errors import RunEnding
@@ -24,6 +25,7 @@ from tmdb_dagster.transform.image_plan import WantedImage, planned_images, sourc
 from tmdb_dagster.transform.images import ImageUrls
 from tmdb_dagster.transform.rows import MovieRows
 from tmdb_dagster.warehouse.engine import patiently
+from tmdb_dagster.warehouse.image_slots import ImageSlots
 from tmdb_dagster.warehouse.images import (
     ImageResult,
     ImageStates,
@@ -74,7 +76,10 @@ class ImageReport:
 
 @dataclass
 class _Outage:
-    """Counts failures in a row, so that a dead host or a wrong secret does not cost a time-out for every image."""
+    """Counts failures in a row, so that a dead host or a wrong secret does not cost a time-out for every image.
+
+    A host that asks to be left alone for a while is.
+    """
 
     failures: int = 0
     until: float = 0.0
@@ -90,6 +95,9 @@ class _Outage:
                 self.reason = str(error)
                 if self.failures >= OUTAGE:
                     self.until = time.monotonic() + PAUSE_S
+                asked = error.retry_after_s if isinstance(error, ImageUnavailable) else None
+                if asked is not None and asked > LONGEST_WAIT_S:
+                    self.until = max(self.until, time.monotonic() + asked)
 
     @property
     def lasts(self) -> bool:
@@ -118,7 +126,8 @@ class Rehoster:
         self._sleep = sleep
         self._outage = _Outage()
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="images")
-        self._downloader = Downloader([images.image_url, images.youtube_url], connections=concurrency, sleep=sleep)
+        hosts = (images.image_url, images.youtube_url)
+        self._downloader = Downloader(hosts, ImageSlots(engine, run_id), sleep=sleep)
 
     def close(self) -> None:
         """Wait for what is under way, and close the connections."""
@@ -180,7 +189,7 @@ class Rehoster:
         error = future.exception()
         if error is None:
             return future.result()
-        if isinstance(error, RunEnding):
+        if isinstance(error, RunEnding | OperationalError):
             raise error
         if not isinstance(error, ImageError):
             _log.error("image could not be rehosted", extra={"key": image.key}, exc_info=error)
@@ -192,7 +201,7 @@ class Rehoster:
         if self._ending.is_set():
             raise RunEnding("The run is ending.")
         if self._outage.lasts:
-            return ImageResult(image, error=f"Not tried, after many failures: {self._outage.reason}", tried=False)
+            return ImageResult(image, error=f"Not tried, after a failure of others: {self._outage.reason}", tried=False)
         try:
             picture = self._downloader.fetch(source_urls(image, self._images))
             self.store.put(image.key, picture.content)

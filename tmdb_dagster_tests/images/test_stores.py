@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 import urllib3
 
+from tmdb_dagster.clock import utc_now
 from tmdb_dagster.images.errors import StoreRefused, StoreUnavailable
 from tmdb_dagster.images.stores import ImageStore, open_store
 from tmdb_dagster.settings import Settings, load_settings
 from tmdb_dagster_tests.images.pictures import jpeg
-from tmdb_dagster_tests.seaweed import S3Server
+from tmdb_dagster_tests.seaweed import ACCESS_KEY, SECRET_KEY, S3Server
 
 
 def opened(settings: Settings) -> ImageStore:
@@ -124,3 +129,63 @@ def test_a_server_that_is_down_is_named(bucket: str, s3_server: S3Server) -> Non
 )
 def test_where_each_provider_shows_files(variables: dict[str, str], url: str) -> None:
     assert opened(load_settings(movie_images_store="s3", **variables)).public_url("cast/5.jpg") == url
+
+
+def keyless(server: S3Server, bucket: str, **changes: str) -> ImageStore:
+    """A store that is told no keys: boto3 looks in its own places."""
+    variables = server.variables(bucket, **changes)
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    return opened(load_settings(**{name.lower(): value for name, value in variables.items() if name not in keys}))
+
+
+def profile(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """A profile whose keys a program tells, as those of a role are told: for a while."""
+    (folder / "keys.py").write_text(script)
+    (folder / "config").write_text(f"[default]\ncredential_process = {sys.executable} {folder / 'keys.py'}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
+
+
+def test_keys_that_expire_are_renewed(
+    s3_server: S3Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = f"""
+import datetime, json
+open({str(tmp_path / "asked")!r}, "a").write("x")
+until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=5)
+keys = {{"AccessKeyId": {ACCESS_KEY!r}, "SecretAccessKey": {SECRET_KEY!r}}}
+print(json.dumps({{"Version": 1, "Expiration": until.isoformat(), **keys}}))
+"""
+    profile(tmp_path, monkeypatch, script)
+    store = keyless(s3_server, bucket)
+    for seed in (1, 2):
+        store.put("cast/5.jpg", jpeg(seed=seed))
+
+    assert read(store.public_url("cast/5.jpg")).data == jpeg(seed=2)
+    assert len((tmp_path / "asked").read_text()) >= 2
+
+
+def test_keys_that_nobody_tells_are_named(
+    s3_server: S3Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile(tmp_path, monkeypatch, "raise SystemExit('no such role')")
+    with pytest.raises(StoreRefused, match=r"s3://images.*no such role"):
+        keyless(s3_server, bucket).put("cast/5.jpg", jpeg())
+
+
+def test_a_wrong_clock_is_named(s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    yesterday = utc_now() - timedelta(days=1)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: yesterday)
+
+    with pytest.raises(StoreRefused, match="the clock of this machine is wrong"):
+        s3(s3_server, bucket).put("cast/5.jpg", jpeg())
+
+
+def test_uploads_go_through_the_environments_proxy(
+    s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(StoreUnavailable, match="proxy"):
+        s3(s3_server, bucket).put("cast/5.jpg", jpeg())
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    s3(s3_server, bucket).put("cast/5.jpg", jpeg())

@@ -133,7 +133,7 @@ def test_a_changed_path_replaces_the_file(start: Start, engine: Engine, sandbox:
 def test_what_cannot_be_fetched_stays_at_tmdb_until_it_is_repaired(
     fault: Fault, start: Start, engine: Engine, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tmdb_dagster.images.download._LONGEST_WAIT_S", 0.01)
+    monkeypatch.setattr("tmdb_dagster.images.download.LONGEST_WAIT_S", 0.01)
     sandbox.faults.add(fault)
     run = start()
 
@@ -321,8 +321,19 @@ def test_after_many_failures_in_a_row_nothing_is_tried_for_a_while(
 
     assert sandbox.faults.fired <= 3 * 3
     assert outcome.images is not None
-    assert any("Not tried, after many failures" in error for error in outcome.images.errors)
+    assert any("Not tried, after a failure of others" in error for error in outcome.images.errors)
     assert value(engine, "SELECT count(*) FROM image_inventory WHERE attempts = 0") > 0
+
+
+@pytest.mark.parametrize("image_store", ["local"], indirect=True)
+def test_a_host_that_asks_for_a_while_is_left_alone(start: Start, engine: Engine, sandbox: SandboxServer) -> None:
+    sandbox.faults.add(Fault(IMAGES, "status", status=429, headers={"Retry-After": "40"}))
+
+    outcome = ingest_movie(start(movie_images_concurrency=1), 603)
+
+    assert sandbox.faults.fired == 1
+    assert outcome.images is not None
+    assert (outcome.images.moved, outcome.status) == (0, "ingested")
 
 
 def test_nothing_half_written_stays_in_the_folder(start: Start, image_store: str, tmp_path: Path) -> None:
