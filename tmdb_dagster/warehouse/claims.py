@@ -61,11 +61,10 @@ _FAIL = text("""
     FROM jsonb_to_recordset(CAST(:failures AS jsonb)) AS f(work_id bigint, error text, gone boolean)
     WHERE w.work_id = f.work_id AND w.claimed_by = :run_id
 """)
-_GIVE_BACK = (
-    "DELETE FROM works w WHERE status_before_claim IS NULL AND ",
-    """UPDATE works w
-    SET ingestion_status = status_before_claim, claimed_by = NULL, status_before_claim = NULL WHERE """,
-)
+# Rows that a claim made go, those that were there are as they were.
+_REMOVE_UNFINISHED = text("SELECT remove_unfinished_works(CAST(:run_id AS text))")
+_GIVE_BACK = """UPDATE works w
+    SET ingestion_status = status_before_claim, claimed_by = NULL, status_before_claim = NULL WHERE """
 _OF_THIS_RUN = "w.claimed_by = :run_id"
 # Whoever has such a row locked is taking it over.
 _OF_DEAD_RUNS = f"""w.work_id IN (
@@ -172,12 +171,12 @@ def mark_failed(connection: Connection, run_id: str, failures: Sequence[Failure]
 
 def give_back_claims(connection: Connection, run_id: str) -> None:
     """Undo the claims that this run still has: the works are as they were before."""
-    for statement in _GIVE_BACK:
-        connection.execute(text(statement + _OF_THIS_RUN), {"run_id": run_id})
+    connection.execute(_REMOVE_UNFINISHED, {"run_id": run_id})
+    connection.execute(text(_GIVE_BACK + _OF_THIS_RUN), {"run_id": run_id})
 
 
 def give_back_dead_claims(connection: Connection) -> None:
     """Undo the claims of runs that died: movies that nobody asks for again would stay `ingesting` for ever."""
-    for statement in _GIVE_BACK:
-        connection.execute(text(statement + _OF_DEAD_RUNS))
+    connection.execute(_REMOVE_UNFINISHED, {"run_id": None})
+    connection.execute(text(_GIVE_BACK + _OF_DEAD_RUNS))
     connection.execute(text("DELETE FROM run_leases WHERE expires_at < clock_timestamp() - interval '1 day'"))
