@@ -26,6 +26,7 @@ from tmdb_dagster.warehouse.tables import metadata
 from tmdb_dagster.warehouse.takeover.access import CONSUMERS_TABLES, guard, public_roles, relations_of
 from tmdb_dagster.warehouse.takeover.catalog import read_catalog
 from tmdb_dagster.warehouse.takeover.difference import VERSION_TABLE, Takeover, is_old_system
+from tmdb_dagster.warehouse.takeover.indexes import IndexPlan
 from tmdb_dagster.warehouse.takeover.plan import Plan, Step, execute, quoted
 from tmdb_dagster.warehouse.takeover.reference import reference
 
@@ -95,9 +96,9 @@ def plan_migration(engine: Engine, schema: str = "public") -> Plan:
     with reachable(engine), engine.connect() as connection:
         plan = _plan(connection, schema, ScriptDirectory.from_config(config))
         connection.rollback()
-    if not plan.steps or plan.steps[0].sql:
-        return plan
-    plan.steps = [Step(step.what, (_revisions_sql(config, step.what.split(": ")[0]),)) for step in plan.steps]
+    for number, step in enumerate(plan.steps):
+        if not step.sql:
+            plan.steps[number] = Step(step.what, (_revisions_sql(config, step.what.split(": ")[0]),))
     return plan
 
 
@@ -145,9 +146,19 @@ def take_over(engine: Engine, schema: str, script: ScriptDirectory) -> Plan:
             + "".join(f"\n* {refusal}" for refusal in plan.refusals)
         )
     for step in plan.steps:
-        if step.sql:
-            _take(engine, schema, step)
+        if step.sql and plan.takes_over:
+            take(engine, schema, step)
     return plan
+
+
+def build_indexes(engine: Engine, schema: str, script: ScriptDirectory) -> None:
+    """Build the indexes that the tables' declarations name and no revision has made: concurrently, so afterwards."""
+    plan = Plan("")
+    with engine.connect() as connection:
+        _plan_indexes(plan, connection, schema, script)
+        connection.rollback()
+    for step in plan.steps:
+        take(engine, schema, step)
 
 
 def set_limits(connection: Connection) -> None:
@@ -182,7 +193,23 @@ def _plan(connection: Connection, schema: str, script: ScriptDirectory) -> Plan:
                 return takeover.plan()
     pending = [one for one in script.iterate_revisions("head", revision or "base") if one.revision != revision]
     found = f"revision {revision}" if revision else "no tables of the catalogue"
-    return Plan(found, [Step(f"{one.revision}: {one.doc.rstrip('.')}", ()) for one in reversed(pending)])
+    plan = Plan(found, steps=[Step(f"{one.revision}: {one.doc.rstrip('.')}", ()) for one in reversed(pending)])
+    if revision is not None:
+        _plan_indexes(plan, connection, schema, script)
+    return plan
+
+
+def _plan_indexes(plan: Plan, connection: Connection, schema: str, script: ScriptDirectory) -> None:
+    live = read_catalog(connection, schema)
+    declared = {index.name for table in metadata.tables.values() for index in table.indexes}
+    if declared <= live.index_names():
+        return
+    with reference(connection, script) as (_, ours):
+        connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
+        indexes = IndexPlan(plan, connection, schema, live)
+        for table in ours.relations.values():
+            if table.name in live.relations:
+                indexes.add(table, live.relations[table.name])
 
 
 def _has_functions(connection: Connection, schema: str) -> bool:
@@ -191,7 +218,7 @@ def _has_functions(connection: Connection, schema: str) -> bool:
 
 
 @when_free
-def _take(engine: Engine, schema: str, step: Step) -> None:
+def take(engine: Engine, schema: str, step: Step) -> None:
     if step.alone:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for statement in step.sql:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Engine, text
 
-from tmdb_dagster.warehouse.migrate import close_to_public, one_at_a_time, set_limits, take_over, when_free
+from tmdb_dagster.warehouse.migrate import (
+    build_indexes,
+    close_to_public,
+    one_at_a_time,
+    set_limits,
+    take_over,
+    when_free,
+)
 from tmdb_dagster.warehouse.tables import metadata
 from tmdb_dagster.warehouse.takeover.access import relations_of
 
@@ -42,9 +49,14 @@ def run_migrations() -> None:
     engine, schema = _engine()
     upgrading = _upgrading()
     with one_at_a_time(engine):
-        if upgrading:
-            context.config.attributes["plan"] = take_over(engine, schema, context.script)
+        if not upgrading:
+            _run_in_one_transaction(engine, schema, upgrading)
+            return
+        plan = take_over(engine, schema, context.script)
         _run_in_one_transaction(engine, schema, upgrading)
+        if not plan.takes_over:
+            build_indexes(engine, schema, context.script)
+        context.config.attributes["plan"] = plan
 
 
 @when_free

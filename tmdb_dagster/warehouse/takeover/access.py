@@ -101,6 +101,7 @@ def guard(connection: Connection, schema: str, *, new: Collection[str], own: Col
         statements.append(f"ALTER VIEW {quoted(schema, view)} SET (security_invoker = true)")
     for statement in statements:
         execute(connection, statement)
+    execute(connection, private(schema, "remove_unfinished_works(text)", roles))
     if connection.scalar(_SILENT_IS_STALE, {"schema": quoted(schema)}):
         execute(connection, as_owner(schema, "is_stale(bigint)"))
 
@@ -110,6 +111,11 @@ def as_owner(schema: str, signature: str) -> str:
     return (
         f"ALTER FUNCTION {quoted(schema)}.{signature} SECURITY DEFINER SET search_path TO {literal(schema)}, 'pg_temp'"
     )
+
+
+def private(schema: str, signature: str, roles: Collection[str]) -> str:
+    """The statement that keeps a function to its owner and to whom it is granted."""
+    return f"REVOKE ALL ON FUNCTION {quoted(schema)}.{signature} FROM {', '.join(['PUBLIC', *roles])}"
 
 
 def open_tables(connection: Connection, schema: str, names: Collection[str]) -> list[str]:

@@ -164,6 +164,10 @@ class Catalog:
     relations: dict[str, Relation]
     functions: dict[tuple[str, str], Function]
 
+    def index_names(self) -> set[str]:
+        """The names of all indexes that are whole."""
+        return {index.name for one in self.relations.values() for index in one.indexes if index.valid}
+
 
 def read_catalog(connection: Connection, schema: str) -> Catalog:
     """Read a schema; it becomes the transaction's search_path, so that its own names come unqualified."""

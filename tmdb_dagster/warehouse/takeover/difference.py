@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from sqlalchemy import Connection
 
 from tmdb_dagster.warehouse.takeover.access import CONSUMERS_TABLES, guards, open_tables
-from tmdb_dagster.warehouse.takeover.catalog import Catalog, Column, Relation
+from tmdb_dagster.warehouse.takeover.catalog import Catalog, Column, Index, Relation
 from tmdb_dagster.warehouse.takeover.constraints import ConstraintPlan
 from tmdb_dagster.warehouse.takeover.functions import FunctionPlan
 from tmdb_dagster.warehouse.takeover.indexes import IndexPlan
@@ -52,8 +52,8 @@ class Takeover:
         self._roles = roles
         self._revision = revision
         there = sorted(live.relations.keys() & ours.relations.keys())
-        self._plan = Plan(f"tables of another program: {', '.join(there) or 'none, but functions'}")
-        self._functions = FunctionPlan(self._plan, name, scratch)
+        self._plan = Plan(f"tables of another program: {', '.join(there) or 'none, but functions'}", takes_over=True)
+        self._functions = FunctionPlan(self._plan, name, scratch, roles)
         self._indexes = IndexPlan(self._plan, connection, name, live)
         self._constraints = ConstraintPlan(self._plan, connection, name)
 
@@ -149,6 +149,7 @@ class Takeover:
         if table.name == _QUEUE:
             dropped = list(self._once_in_a_life(there))
             statements += dropped
+            there.indexes[:] = [index for index in there.indexes if not _is_once_in_a_life(index)]
             done += ["no UNIQUE (work_id), by which a movie could be queued once in its life"] if dropped else []
         if statements:
             self._plan.steps.append(Step(f"table {table.name}: {', '.join(done)}", tuple(statements)))
@@ -216,7 +217,7 @@ class Takeover:
     def _once_in_a_life(self, there: Relation) -> Iterator[str]:
         """The old queue's UNIQUE (work_id): finished entries would keep a movie from being queued again."""
         for index in there.indexes:
-            if index.is_unique and index.columns == ("work_id",) and index.predicate is None:
+            if _is_once_in_a_life(index):
                 if index.constraint_name:
                     table = quoted(self._schema, there.name)
                     yield f"ALTER TABLE {table} DROP CONSTRAINT {quoted(index.constraint_name)}"
@@ -247,6 +248,10 @@ class Takeover:
             statements += guards(self._schema, [VERSION_TABLE], self._roles)
         statements.append(f"INSERT INTO {name} (version_num) VALUES ({literal(self._revision)})")  # noqa: S608 - ours
         self._plan.steps.append(Step(f"note the revision {self._revision}", tuple(statements)))
+
+
+def _is_once_in_a_life(index: Index) -> bool:
+    return index.is_unique and index.columns == ("work_id",) and index.predicate is None
 
 
 def _declared(column: Column) -> str:

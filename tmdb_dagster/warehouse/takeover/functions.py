@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from tmdb_dagster.warehouse.takeover.access import as_owner
+from tmdb_dagster.warehouse.takeover.access import as_owner, private
 from tmdb_dagster.warehouse.takeover.catalog import Function
 from tmdb_dagster.warehouse.takeover.plan import Plan, Step, literal, quoted
 from tmdb_dagster.warehouse.takeover.tolerance import OPTIONAL_FUNCTIONS
@@ -14,10 +14,11 @@ from tmdb_dagster.warehouse.takeover.tolerance import OPTIONAL_FUNCTIONS
 class FunctionPlan:
     """Adds to a plan what the functions of a schema lack."""
 
-    def __init__(self, plan: Plan, schema: str, scratch: str) -> None:
+    def __init__(self, plan: Plan, schema: str, scratch: str, roles: Collection[str]) -> None:
         self._plan = plan
         self._schema = schema
         self._scratch = scratch
+        self._roles = roles
 
     def add(self, ours: Mapping[tuple[str, str], Function], live: Mapping[tuple[str, str], Function]) -> None:
         """Functions that are missing, or that are not ours yet."""
@@ -56,6 +57,8 @@ class FunctionPlan:
         statements.append(definition)
         if there is not None and there.as_owner and not function.as_owner:
             statements.append(as_owner(self._schema, signature))
+        elif function.as_owner:
+            statements.append(private(self._schema, signature, self._roles))
         if function.comment and (there is None or there.comment is None):
             statements.append(f"COMMENT ON FUNCTION {quoted(self._schema)}.{signature} IS {literal(function.comment)}")
         verb = "replace the body of" if there else "create"

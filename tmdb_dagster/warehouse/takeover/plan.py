@@ -19,9 +19,13 @@ class Step:
 
 @dataclass
 class Plan:
-    """`found` says what the database holds. With refusals no step is taken; notes are what stays as it is, and why."""
+    """`found` says what the database holds. With refusals no step is taken; notes are what stays as it is, and why.
+
+    Where nothing is taken over, a step without SQL is a revision of ours, which Alembic runs.
+    """
 
     found: str
+    takes_over: bool = False
     steps: list[Step] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

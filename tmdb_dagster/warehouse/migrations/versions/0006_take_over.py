@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from alembic import op
-from sqlalchemy import text
 
 revision = "0006"
 down_revision = "0003"
@@ -125,7 +124,8 @@ COMMENT ON FUNCTION remove_unfinished_works(text) IS
     'Removes the works that a run (NULL: those that died) made and did not finish; returns how many. Thus the '
     'pipeline''s role needs no DELETE on works.';
 DO $do$ BEGIN
-    EXECUTE format('ALTER FUNCTION remove_unfinished_works(text) SET search_path TO %I, pg_temp', current_schema());
+    EXECUTE 'ALTER FUNCTION remove_unfinished_works(text) SET search_path TO '
+        || quote_ident(current_schema()) || ', pg_temp';
 END $do$;
 """  # noqa: S608 - constants only
 
@@ -135,23 +135,12 @@ def upgrade() -> None:
         listed = ", ".join(f"'{value}'" for value in values)
         name = f"{table}_{column}_check"
         op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} IN ({listed}))")
-    op.create_index(
-        "work_cards_cache_without_attribution_idx",
-        "work_cards_cache",
-        ["work_id"],
-        unique=False,
-        postgresql_where=text("NOT payload ? 'attribution'"),
-    )
     op.execute(FUNCTIONS)
 
 
 def downgrade() -> None:
     # is_stale and stale_works stay as they are: they need nothing that goes.
     op.execute("DROP FUNCTION remove_unfinished_works(text)")
-    op.drop_index(
-        "work_cards_cache_without_attribution_idx",
-        table_name="work_cards_cache",
-        postgresql_where=text("NOT payload ? 'attribution'"),
-    )
+    op.execute("DROP INDEX IF EXISTS work_cards_cache_without_attribution_idx")
     for table, column, _ in CHECKS:
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_{column}_check")
