@@ -9,20 +9,33 @@ from tmdb_dagster.defs.discovery import ingest_candidates
 from tmdb_dagster.defs.images import movie_images
 from tmdb_dagster.defs.jobs import (
     batch_ingest_job,
+    daily_refresh_job,
+    drain_refresh_queue_job,
     ingest_movie_job,
     rebuild_from_raw_job,
     repair_images_job,
     weekly_ingest_job,
 )
 from tmdb_dagster.defs.movies import enrich_candidates, movies
+from tmdb_dagster.defs.refresh import refresh_queue
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.schedules import schedules
+from tmdb_dagster.defs.sensors import sensors
 
 defs = Definitions(
-    assets=[ingest_candidates, movies, movie_images, enrich_candidates],
+    assets=[ingest_candidates, movies, movie_images, enrich_candidates, refresh_queue],
     asset_checks=asset_checks,
-    jobs=[weekly_ingest_job, ingest_movie_job, batch_ingest_job, rebuild_from_raw_job, repair_images_job],
+    jobs=[
+        weekly_ingest_job,
+        daily_refresh_job,
+        drain_refresh_queue_job,
+        ingest_movie_job,
+        batch_ingest_job,
+        rebuild_from_raw_job,
+        repair_images_job,
+    ],
     schedules=schedules,
+    sensors=sensors,
     resources={"catalogue": CatalogueResource()},
     # The work is waiting and SQL: threads inside one process do it, and a step costs no process of its own.
     executor=in_process_executor,

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     aws_access_key_id: SecretStr | None = Field(None, description="S3 access key.")
     aws_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
     aws_session_token: SecretStr | None = Field(None, description="Token of temporary S3 credentials.")
+    alert_webhook_url: SecretStr | None = Field(
+        None, description='Address that is told of failed runs, by a POST of `{"text": ...}`; unset: nobody is.'
+    )
     tmdb_dagster_state: Path = Field(
         REPOSITORY / ".tmdb_dagster", description="Folder of all local state: embedded Postgres, logs."
     )
@@ -131,6 +134,13 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value):
             raise ValueError("expected an http:// or https:// address without a query")
         return value.rstrip("/")
+
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _check_webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/?#]+\S*", value.get_secret_value()):
+            raise ValueError("expected an http:// or https:// address")
+        return value
 
     @field_validator("database_url", "dagster_database_url")
     @classmethod

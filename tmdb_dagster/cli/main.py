@@ -78,6 +78,25 @@ def ingest(source: str, max_movies: int, pages_per_source: int) -> None:
 
 
 @main.command()
+@click.argument("tmdb_ids", type=int, nargs=-1, required=True)
+def refresh(tmdb_ids: tuple[int, ...]) -> None:
+    """Put movies at the head of the refresh queue, by their TMDB ids; the sensor refresh_worker drains it."""
+    from tmdb_dagster.pipeline.run import open_catalogue
+    from tmdb_dagster.sandbox.services import provide_database
+    from tmdb_dagster.warehouse.discovery import known_tmdb_ids
+    from tmdb_dagster.warehouse.refresh_queue import enqueue_requested
+
+    with open_catalogue(provide_database(load_settings())) as engine, engine.begin() as connection:
+        known = known_tmdb_ids(connection, tmdb_ids)
+        enqueue_requested(connection, sorted(known))
+    click.echo(f"Queued {len(known)} movies.")
+    if unknown := sorted(set(tmdb_ids) - known):
+        raise click.ClickException(
+            f"The catalogue has no movie {', '.join(map(str, unknown))}: the job ingest_movie brings new ones."
+        )
+
+
+@main.command()
 @click.option("--port", default=UI_PORT, show_default=True, help="Port of the UI.")
 def ui(port: int) -> None:
     """Open the Dagster UI with the daemon that runs schedules; Ctrl+C ends both."""

@@ -7,6 +7,7 @@ from dagster import AssetSelection, GraphDefinition, JobDefinition, OpDefinition
 from tmdb_dagster.defs.discovery import ingest_candidates
 from tmdb_dagster.defs.images import repair_images
 from tmdb_dagster.defs.movies import batch_ingest, enrich_candidates, ingest_movie, rebuild_from_raw
+from tmdb_dagster.defs.refresh import daily_refresh, drain_refresh_queue
 
 # A run whose process died without a word is ended after so many seconds.
 MAX_RUNTIME_S = 6 * 60 * 60
@@ -30,3 +31,5 @@ ingest_movie_job = _op_job(ingest_movie)
 batch_ingest_job = _op_job(batch_ingest)
 rebuild_from_raw_job = _op_job(rebuild_from_raw)
 repair_images_job = _op_job(repair_images)
+daily_refresh_job = _op_job(daily_refresh)
+drain_refresh_queue_job = _op_job(drain_refresh_queue)

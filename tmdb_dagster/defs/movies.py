@@ -113,7 +113,8 @@ def _record_images(context: OpExecutionContext, outcome: "MovieOutcome", report:
         context.log.warning("%s: images left at TMDB: %s%s", outcome.display_title, report.errors[0], more)
 
 
-def _run_metadata(run: "Run", statuses: Counter[str]) -> dict[str, int]:
+def run_metadata(run: "Run", statuses: Counter[str]) -> dict[str, int]:
+    """What the UI shows of a run over movies."""
     return {
         "ingested": statuses["ingested"],
         "unchanged": statuses["unchanged"],
@@ -168,7 +169,7 @@ def enrich_candidates(
     with catalogue.run(context.op_execution_context) as run:
         ingest = CandidateIngest(run, [context.run.run_id, *filter(None, repeated)])
         statuses = record_movies(context.op_execution_context, ingest.outcomes())
-        context.add_output_metadata(_run_metadata(run, statuses), output_name="works")
+        context.add_output_metadata(run_metadata(run, statuses), output_name="works")
         yield from table_results(run.engine)
 
 
@@ -197,7 +198,7 @@ def batch_ingest(
     with catalogue.run(context) as run:
         batch = BatchIngest(run, request)
         statuses = record_movies(context, batch.outcomes())
-        metadata = _run_metadata(run, statuses)
+        metadata = run_metadata(run, statuses)
     report = vars(batch.report)
     return Output(report, metadata={**metadata, **{name: value for name, value in report.items() if value is not None}})
 

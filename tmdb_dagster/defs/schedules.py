@@ -5,7 +5,7 @@ from __future__ import annotations
 from dagster import DefaultScheduleStatus, RunRequest, ScheduleDefinition, ScheduleEvaluationContext, schedule
 
 from tmdb_dagster.defs.images import repair_config
-from tmdb_dagster.defs.jobs import repair_images_job, weekly_ingest_job
+from tmdb_dagster.defs.jobs import daily_refresh_job, repair_images_job, weekly_ingest_job
 
 TIME_ZONE = "America/Los_Angeles"
 
@@ -25,6 +25,16 @@ weekly_ingest_schedule = ScheduleDefinition(
     },
 )
 
+daily_refresh_schedule = ScheduleDefinition(
+    name="daily_refresh_schedule",
+    job=daily_refresh_job,
+    cron_schedule="0 3 * * *",
+    execution_timezone=TIME_ZONE,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every day at 03:00: what is stale or has changed at TMDB.",
+    run_config={"ops": {"daily_refresh": {"config": {"trigger_type": "scheduled"}}}},
+)
+
 
 @schedule(
     name="repair_images_schedule",
@@ -39,4 +49,4 @@ def repair_images_schedule(context: ScheduleEvaluationContext) -> RunRequest:
     return RunRequest(run_config=repair_config(context.scheduled_execution_time))
 
 
-schedules = [weekly_ingest_schedule, repair_images_schedule]
+schedules = [weekly_ingest_schedule, daily_refresh_schedule, repair_images_schedule]

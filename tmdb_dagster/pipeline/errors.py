@@ -4,9 +4,11 @@ TmdbDagsterError
 └── PipelineError
     ├── InvalidRequest     asked for something that does not exist; nothing was done
     ├── ListsUnavailable   no page of any list could be fetched
+    ├── ChangesUnavailable TMDB's feed of changes could not be read to its end
     ├── TmdbOutage         TMDB failed one movie after another
     ├── MovieFailed        the one movie asked for could not be ingested
     │   └── MovieBusy      another run is at it, and was not done in time
+    ├── AlertNotSent       the webhook did not take an alert
     └── RunEnding          a call was given up because the run is ending
 """
 
@@ -27,6 +29,10 @@ class ListsUnavailable(PipelineError):
     """No page of any list could be fetched."""
 
 
+class ChangesUnavailable(PipelineError):
+    """TMDB's feed of changes could not be read to its end."""
+
+
 class TmdbOutage(PipelineError):
     """TMDB failed so many movies in a row that going on would only fail more."""
 
@@ -37,6 +43,10 @@ class MovieFailed(PipelineError):
 
 class MovieBusy(MovieFailed):
     """Another run is ingesting the movie and was not done in time."""
+
+
+class AlertNotSent(PipelineError):
+    """The webhook did not take an alert."""
 
 
 class RunEnding(PipelineError):

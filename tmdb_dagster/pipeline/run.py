@@ -24,6 +24,7 @@ from tmdb_dagster.warehouse.engine import check_schema, connect, reachable
 from tmdb_dagster.warehouse.leases import RunLease
 from tmdb_dagster.warehouse.origin import Origin, require_origin
 from tmdb_dagster.warehouse.rate_limit import SharedRateLimiter
+from tmdb_dagster.warehouse.refresh_queue import give_back_entries
 from tmdb_dagster.warehouse.scores import read_score_prior, update_score_prior
 
 PRIOR_VOTES = 25.0
@@ -131,6 +132,7 @@ def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> It
 def _give_back(engine: Engine, run_id: str) -> None:
     with engine.begin() as connection:
         give_back_claims(connection, run_id)
+        give_back_entries(connection, run_id)
 
 
 def score_prior(engine: Engine, *, update: bool = False) -> ScorePrior:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
 from typing import Any, Literal
 
+from tmdb_dagster.tmdb.changes import ChangesPage, parse_changes_page
 from tmdb_dagster.tmdb.errors import InvalidResponse, MovieNotFound, NotFound
 from tmdb_dagster.tmdb.models import PARTS, ListPage, parse_list_page
 from tmdb_dagster.tmdb.transport import Transport
@@ -38,10 +42,18 @@ class TmdbClient:
         if self._region and source != "trending":
             params["region"] = self._region
         body = self._transport.get(path, params)
-        try:
+        with _named(path):
             return parse_list_page(body)
-        except InvalidResponse as exc:
-            raise InvalidResponse(f"{path}: {exc}", endpoint=path, http_status=200) from exc
+
+    def changes_page(self, start: date, end: date, page: int) -> ChangesPage:
+        """Page `page` (1 to 500) of the movies that changed from `start` to `end`, at most 14 days later, in UTC.
+
+        Raises InvalidResponse for a body that is no page of changes.
+        """
+        path = "/movie/changes"
+        body = self._transport.get(path, {"start_date": start.isoformat(), "end_date": end.isoformat(), "page": page})
+        with _named(path):
+            return parse_changes_page(body)
 
     def movie(self, tmdb_id: int) -> dict[str, Any]:
         """The body of a movie with its seven PARTS appended, in one call.
@@ -77,3 +89,12 @@ class TmdbClient:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Say which endpoint an unusable body came from."""
+    try:
+        yield
+    except InvalidResponse as exc:
+        raise InvalidResponse(f"{path}: {exc}", endpoint=path, http_status=200) from exc

@@ -54,17 +54,27 @@ _STATE = text(f"""
     FROM works w LEFT JOIN work_cards_cache k USING (work_id)
     WHERE w.tmdb_id = ANY(:tmdb_ids)
 """)  # noqa: S608 - constants only
-_FAIL = text("""
+# An hour after the first failure, then after twice as long each time; a movie that is gone is looked for once a month.
+_LONGEST_DELAY_S = 30 * 24 * 60 * 60
+_FAIL = text(f"""
     UPDATE works w
     SET ingestion_status = 'failed', ingestion_error = f.error, claimed_by = NULL, status_before_claim = NULL,
-        gone_at = CASE WHEN f.gone THEN coalesce(w.gone_at, clock_timestamp()) ELSE w.gone_at END
+        gone_at = CASE WHEN f.gone THEN coalesce(w.gone_at, clock_timestamp()) ELSE w.gone_at END,
+        failures = w.failures + 1,
+        retry_at = clock_timestamp() + make_interval(secs => CASE
+            WHEN f.gone THEN {_LONGEST_DELAY_S} ELSE least({_LONGEST_DELAY_S}, 3600 * 2 ^ least(w.failures, 30))
+        END)
     FROM jsonb_to_recordset(CAST(:failures AS jsonb)) AS f(work_id bigint, error text, gone boolean)
     WHERE w.work_id = f.work_id AND w.claimed_by = :run_id
-""")
+""")  # noqa: S608 - constants only
 # Rows that a claim made go, those that were there are as they were.
 _REMOVE_UNFINISHED = text("SELECT remove_unfinished_works(CAST(:run_id AS text))")
 _GIVE_BACK = """UPDATE works w
     SET ingestion_status = status_before_claim, claimed_by = NULL, status_before_claim = NULL WHERE """
+# What another system left `ingesting`: nobody says who is at it.
+_GIVE_BACK_UNCLAIMED = text("""
+    UPDATE works SET ingestion_status = 'pending' WHERE ingestion_status = 'ingesting' AND claimed_by IS NULL
+""")
 _OF_THIS_RUN = "w.claimed_by = :run_id"
 # Whoever has such a row locked is taking it over.
 _OF_DEAD_RUNS = f"""w.work_id IN (
@@ -175,8 +185,13 @@ def give_back_claims(connection: Connection, run_id: str) -> None:
     connection.execute(text(_GIVE_BACK + _OF_THIS_RUN), {"run_id": run_id})
 
 
-def give_back_dead_claims(connection: Connection) -> None:
-    """Undo the claims of runs that died: movies that nobody asks for again would stay `ingesting` for ever."""
-    connection.execute(_REMOVE_UNFINISHED, {"run_id": None})
-    connection.execute(text(_GIVE_BACK + _OF_DEAD_RUNS))
+def give_back_dead_claims(connection: Connection) -> int:
+    """Undo the claims of runs that died: movies that nobody asks for again would stay `ingesting` for ever.
+
+    Returns how many there were.
+    """
+    works = connection.scalar(_REMOVE_UNFINISHED, {"run_id": None}) or 0
+    works += connection.execute(text(_GIVE_BACK + _OF_DEAD_RUNS)).rowcount
+    works += connection.execute(_GIVE_BACK_UNCLAIMED).rowcount
     connection.execute(text("DELETE FROM run_leases WHERE expires_at < clock_timestamp() - interval '1 day'"))
+    return works

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from tmdb_dagster.warehouse.claims import Target
 from tmdb_dagster.warehouse.engine import json_parameter
+from tmdb_dagster.warehouse.sync_state import note_sync
 
 _OWNER_LIVES = """
     EXISTS (SELECT FROM run_leases l WHERE l.run_id = b.run_id AND l.expires_at > clock_timestamp())
@@ -73,6 +74,11 @@ def known_tmdb_ids(connection: Connection, tmdb_ids: Sequence[int]) -> set[int]:
         {"tmdb_ids": [str(tmdb_id) for tmdb_id in tmdb_ids]},
     )
     return {int(tmdb_id) for tmdb_id in rows}
+
+
+def refreshed_tmdb_ids(connection: Connection) -> set[str]:
+    """The movies that were ever ingested."""
+    return set(connection.scalars(text("SELECT tmdb_id FROM works WHERE last_refreshed_at IS NOT NULL")))
 
 
 def open_batch(
@@ -261,15 +267,7 @@ def close_batch(connection: Connection, batch: Batch, error: str | None) -> Batc
         error_message=error,
     )
     if error is None:
-        connection.execute(
-            text("""
-                INSERT INTO sync_state AS s (sync_type, last_sync_at, sync_count)
-                VALUES ('scheduled_ingest', clock_timestamp(), 1)
-                ON CONFLICT (sync_type) DO UPDATE SET
-                    last_sync_at = EXCLUDED.last_sync_at, sync_count = coalesce(s.sync_count, 0) + 1,
-                    updated_at = EXCLUDED.last_sync_at
-            """)
-        )
+        note_sync(connection, "scheduled_ingest")
     return summary
 
 

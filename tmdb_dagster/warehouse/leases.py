@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 LEASE_S = 25
@@ -21,6 +22,9 @@ _TAKE = text(f"""
     VALUES (:run_id, :job, clock_timestamp() + interval '{LEASE_S} seconds')
     ON CONFLICT (run_id) DO UPDATE SET expires_at = EXCLUDED.expires_at
 """)  # noqa: S608 - a constant
+
+# A run that is late with its renewals is given some more time before it is called dead.
+_GRACE_S = 60
 
 _log = logging.getLogger(__name__)
 
@@ -69,3 +73,21 @@ class RunLease:
     ) -> None:
         if not self._done.is_set():
             self.give_back()
+
+
+def live_runs(connection: Connection, jobs: Sequence[str]) -> set[str]:
+    """The runs of these jobs that are alive."""
+    rows = connection.scalars(
+        text("SELECT run_id FROM run_leases WHERE job = ANY(:jobs) AND expires_at > clock_timestamp()"),
+        {"jobs": list(jobs)},
+    )
+    return set(rows)
+
+
+def dead_runs(connection: Connection) -> set[str]:
+    """The runs that stopped renewing their lease without giving it back."""
+    rows = connection.scalars(
+        text("SELECT run_id FROM run_leases WHERE expires_at < clock_timestamp() - make_interval(secs => :grace)"),
+        {"grace": _GRACE_S},
+    )
+    return set(rows)

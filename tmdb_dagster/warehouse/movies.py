@@ -26,7 +26,7 @@ _TAKEN_IMDB_IDS = text("""
 _COMPLETE = text("""
     UPDATE works
     SET ingestion_status = 'complete', ingestion_error = NULL, gone_at = NULL, claimed_by = NULL,
-        status_before_claim = NULL, request_count = coalesce(request_count, 0) + 1,
+        status_before_claim = NULL, failures = 0, retry_at = NULL, request_count = coalesce(request_count, 0) + 1,
         last_refreshed_at = f.fetched_at
     FROM jsonb_to_recordset(CAST(:fetched AS jsonb)) AS f(work_id bigint, fetched_at timestamptz)
     WHERE works.work_id = f.work_id
@@ -146,9 +146,9 @@ def write_rows(connection: Connection, rows: Mapping[int, MovieRows]) -> dict[in
     return clashes
 
 
-# For each table its key, and the columns whose change alone rewrites no row. Of a card only the etag counts.
+# For each table its key, and what may change without a row being rewritten. Of a card only the etag counts.
 _TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "works_meta": (("work_id",), ("fetched_at", "updated_at")),
+    "works_meta": (("work_id",), ("fetched_at", "updated_at", "streaming.updated_at")),
     "rating_sources": (("work_id", "source_name"), ("last_seen_at",)),
     "aggregates": (("work_id", "method_version"), ("computed_at",)),
     "work_cards_cache": (("work_id",), ("payload", "payload_short", "computed_at")),

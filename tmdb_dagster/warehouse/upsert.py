@@ -19,9 +19,10 @@ from tmdb_dagster.warehouse.engine import json_parameter
 def _statement(table: str, key: tuple[str, ...], columns: tuple[str, ...], stamps: tuple[str, ...]) -> TextClause:
     names = ", ".join(columns)
     content = [column for column in columns if column not in key and column not in stamps]
+    without = {column: f" - '{key}'" for column, _, key in (stamp.partition(".") for stamp in stamps) if key}
     updates = ", ".join(f"{column} = EXCLUDED.{column}" for column in columns if column not in key)
-    stored = ", ".join(f"t.{column}" for column in content)
-    given = ", ".join(f"EXCLUDED.{column}" for column in content)
+    stored = ", ".join(f"t.{column}" + without.get(column, "") for column in content)
+    given = ", ".join(f"EXCLUDED.{column}" + without.get(column, "") for column in content)
     return text(
         f"INSERT INTO {table} AS t ({names}) "  # noqa: S608 - names of our own columns
         f"SELECT {names} FROM jsonb_populate_recordset(NULL::{table}, CAST(:rows AS jsonb)) "
@@ -39,7 +40,10 @@ def upsert(
     key: tuple[str, ...],
     stamps: tuple[str, ...] = (),
 ) -> None:
-    """Write rows, all with the same columns; `stamps` are columns whose change alone rewrites nothing."""
+    """Write rows, all with the same columns.
+
+    `stamps` are columns, or keys of JSON columns (`streaming.updated_at`), whose change alone rewrites nothing.
+    """
     if rows:
         statement = _statement(table, key, tuple(rows[0]), stamps)
         connection.execute(statement, {"rows": json_parameter(rows)})

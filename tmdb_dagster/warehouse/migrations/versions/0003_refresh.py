@@ -13,7 +13,8 @@ depends_on = None
 # Each branch is one walk along an index, so that the most urgent works are found without looking at the others.
 _BRANCH = """
     (
-        SELECT w.work_id, {priority} AS priority, '{reason}' AS reason
+        SELECT w.work_id, w.tmdb_id, w.title, w.release_date, w.last_refreshed_at,
+            {priority} AS priority, '{reason}' AS reason
         FROM {source} WHERE {due}
             AND (w.retry_at IS NULL OR w.retry_at <= now())
             AND NOT EXISTS (
@@ -64,12 +65,10 @@ RETURNS TABLE (
     work_id bigint, tmdb_id text, title text, release_date date, last_refreshed_at timestamptz,
     priority integer, reason text
 ) LANGUAGE sql STABLE AS $$
-    SELECT w.work_id, w.tmdb_id, w.title, w.release_date, w.last_refreshed_at, d.priority, d.reason
-    FROM (
-        SELECT DISTINCT ON (work_id) work_id, priority, reason
-        FROM ({_BRANCHES}) AS branches ORDER BY work_id, priority DESC
-    ) AS d JOIN works w USING (work_id)
-    ORDER BY d.priority DESC, w.release_date DESC NULLS LAST, w.last_refreshed_at NULLS FIRST, w.work_id
+    SELECT * FROM (
+        SELECT DISTINCT ON (b.work_id) * FROM ({_BRANCHES}) AS b ORDER BY b.work_id, b.priority DESC
+    ) AS w
+    ORDER BY w.priority DESC, w.release_date DESC NULLS LAST, w.last_refreshed_at NULLS FIRST, w.work_id
     LIMIT limit_count
 $$;
 COMMENT ON FUNCTION stale_works(integer) IS
@@ -113,6 +112,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("last_refreshed_at IS NULL"),
     )
     op.create_index(
+        "works_release_date_last_refreshed_at_idx", "works", ["release_date", "last_refreshed_at"], unique=False
+    )
+    op.create_index(
         "works_meta_schema_version_idx",
         "works_meta",
         [sa.literal_column("coalesce(schema_version, 0)"), "work_id"],
@@ -146,6 +148,7 @@ def downgrade() -> None:
     for column in ("note", "claimed_at", "claimed_by", "due_at", "reason"):
         op.drop_column("refresh_queue", column)
     op.drop_index("works_meta_schema_version_idx", table_name="works_meta")
+    op.drop_index("works_release_date_last_refreshed_at_idx", table_name="works")
     op.drop_index("works_never_refreshed_idx", table_name="works")
     op.drop_column("works", "retry_at")
     op.drop_column("works", "failures")

@@ -22,7 +22,8 @@ CHECKS = (
 # Each branch is one walk along an index, so that the most urgent works are found without looking at the others.
 _BRANCH = """
     (
-        SELECT w.work_id, {priority} AS priority, '{reason}' AS reason
+        SELECT w.work_id, w.tmdb_id, w.title, w.release_date, w.last_refreshed_at,
+            {priority} AS priority, '{reason}' AS reason
         FROM {source} WHERE {due}
             AND w.tmdb_id ~ '^[0-9]+$'
             AND (w.retry_at IS NULL OR w.retry_at <= now())
@@ -93,12 +94,10 @@ RETURNS TABLE (
     work_id bigint, tmdb_id text, title text, release_date date, last_refreshed_at timestamptz,
     priority integer, reason text
 ) LANGUAGE sql STABLE AS $$
-    SELECT w.work_id, w.tmdb_id, w.title, w.release_date, w.last_refreshed_at, d.priority, d.reason
-    FROM (
-        SELECT DISTINCT ON (work_id) work_id, priority, reason
-        FROM ({_BRANCHES}) AS branches ORDER BY work_id, priority DESC
-    ) AS d JOIN works w USING (work_id)
-    ORDER BY d.priority DESC, w.release_date DESC NULLS LAST, w.last_refreshed_at NULLS FIRST, w.work_id
+    SELECT * FROM (
+        SELECT DISTINCT ON (b.work_id) * FROM ({_BRANCHES}) AS b ORDER BY b.work_id, b.priority DESC
+    ) AS w
+    ORDER BY w.priority DESC, w.release_date DESC NULLS LAST, w.last_refreshed_at NULLS FIRST, w.work_id
     LIMIT limit_count
 $$;
 COMMENT ON FUNCTION stale_works(integer) IS

@@ -1,0 +1,98 @@
+"""The refresh as jobs: queue what is stale or has changed, and drain the queue."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+from dagster import AssetMaterialization, Config, OpExecutionContext, Out, Output, op
+from pydantic import Field
+
+from tmdb_dagster.defs.failures import clear_failures
+from tmdb_dagster.defs.movies import record_movies, run_metadata
+from tmdb_dagster.defs.resources import CatalogueResource
+from tmdb_dagster.defs.tables import table_results, table_spec
+
+if TYPE_CHECKING:
+    from tmdb_dagster.pipeline.refresh import DrainReport
+    from tmdb_dagster.pipeline.run import Run
+
+refresh_queue = table_spec("refresh_queue", group="refresh", deps=["works"])
+
+
+class DrainConfig(Config):
+    """How to drain the queue."""
+
+    batch_size: int = Field(25, description="Entries claimed at once, 1 or more.")
+    max_items: int = Field(100, description="Most entries to process, 1 or more; the rest waits for the next run.")
+
+
+class DailyRefreshConfig(DrainConfig):
+    """What to refresh."""
+
+    use_changes: bool = Field(True, description="Ask TMDB which movies have changed since the last refresh.")
+    max_stale: int = Field(200, description="Most stale works to queue.")
+    trigger_type: Literal["scheduled", "manual"] = Field("manual", description="What the log says started it.")
+
+
+@op(out=Out(dict))
+def daily_refresh(
+    context: OpExecutionContext, config: DailyRefreshConfig, catalogue: CatalogueResource
+) -> Iterator[Output[dict[str, Any]]]:
+    """Queue the works that are stale or that TMDB says have changed, then refresh the most urgent ones."""
+    from tmdb_dagster.pipeline.refresh import DailyRefresh, RefreshRequest
+
+    with clear_failures():
+        request = RefreshRequest(**config.model_dump())
+    with catalogue.run(context) as run:
+        refresh = DailyRefresh(run, request)
+        statuses = record_movies(context, refresh.outcomes())
+        queued = refresh.queued
+        figures = {
+            "stale works queued": queued.stale,
+            "changed works queued": queued.changed,
+            "pages of changes": queued.pages,
+            **_drain_figures(refresh.drained),
+            **run_metadata(run, statuses),
+        }
+        _record_tables(context, run, figures)
+    yield Output(figures, metadata={**figures, "changes read up to": str(queued.cursor)})
+
+
+@op(out=Out(dict))
+def drain_refresh_queue(
+    context: OpExecutionContext, config: DrainConfig, catalogue: CatalogueResource
+) -> Iterator[Output[dict[str, Any]]]:
+    """Refresh the most urgent works that the queue holds; several runs share it."""
+    from tmdb_dagster.pipeline.refresh import DrainRequest, QueueDrain
+
+    with clear_failures():
+        request = DrainRequest(**config.model_dump())
+    with catalogue.run(context) as run:
+        drain = QueueDrain(run, request)
+        statuses = record_movies(context, drain.outcomes())
+        figures = {**_drain_figures(drain.report), **run_metadata(run, statuses)}
+        _record_tables(context, run, figures)
+    yield Output(figures, metadata=figures)
+
+
+def _drain_figures(report: "DrainReport") -> dict[str, int]:
+    return {
+        "entries taken": report.claimed,
+        "entries completed": report.completed,
+        "entries to be tried again": report.retried,
+        "entries failed": report.failed,
+        "movies gone": report.gone,
+    }
+
+
+def _record_tables(context: OpExecutionContext, run: "Run", figures: dict[str, int]) -> None:
+    """A materialisation of the queue and of every table that the refresh wrote."""
+    from tmdb_dagster.clock import utc_now
+    from tmdb_dagster.warehouse.refresh_queue import backlog
+
+    with run.engine.begin() as connection:
+        waiting = backlog(connection)
+    age = 0.0 if waiting.oldest is None else (utc_now() - waiting.oldest).total_seconds()
+    metadata = {**figures, "entries open": waiting.open, "entries due": waiting.due, "oldest entry, seconds": age}
+    context.log_event(AssetMaterialization("refresh_queue", metadata=metadata))
+    for table in table_results(run.engine):
+        context.log_event(AssetMaterialization(str(table.asset_key), metadata=table.metadata))

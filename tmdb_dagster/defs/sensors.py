@@ -1,0 +1,191 @@
+"""Sensors: start workers while the queue holds due work, take back what dead runs left, and tell of failures.
+
+Each is a thin shell around a decision that is made without Dagster.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Set
+from datetime import timedelta
+
+from dagster import (
+    AddDynamicPartitionsRequest,
+    AssetKey,
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    DeleteDynamicPartitionsRequest,
+    RunFailureSensorContext,
+    RunRequest,
+    RunsFilter,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    run_failure_sensor,
+    sensor,
+)
+
+from tmdb_dagster.defs.jobs import daily_refresh_job, drain_refresh_queue_job
+from tmdb_dagster.defs.partitions import movie_partitions
+from tmdb_dagster.defs.resources import CatalogueResource
+
+ITEMS_A_RUN = 100
+"""Entries that one run of drain_refresh_queue takes."""
+
+PARTITIONS_A_TICK = 10_000
+
+# Between its start and its lease a run loads the code location and opens the database.
+_STARTING = timedelta(minutes=1)
+_UNFINISHED = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+]
+
+
+def workers_to_start(due: int, *, at_work: int, most: int) -> int:
+    """How many more runs `due` entries are worth, where `at_work` runs drain and at most `most` should."""
+    return max(0, min(math.ceil(due / ITEMS_A_RUN), most) - at_work)
+
+
+@sensor(
+    job=drain_refresh_queue_job,
+    minimum_interval_seconds=30,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Starts runs of drain_refresh_queue while works that are due wait in the queue.",
+)
+def refresh_worker(context: SensorEvaluationContext, catalogue: CatalogueResource) -> SensorResult | SkipReason:
+    """Start workers. Racing ticks ask for the same run keys, so that Dagster starts each worker once."""
+    from tmdb_dagster.warehouse.leases import live_runs
+    from tmdb_dagster.warehouse.refresh_queue import backlog
+
+    with catalogue.database() as (engine, _), engine.begin() as connection:
+        waiting = backlog(connection)
+        alive = live_runs(connection, [daily_refresh_job.name, drain_refresh_queue_job.name])
+    if not waiting.due:
+        return SkipReason(f"Nothing is due; {waiting.open} entries are open.")
+    at_work = alive | _starting_runs(context.instance)
+    number = workers_to_start(waiting.due, at_work=len(at_work), most=_most_workers(context.instance))
+    if not number:
+        return SkipReason(f"{waiting.due} entries are due, and {len(at_work)} runs are at it.")
+    newest = context.instance.get_run_records(RunsFilter(job_name=drain_refresh_queue_job.name), limit=1)
+    after = newest[0].dagster_run.run_id if newest else "none"
+    return SensorResult([RunRequest(run_key=f"after {after}: {index}") for index in range(number)])
+
+
+def _starting_runs(instance: DagsterInstance) -> set[str]:
+    """Runs that wait for their turn, or have begun too lately to hold a lease."""
+    from tmdb_dagster.clock import utc_now
+
+    records = instance.get_run_records(RunsFilter(job_name=drain_refresh_queue_job.name, statuses=_UNFINISHED))
+    lately = (utc_now() - _STARTING).timestamp()
+    return {
+        record.dagster_run.run_id
+        for record in records
+        if record.dagster_run.status != DagsterRunStatus.STARTED or (record.start_time or 0) > lately
+    }
+
+
+def _most_workers(instance: DagsterInstance) -> int:
+    """As many as may run at once, but for one: other jobs are not to wait for the queue."""
+    queue = instance.get_concurrency_config().run_queue_config
+    return 1 if queue is None else max(1, queue.max_concurrent_runs - 1)
+
+
+@sensor(
+    minimum_interval_seconds=60,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Takes back what dead runs left ingesting or processing, queues failed works for another try, and ends "
+    "runs whose process died.",
+)
+def rescue_dead_work(context: SensorEvaluationContext, catalogue: CatalogueResource) -> SensorResult:
+    """Rescue, and report runs that were dead at the last tick as well: one may only have been cut off for a while."""
+    from tmdb_dagster.pipeline.refresh import rescue
+    from tmdb_dagster.warehouse.leases import dead_runs
+
+    with catalogue.database() as (engine, _):
+        rescued = rescue(engine)
+        with engine.begin() as connection:
+            dead = dead_runs(connection)
+    if any(vars(rescued).values()):
+        context.log.warning(
+            "Taken back from dead runs: %s works, %s queue entries; queued for another try: %s works",
+            rescued.works,
+            rescued.entries,
+            rescued.queued,
+        )
+    for run_id in dead & set((context.cursor or "").split()):
+        run = context.instance.get_run_by_id(run_id)
+        if run is not None and run.status == DagsterRunStatus.STARTED:
+            context.instance.report_run_failed(run, "The run's process died: it no longer renews its lease.")
+    return SensorResult(
+        skip_reason="Rescuing needs no run.",
+        cursor=" ".join(sorted(dead)),
+    )
+
+
+def partition_changes(keys: Set[str], materialised: Set[str], tmdb_ids: Set[str]) -> tuple[list[str], list[str]]:
+    """Which partitions to add and which to remove, so that they are the catalogue's movies.
+
+    One that a person added and has not materialised yet stays.
+    """
+    return sorted(tmdb_ids - keys)[:PARTITIONS_A_TICK], sorted((keys & materialised) - tmdb_ids)[:PARTITIONS_A_TICK]
+
+
+@sensor(
+    minimum_interval_seconds=15 * 60,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Keeps the partitions of movies equal to the movies in works.",
+)
+def movie_partitions_sync(context: SensorEvaluationContext, catalogue: CatalogueResource) -> SensorResult:
+    """Add partitions of movies that came by another way, and remove those of movies that left."""
+    from tmdb_dagster.warehouse.discovery import refreshed_tmdb_ids
+
+    with catalogue.database() as (engine, _), engine.begin() as connection:
+        tmdb_ids = refreshed_tmdb_ids(connection)
+    keys = set(context.instance.get_dynamic_partitions(str(movie_partitions.name)))
+    materialised = context.instance.get_materialized_partitions(AssetKey("movies"))
+    added, removed = partition_changes(keys, materialised, tmdb_ids)
+    requests: list[AddDynamicPartitionsRequest | DeleteDynamicPartitionsRequest] = []
+    if added:
+        requests.append(movie_partitions.build_add_request(added))
+    if removed:
+        requests.append(movie_partitions.build_delete_request(removed))
+    return SensorResult(
+        skip_reason=f"{len(added)} partitions added, {len(removed)} removed.",
+        dynamic_partitions_requests=requests,
+    )
+
+
+@run_failure_sensor(
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Tells of every failed run in the daemon's log, and to ALERT_WEBHOOK_URL where it is set.",
+)
+def run_failure_alert(context: RunFailureSensorContext) -> None:
+    """Say which run failed, and why."""
+    from tmdb_dagster.defs.failures import clear_failures
+    from tmdb_dagster.pipeline.alerts import send_alert
+    from tmdb_dagster.settings import load_settings
+
+    run = context.dagster_run
+    text = f"Run {run.run_id} of {run.job_name} failed. {_reason(context)}"
+    context.log.error(text)
+    with clear_failures():
+        url = load_settings().alert_webhook_url
+        if url is not None:
+            send_alert(url, text)
+
+
+def _reason(context: RunFailureSensorContext) -> str:
+    for event in context.get_step_failure_events():
+        data = event.step_failure_data
+        if data.user_failure_data is not None and data.user_failure_data.description:
+            return data.user_failure_data.description
+        if data.error is not None:
+            return data.error.message.strip()
+    return context.failure_event.message or "Dagster does not say why."
+
+
+sensors = [refresh_worker, rescue_dead_work, movie_partitions_sync, run_failure_alert]

@@ -1,0 +1,219 @@
+"""The refresh queue: what waits, who processes it, and how it ended.
+
+    queued ──claim──► processing ──► completed
+      ▲                   │    └───► failed        after MAX_RETRIES retries
+      └── retry, busy, its run died, asked for once more meanwhile
+
+An entry is claimed by one statement that skips what others are claiming. The claim counts while its run's lease lives
+(leases.py), so one renewal keeps all claims of a run, and what a dead run left comes back by itself. An entry is ended
+in the transaction that writes its movie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, text
+
+from tmdb_dagster.warehouse.engine import json_parameter
+
+MAX_RETRIES = 3
+
+_FIRST_DELAY_S = 5 * 60
+_BUSY_DELAY_S = 60
+
+_LIVE = "EXISTS (SELECT FROM run_leases l WHERE l.run_id = q.claimed_by AND l.expires_at > clock_timestamp())"
+_DUE = "q.status = 'queued' AND (q.due_at IS NULL OR q.due_at <= clock_timestamp())"
+
+# Of several reasons the most urgent counts. What is asked for while it is processed is processed once more: the answer
+# that is being written may be from before the change.
+_ENQUEUE = """
+    INSERT INTO refresh_queue AS q (work_id, priority, reason)
+    SELECT work_id, priority, reason FROM ({source}) AS wanted ORDER BY work_id
+    ON CONFLICT (work_id) WHERE status IN ('queued', 'processing') DO UPDATE SET
+        priority = greatest(q.priority, EXCLUDED.priority),
+        reason = CASE WHEN q.priority < EXCLUDED.priority THEN EXCLUDED.reason ELSE q.reason END,
+        due_at = CASE WHEN EXCLUDED.reason = 'requested' THEN least(q.due_at, EXCLUDED.due_at) ELSE q.due_at END,
+        queued_at = CASE WHEN q.status = 'processing' THEN clock_timestamp() ELSE q.queued_at END
+    WHERE q.status = 'processing' OR q.priority < EXCLUDED.priority
+"""
+_ENQUEUE_STALE = text(_ENQUEUE.format(source="SELECT * FROM stale_works(:limit)"))
+_ENQUEUE_CHANGED = text(
+    _ENQUEUE.format(
+        source="""
+        SELECT work_id, CASE WHEN calculate_staleness_days(release_date) <= 2 THEN 60 ELSE 40 END AS priority,
+            'changed' AS reason
+        FROM works
+        WHERE tmdb_id = ANY(:tmdb_ids) AND (gone_at IS NULL OR retry_at <= clock_timestamp())
+            AND (last_refreshed_at IS NULL OR last_refreshed_at < :changed_before)
+        """
+    )
+)
+_ENQUEUE_REQUESTED = text(
+    _ENQUEUE.format(
+        source="SELECT work_id, 100 AS priority, 'requested' AS reason FROM works WHERE tmdb_id = ANY(:tmdb_ids)"
+    )
+)
+_ENQUEUE_UNFINISHED = text(
+    _ENQUEUE.format(
+        source="""
+        SELECT w.work_id, 50 AS priority, 'retry' AS reason FROM works w
+        WHERE coalesce(w.ingestion_status, 'pending') IN ('pending', 'failed') AND w.gone_at IS NULL
+            AND (w.retry_at IS NULL OR w.retry_at <= clock_timestamp())
+            AND NOT EXISTS (
+                SELECT FROM refresh_queue q WHERE q.work_id = w.work_id AND q.status IN ('queued', 'processing')
+            )
+        ORDER BY w.retry_at NULLS FIRST LIMIT :limit
+        """
+    )
+)
+_RESCUE = text(f"""
+    UPDATE refresh_queue q
+    SET status = 'queued', claimed_by = NULL, claimed_at = NULL,
+        last_error = 'The run ' || coalesce(q.claimed_by, 'that was processing it') || ' died'
+    WHERE q.id IN (
+        SELECT q.id FROM refresh_queue q WHERE q.status = 'processing' AND NOT {_LIVE}
+        ORDER BY q.work_id FOR UPDATE SKIP LOCKED
+    )
+""")  # noqa: S608 - constants only
+_CLAIM = text(f"""
+    WITH next AS (
+        SELECT q.id FROM refresh_queue q WHERE {_DUE}
+        ORDER BY q.priority DESC, q.queued_at, q.id LIMIT :limit FOR UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE refresh_queue q
+        SET status = 'processing', claimed_by = :run_id, claimed_at = clock_timestamp()
+        FROM next WHERE q.id = next.id
+        RETURNING q.id, q.work_id, q.priority, q.queued_at
+    )
+    SELECT c.id, w.tmdb_id, w.title, w.last_refreshed_at > c.queued_at AND NOT is_stale(w.work_id) AS refreshed
+    FROM claimed c JOIN works w USING (work_id) ORDER BY c.priority DESC, c.queued_at, c.id
+""")  # noqa: S608 - constants only
+# In the order of work_id, as those who add lock.
+_MINE = """
+    SELECT q.id FROM refresh_queue q WHERE q.claimed_by = :run_id AND q.status = 'processing' {condition}
+    ORDER BY q.work_id FOR UPDATE
+"""
+_FINISH = text(f"""
+    WITH mine AS MATERIALIZED ({_MINE.format(condition="AND q.id = ANY(:ids)")})
+    UPDATE refresh_queue q
+    SET status = CASE
+            WHEN r.result = 'failed' AND coalesce(q.retry_count, 0) >= {MAX_RETRIES} THEN 'failed'
+            WHEN r.result = 'completed' AND q.queued_at <= q.claimed_at THEN 'completed'
+            ELSE 'queued'
+        END,
+        due_at = CASE r.result
+            WHEN 'failed' THEN clock_timestamp() + make_interval(
+                secs => {_FIRST_DELAY_S} * 2 ^ coalesce(q.retry_count, 0) * (0.5 + random())
+            )
+            WHEN 'busy' THEN clock_timestamp() + interval '{_BUSY_DELAY_S} seconds'
+            ELSE clock_timestamp()
+        END,
+        retry_count = CASE r.result
+            WHEN 'completed' THEN 0 WHEN 'failed' THEN least({MAX_RETRIES}, coalesce(q.retry_count, 0) + 1)
+            ELSE q.retry_count
+        END,
+        processed_at = clock_timestamp(),
+        last_error = CASE WHEN r.result = 'completed' THEN NULL ELSE r.message END,
+        note = CASE WHEN r.result = 'completed' THEN r.message END,
+        claimed_by = NULL, claimed_at = NULL
+    FROM mine, jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(id bigint, result text, message text)
+    WHERE q.id = mine.id AND q.id = r.id
+    RETURNING q.id, CASE WHEN r.result = 'failed' AND q.status = 'queued' THEN 'retried' ELSE r.result END AS became
+""")  # noqa: S608 - constants only
+_GIVE_BACK = text(f"""
+    WITH mine AS MATERIALIZED ({_MINE.format(condition="")})
+    UPDATE refresh_queue q SET status = 'queued', claimed_by = NULL, claimed_at = NULL
+    FROM mine WHERE q.id = mine.id
+""")  # noqa: S608 - constants only
+_BACKLOG = text(f"""
+    SELECT count(*) FILTER (WHERE {_DUE} OR (q.status = 'processing' AND NOT {_LIVE})) AS due,
+        count(*) AS open, min(q.queued_at) AS oldest
+    FROM refresh_queue q WHERE q.status IN ('queued', 'processing')
+""")  # noqa: S608 - constants only
+
+Result = Literal["completed", "failed", "busy"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A claimed entry: the movie it asks for, and whether that was refreshed since it was queued."""
+
+    entry_id: int
+    tmdb_id: int
+    title: str
+    refreshed: bool
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the processing of an entry ended: `message` is the error, or a note on a completed one."""
+
+    result: Result
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What is open: entries in all, those that a worker could take now, and since when the oldest waits."""
+
+    open: int
+    due: int
+    oldest: datetime | None
+
+
+def enqueue_stale(connection: Connection, limit: int) -> int:
+    """Queue the most urgent stale works, at most `limit`; returns how many."""
+    return connection.execute(_ENQUEUE_STALE, {"limit": limit}).rowcount
+
+
+def enqueue_changed(connection: Connection, tmdb_ids: Sequence[int], *, changed_before: datetime) -> int:
+    """Queue those of the movies that works has and that were not refreshed after the change; returns how many."""
+    parameters = {"tmdb_ids": [str(tmdb_id) for tmdb_id in tmdb_ids], "changed_before": changed_before}
+    return connection.execute(_ENQUEUE_CHANGED, parameters).rowcount
+
+
+def enqueue_requested(connection: Connection, tmdb_ids: Sequence[int]) -> int:
+    """Queue works that a person asks for, ahead of everything; returns how many of them are in works."""
+    return connection.execute(_ENQUEUE_REQUESTED, {"tmdb_ids": [str(tmdb_id) for tmdb_id in tmdb_ids]}).rowcount
+
+
+def enqueue_unfinished(connection: Connection, limit: int) -> int:
+    """Queue works that are pending or failed and whose delay is over; returns how many."""
+    return connection.execute(_ENQUEUE_UNFINISHED, {"limit": limit}).rowcount
+
+
+def rescue_entries(connection: Connection) -> int:
+    """Queue again what dead runs were processing; returns how many."""
+    return connection.execute(_RESCUE).rowcount
+
+
+def claim_entries(connection: Connection, run_id: str, limit: int) -> list[Entry]:
+    """Claim the most urgent due entries for a run, those of dead runs included."""
+    rescue_entries(connection)
+    rows = connection.execute(_CLAIM, {"run_id": run_id, "limit": limit})
+    return [Entry(row.id, int(row.tmdb_id), row.title, bool(row.refreshed)) for row in rows]
+
+
+def finish_entries(connection: Connection, run_id: str, endings: Mapping[int, Ending]) -> dict[int, str]:
+    """End this run's claims, by entry id; returns what became of each: completed, retried, failed or busy.
+
+    A claim that another run has taken over is left to it.
+    """
+    rows = [{"id": entry_id, **vars(ending)} for entry_id, ending in endings.items()]
+    found = connection.execute(_FINISH, {"run_id": run_id, "ids": list(endings), "rows": json_parameter(rows)})
+    return {row.id: row.became for row in found}
+
+
+def give_back_entries(connection: Connection, run_id: str) -> None:
+    """Queue again what this run claimed and did not finish."""
+    connection.execute(_GIVE_BACK, {"run_id": run_id})
+
+
+def backlog(connection: Connection) -> Backlog:
+    """How much is open."""
+    row = connection.execute(_BACKLOG).one()
+    return Backlog(row.open, row.due, row.oldest)

@@ -1,0 +1,49 @@
+"""How far each regular job has come."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import Connection, text
+
+
+def read_cursor(connection: Connection, sync_type: str) -> date | None:
+    """The day up to which a job has come; None where it never ran, or another system's cursor is no date."""
+    cursor = connection.scalar(
+        text("SELECT last_sync_cursor FROM sync_state WHERE sync_type = :sync_type"), {"sync_type": sync_type}
+    )
+    try:
+        return date.fromisoformat((cursor or "")[:10])
+    except ValueError:
+        return None
+
+
+def move_cursor(connection: Connection, sync_type: str, day: date) -> None:
+    """Note that a job has come to this day; of two that run at once, the one that is ahead counts."""
+    connection.execute(
+        text("INSERT INTO sync_state (sync_type) VALUES (:sync_type) ON CONFLICT (sync_type) DO NOTHING"),
+        {"sync_type": sync_type},
+    )
+    connection.execute(text("SELECT FROM sync_state WHERE sync_type = :sync_type FOR UPDATE"), {"sync_type": sync_type})
+    known = read_cursor(connection, sync_type)
+    connection.execute(
+        text("""
+            UPDATE sync_state SET last_sync_cursor = :cursor, updated_at = clock_timestamp()
+            WHERE sync_type = :sync_type
+        """),
+        {"sync_type": sync_type, "cursor": max(day, known or day).isoformat()},
+    )
+
+
+def note_sync(connection: Connection, sync_type: str) -> None:
+    """Note that a job has ended well."""
+    connection.execute(
+        text("""
+            INSERT INTO sync_state AS s (sync_type, last_sync_at, sync_count)
+            VALUES (:sync_type, clock_timestamp(), 1)
+            ON CONFLICT (sync_type) DO UPDATE SET
+                last_sync_at = EXCLUDED.last_sync_at, sync_count = coalesce(s.sync_count, 0) + 1,
+                updated_at = EXCLUDED.last_sync_at
+        """),
+        {"sync_type": sync_type},
+    )

@@ -1,0 +1,328 @@
+"""The daily refresh, through its use case, on the sandbox and a real Postgres."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from tmdb_dagster.clock import utc_now
+from tmdb_dagster.pipeline.errors import ChangesUnavailable, InvalidRequest, TmdbOutage
+from tmdb_dagster.pipeline.refresh import DailyRefresh, DrainRequest, QueueDrain, RefreshRequest
+from tmdb_dagster.pipeline.run import Run, open_run
+from tmdb_dagster.sandbox.faults import Fault
+from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.settings import Settings
+from tmdb_dagster.tmdb.errors import AuthenticationFailed
+from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
+from tmdb_dagster_tests.warehouse.database import DERIVED, execute, rows, value, versions
+
+StartRun = Callable[..., Run]
+
+MOVIES = 40
+CARD = "SELECT payload FROM work_cards_cache JOIN works USING (work_id) WHERE tmdb_id = :id"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    """A sandbox of the test's own, since movies change in it."""
+    with SandboxServer(movies=300) as server:
+        yield server
+
+
+def refreshed(run: Run, **request: Any) -> tuple[DailyRefresh, dict[int, str]]:
+    """A daily refresh, and what became of each movie that it looked at."""
+    refresh = DailyRefresh(run, RefreshRequest(**request))
+    found = {outcome.tmdb_id: outcome.status for outcomes in refresh.outcomes() for outcome in outcomes}
+    return refresh, found
+
+
+def drained(run: Run, **request: int) -> QueueDrain:
+    drain = QueueDrain(run, DrainRequest(**request))
+    for _ in drain.outcomes():
+        pass
+    return drain
+
+
+def age(engine: Engine, tmdb_ids: list[int], days: int = 31) -> None:
+    """Let so many days pass for some movies, except for TMDB's changes."""
+    execute(
+        engine,
+        "UPDATE works SET last_refreshed_at = last_refreshed_at - make_interval(days => :days) "
+        "WHERE tmdb_id = ANY(:tmdb_ids)",
+        tmdb_ids=[str(tmdb_id) for tmdb_id in tmdb_ids],
+        days=days,
+    )
+
+
+def queue(engine: Engine) -> dict[str, int]:
+    return Counter(row.status for row in rows(engine, "SELECT status FROM refresh_queue"))
+
+
+def make_due(engine: Engine) -> None:
+    execute(engine, "UPDATE refresh_queue SET due_at = now()")
+
+
+def asked(sandbox: SandboxServer) -> tuple[int, int]:
+    """How many pages of changes and how many movies the sandbox was asked for."""
+    calls = sandbox.stats.by_endpoint
+    return calls.get("/movie/changes", 0), calls.get("/movie/{id}", 0)
+
+
+@pytest.fixture
+def ingested(start_run: StartRun, sandbox: SandboxServer) -> list[int]:
+    """Movies that were ingested just now."""
+    movies = some_movies(sandbox, MOVIES)
+    assert {outcome.status for outcome in enriched(start_run(), movies).values()} == {"ingested"}
+    sandbox.reset()
+    return movies
+
+
+def test_only_what_is_stale_or_has_changed_costs_a_call(
+    start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    changed, stale = ingested[:5], ingested[10:30]
+    for tmdb_id in changed:
+        sandbox.catalogue.touch(tmdb_id)
+    age(engine, stale)
+
+    refresh, found = refreshed(start_run("daily"))
+
+    assert set(found) == {*changed, *stale}
+    assert {found[tmdb_id] for tmdb_id in changed} == {"ingested"}
+    assert {found[tmdb_id] for tmdb_id in stale} == {"unchanged"}
+    assert asked(sandbox) == (refresh.queued.pages, 25)
+    assert (refresh.queued.changed, refresh.queued.stale) == (5, 20)
+    assert queue(engine) == {"completed": 25}
+    [state] = rows(engine, "SELECT * FROM sync_state WHERE sync_type = 'daily_refresh'")
+    assert (state.last_sync_cursor, state.sync_count) == (utc_now().date().isoformat(), 1)
+    [log] = rows(engine, "SELECT * FROM scheduled_ingestion_log WHERE source = 'daily_refresh'")
+    assert (log.movies_checked, log.movies_ingested, log.movies_failed, log.error_message) == (25, 25, 0, None)
+    assert len(log.ingested_titles) == 25
+
+
+def test_an_unchanged_movie_is_not_rewritten(
+    start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    age(engine, ingested[:3])
+    before = versions(engine, *DERIVED)
+    bodies = rows(engine, "SELECT body FROM movie_responses ORDER BY work_id")
+
+    refreshed(start_run("daily"), use_changes=False)
+
+    assert versions(engine, *DERIVED) == before
+    assert rows(engine, "SELECT body FROM movie_responses ORDER BY work_id") == bodies
+    assert value(engine, "SELECT count(*) FROM works WHERE is_stale(work_id)") == 0
+
+
+def test_popularity_alone_rewrites_no_derived_row(
+    start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    before = versions(engine, *DERIVED)
+    sandbox.faults.add(Fault(f"/movie/{ingested[0]}", "patch", body={"popularity": 123.4}))
+    age(engine, ingested[:1])
+
+    _, found = refreshed(start_run("daily"), use_changes=False)
+
+    assert found == {ingested[0]: "ingested"}
+    assert sandbox.faults.fired == 1
+    assert versions(engine, *DERIVED) == before
+
+
+def test_votes_alone_move_the_rating_and_the_scores(
+    start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    tables = ("works_meta", "similar_movies")
+    before = versions(engine, *tables)
+    card = value(engine, CARD, id=str(ingested[0]))
+    sandbox.faults.add(Fault(f"/movie/{ingested[0]}", "patch", body={"vote_count": 4321, "vote_average": 7.25}))
+    age(engine, ingested[:1])
+
+    refreshed(start_run("daily"), use_changes=False)
+
+    assert versions(engine, *tables) == before
+    rating = "SELECT votes_count FROM rating_sources JOIN works USING (work_id) WHERE tmdb_id = :id"
+    assert value(engine, rating, id=str(ingested[0])) == 4321
+    scored = {"ai_score", "ai_score_range", "source_scores", "last_updated", "streaming"}  # its updated_at
+    new = value(engine, CARD, id=str(ingested[0]))
+    assert {name for name in card if card[name] != new[name]} == scored
+
+
+def test_the_cursor_moves_only_with_what_is_queued(
+    start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    sandbox.catalogue.touch(ingested[0])
+    sandbox.faults.add(Fault("/movie/changes", "status", status=500))
+    age(engine, ingested[1:3])
+
+    with pytest.raises(ChangesUnavailable, match="next run reads the changes"):
+        refreshed(start_run("daily"))
+
+    assert queue(engine) == {"completed": 2}, "the stale ones are refreshed all the same"
+    assert rows(engine, "SELECT FROM sync_state WHERE last_sync_cursor IS NOT NULL OR sync_count > 0") == []
+    assert value(engine, "SELECT error_message FROM scheduled_ingestion_log") is not None
+
+    sandbox.reset()
+    _, found = refreshed(start_run("again"))
+    assert found == {ingested[0]: "ingested"}
+
+
+def test_a_month_of_downtime_is_caught_up(
+    settings: Settings, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    today = utc_now().date()
+    execute(
+        engine,
+        "INSERT INTO sync_state (sync_type, last_sync_cursor) VALUES ('daily_refresh', :day)",
+        day=(today - timedelta(days=45)).isoformat(),
+    )
+    sandbox.catalogue.touch(ingested[0])
+
+    with open_run(settings, run_id="daily", job="test", origin="tmdb") as run:
+        refresh, found = refreshed(run)
+
+    assert found == {ingested[0]: "ingested"}
+    asked_for = rows(
+        engine,
+        "SELECT DISTINCT query_params ->> 'start_date' AS start, query_params ->> 'end_date' AS until "
+        "FROM tmdb_api_logs WHERE endpoint = '/movie/changes' ORDER BY 1",
+    )
+    windows = [(date.fromisoformat(row.start), date.fromisoformat(row.until)) for row in asked_for]
+    assert windows[0][0] == today - timedelta(days=30)
+    assert windows[-1][1] == today
+    assert all(end - start <= timedelta(days=14) for start, end in windows)
+    assert all(after[0] == before[1] for before, after in itertools.pairwise(windows))
+    assert refresh.queued.cursor == today
+
+
+def test_a_movie_that_is_gone_is_completed_and_left_alone(
+    start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    sandbox.catalogue.remove(ingested[0])
+
+    refresh, found = refreshed(start_run("daily"))
+
+    assert found == {ingested[0]: "gone"}
+    assert refresh.drained.gone == 1
+    [entry] = rows(engine, "SELECT status, note FROM refresh_queue")
+    assert entry.status == "completed"
+    assert "404" in entry.note
+    [work] = rows(engine, "SELECT * FROM works WHERE gone_at IS NOT NULL")
+    assert work.retry_at - work.gone_at > timedelta(days=29)
+    sandbox.reset()
+
+    refreshed(start_run("again"))
+    assert asked(sandbox)[1] == 0, "neither its age nor the feed asks for it again"
+
+    execute(engine, "UPDATE works SET retry_at = now() WHERE gone_at IS NOT NULL")
+    age(engine, ingested[:1])
+    assert refreshed(start_run("a month later"))[1] == {ingested[0]: "gone"}
+
+
+def test_a_failure_is_tried_three_times_more_and_then_given_up(
+    start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    age(engine, ingested[:2])
+    sandbox.faults.add(Fault(f"/movie/{ingested[0]}", "status", status=500))
+    refreshed_at = value(engine, "SELECT last_refreshed_at FROM works WHERE tmdb_id = :id", id=str(ingested[0]))
+
+    delays = []
+    refreshed(start_run("daily"), use_changes=False)
+    for attempt in range(1, 5):
+        [entry] = rows(
+            engine,
+            "SELECT *, extract(epoch FROM due_at - processed_at) AS delay FROM refresh_queue WHERE retry_count > 0",
+        )
+        if attempt <= 3:
+            assert (entry.status, entry.retry_count) == ("queued", attempt)
+            delays.append(float(entry.delay) / (300 * 2 ** (attempt - 1)))
+            assert drained(start_run(f"early-{attempt}")).report.claimed == 0, "it is not due yet"
+            make_due(engine)
+            drained(start_run(f"retry-{attempt}"))
+    assert all(0.5 <= delay <= 1.5 for delay in delays)
+    assert (entry.status, entry.retry_count) == ("failed", 3)
+    assert "500" in entry.last_error
+    assert value(engine, "SELECT last_refreshed_at FROM works WHERE tmdb_id = :id", id=str(ingested[0])) == refreshed_at
+    assert queue(engine) == {"completed": 1, "failed": 1}
+
+
+def test_a_movie_can_be_queued_again_after_it_was_completed(
+    start_run: StartRun, engine: Engine, ingested: list[int]
+) -> None:
+    for number in range(3):
+        age(engine, ingested[:1])
+        refreshed(start_run(f"daily-{number}"), use_changes=False)
+    assert queue(engine) == {"completed": 3}
+
+
+def test_a_movie_refreshed_meanwhile_costs_no_call(
+    start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    age(engine, ingested[:1])
+    run = start_run("daily")
+    DailyRefresh(run, RefreshRequest())._queue_stale()
+    enriched(start_run("a person"), ingested[:1], force=True)
+    sandbox.reset()
+
+    report = drained(run).report
+
+    assert (report.claimed, report.refreshed) == (1, 1)
+    assert asked(sandbox) == (0, 0)
+    assert queue(engine) == {"completed": 1}
+
+
+def test_two_workers_at_once_process_each_entry_once(
+    start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    execute(engine, "INSERT INTO refresh_queue (work_id) SELECT work_id FROM works")
+    runs = [start_run("one"), start_run("two")]
+    drains = [QueueDrain(run, DrainRequest(batch_size=3)) for run in runs]
+    threads = [threading.Thread(target=lambda drain=drain: list(drain.outcomes())) for drain in drains]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert min(drain.report.completed for drain in drains) > 0
+    assert sum(drain.report.completed for drain in drains) == MOVIES
+    assert asked(sandbox) == (0, MOVIES)
+    assert set(rows(engine, "SELECT DISTINCT request_count FROM works")) == {(2,)}
+
+
+def test_an_outage_leaves_the_rest_queued(
+    settings: Settings, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    age(engine, ingested)
+    sandbox.faults.add(Fault("/movie/[0-9]+", "status", status=503))
+
+    with pytest.raises(TmdbOutage), open_run(settings, run_id="daily", job="test", origin="tmdb") as run:
+        refreshed(run, use_changes=False)
+
+    assert set(queue(engine)) == {"queued"}
+    assert value(engine, "SELECT count(*) FROM refresh_queue WHERE retry_count > 0") <= 10
+    assert value(engine, "SELECT count(*) FROM works WHERE ingestion_status = 'ingesting'") == 0
+
+
+def test_a_refused_key_fails_the_run_and_no_movie(
+    settings: Settings, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    age(engine, ingested[:3])
+    sandbox.faults.add(Fault("/movie/.*", "status", status=401))
+
+    with pytest.raises(AuthenticationFailed), open_run(settings, run_id="daily", job="test", origin="tmdb") as run:
+        refreshed(run)
+
+    assert value(engine, "SELECT count(*) FROM works WHERE ingestion_status = 'failed'") == 0
+    assert queue(engine) == {"queued": 3}
+
+
+@pytest.mark.parametrize("request_", [{"max_items": 0}, {"batch_size": 0}, {"max_stale": -1}])
+def test_a_senseless_request_is_refused(request_: dict[str, int]) -> None:
+    with pytest.raises(InvalidRequest, match=next(iter(request_))):
+        RefreshRequest(**request_)
