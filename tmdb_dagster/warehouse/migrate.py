@@ -155,6 +155,8 @@ def build_indexes(engine: Engine, schema: str, script: ScriptDirectory) -> None:
     """Build the indexes that the tables' declarations name and no revision has made: concurrently, so afterwards."""
     plan = Plan("")
     with engine.connect() as connection:
+        if _revision(connection, schema) != HEAD:
+            return
         _plan_indexes(plan, connection, schema, script)
         connection.rollback()
     for step in plan.steps:
@@ -163,7 +165,7 @@ def build_indexes(engine: Engine, schema: str, script: ScriptDirectory) -> None:
 
 def set_limits(connection: Connection) -> None:
     """How long a transaction waits for a lock, and for a statement."""
-    connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
+    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_S * 1000:.0f}"))
     connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
 
 
@@ -174,9 +176,7 @@ def close_to_public(connection: Connection, schema: str, before: set[str]) -> No
 
 def _plan(connection: Connection, schema: str, script: ScriptDirectory) -> Plan:
     there = relations_of(connection, schema)
-    revision = None
-    if VERSION_TABLE in there:
-        revision = execute(connection, f"SELECT max(version_num) FROM {quoted(schema, VERSION_TABLE)}").scalar()  # noqa: S608
+    revision = _revision(connection, schema) if VERSION_TABLE in there else None
     known = {one.revision: one for one in script.walk_revisions()}
     if revision is not None and revision not in known:
         return Plan(
@@ -185,12 +185,11 @@ def _plan(connection: Connection, schema: str, script: ScriptDirectory) -> Plan:
         )
     if revision is None and (there or _has_functions(connection, schema)):
         live = read_catalog(connection, schema)
-        with reference(connection, script) as (scratch, ours):
-            if is_old_system(live, ours):
+        with reference(connection, script) as ours:
+            if is_old_system(live, ours.catalog):
                 connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
                 roles = public_roles(connection)
-                takeover = Takeover(connection, schema, live, ours, scratch=scratch, roles=roles, revision=HEAD)
-                return takeover.plan()
+                return Takeover(connection, schema, live, ours, roles=roles, revision=HEAD).plan()
     pending = [one for one in script.iterate_revisions("head", revision or "base") if one.revision != revision]
     found = f"revision {revision}" if revision else "no tables of the catalogue"
     plan = Plan(found, steps=[Step(f"{one.revision}: {one.doc.rstrip('.')}", ()) for one in reversed(pending)])
@@ -200,16 +199,25 @@ def _plan(connection: Connection, schema: str, script: ScriptDirectory) -> Plan:
 
 
 def _plan_indexes(plan: Plan, connection: Connection, schema: str, script: ScriptDirectory) -> None:
+    """Add the indexes that are missing; those that pending revisions will make are not."""
+    pending = bool(plan.steps)
     live = read_catalog(connection, schema)
     declared = {index.name for table in metadata.tables.values() for index in table.indexes}
     if declared <= live.index_names():
         return
-    with reference(connection, script) as (_, ours):
+    with reference(connection, script) as ours:
         connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
         indexes = IndexPlan(plan, connection, schema, live)
-        for table in ours.relations.values():
+        for table in ours.catalog.relations.values():
+            if pending:
+                table.indexes[:] = [index for index in table.indexes if index.name in ours.declared]
             if table.name in live.relations:
                 indexes.add(table, live.relations[table.name])
+
+
+def _revision(connection: Connection, schema: str) -> str | None:
+    found = execute(connection, f"SELECT max(version_num) FROM {quoted(schema, VERSION_TABLE)}").scalar()  # noqa: S608
+    return None if found is None else str(found)
 
 
 def _has_functions(connection: Connection, schema: str) -> bool:

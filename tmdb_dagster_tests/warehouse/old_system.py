@@ -183,7 +183,8 @@ DRIFTS = {
     "columns of other tools": _EXTRA_META,
     "triggers": _TRIGGERS,
     "varchar and numeric": "ALTER TABLE works ALTER COLUMN title TYPE VARCHAR; "
-    "ALTER TABLE rating_sources ALTER COLUMN value_raw TYPE NUMERIC(3, 1), ALTER COLUMN value_0_100 TYPE NUMERIC(5, 2); "
+    "ALTER TABLE rating_sources ALTER COLUMN value_raw TYPE NUMERIC(3, 1), "
+    "ALTER COLUMN value_0_100 TYPE NUMERIC(5, 2); "
     "ALTER TABLE aggregates ALTER COLUMN ai_score TYPE NUMERIC, ALTER COLUMN ai_score_low TYPE DOUBLE PRECISION;",
     "fewer columns": "ALTER TABLE works_meta DROP COLUMN collection, DROP COLUMN similar_movie_ids, "
     "DROP COLUMN schema_version; ALTER TABLE works DROP COLUMN request_count; "
@@ -235,7 +236,8 @@ SELECT work_id, CAST(:card AS jsonb) || CASE work_id WHEN 1 THEN '{"attribution"
 FROM works WHERE work_id <= 4;
 INSERT INTO tmdb_api_logs (endpoint, http_status, edge_function, created_at)
 SELECT '/movie/603/credits', 200, 'ingest-movie', now() - n * interval '1 hour' FROM generate_series(1, 20) n;
-INSERT INTO scheduled_ingestion_log (source, movies_checked, movies_ingested, ingested_titles, failed_titles, trigger_type)
+INSERT INTO scheduled_ingestion_log
+    (source, movies_checked, movies_ingested, ingested_titles, failed_titles, trigger_type)
 VALUES ('popular', 100, 2, ARRAY['The Matrix (1999)', 'Heat, "1995"'], ARRAY['Gone: 404'], 'scheduled'),
     ('mixed', 20, 0, '{}', NULL, 'manual');
 INSERT INTO refresh_queue (work_id, status, priority, queued_at, processed_at, retry_count, last_error) VALUES

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import tenacity
 from alembic import command
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
 
 from tmdb_dagster.warehouse import migrate as migration
-from tmdb_dagster.warehouse.engine import HEAD, check_schema, connect
-from tmdb_dagster.warehouse.errors import MigrationRefused
+from tmdb_dagster.warehouse.engine import check_schema, connect
+from tmdb_dagster.warehouse.errors import MigrationBusy, MigrationRefused, SchemaNotCurrent
 from tmdb_dagster.warehouse.migrate import alembic_config, migrate, plan_migration
-from tmdb_dagster_tests.warehouse.database import contents, execute, rows, value
+from tmdb_dagster_tests.warehouse.database import add_work, contents, execute, rows, until, value, versions
 from tmdb_dagster_tests.warehouse.old_system import COMBINED, DRIFTS, build_old_system
 
 TMDB_IDS = (603, 550, 680, 13, 155, 27205, 496243)
@@ -196,4 +200,230 @@ def test_functions_keep_their_parameter_names_and_get_our_bodies(
     stale = {row.work_id for row in rows(engine, f"SELECT * FROM get_stale_movies({parameter} => 10)")}
     assert stale == {3, 5, 6, 7}, "2 and 4 are in the queue"
     assert len(rows(engine, "SELECT * FROM get_stale_movies()")) == 4, "its default is kept"
+    engine.dispose()
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+def test_killed_again_and_again_it_goes_on_from_there(
+    old_system: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = old_system(*COMBINED)
+    before = state(engine)
+    take = migration.take
+    kills = 0
+    for steps in (1, 2, 5, 14, 9, 8, 6, 1, 100):
+        left = steps
+
+        def take_or_die(*arguments: Any) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Killed
+            take(*arguments)
+
+        monkeypatch.setattr(migration, "take", take_or_die)
+        try:
+            migrate(engine)
+        except Killed:
+            kills += 1
+            assert_nothing_lost(before, engine)
+            with pytest.raises(SchemaNotCurrent):
+                check_schema(engine)
+
+    assert kills == 8
+    assert_nothing_lost(before, engine)
+    assert_current(engine)
+    engine.dispose()
+
+
+MIGRATE = """
+import sys
+from tmdb_dagster.warehouse.engine import connect
+from tmdb_dagster.warehouse.migrate import migrate
+
+migrate(connect(sys.argv[1]))
+"""
+
+
+def test_an_index_that_a_kill_left_unfinished_is_built_again(old_system: Callable[..., Engine]) -> None:
+    engine = old_system("none")
+    execute(engine, "CREATE TABLE elsewhere ()")
+    unfinished = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
+    building = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%'"
+    url = engine.url.render_as_string(hide_password=False)
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as other:
+        # An index is finished when all transactions are gone that could miss it.
+        other.exec_driver_sql("SELECT * FROM elsewhere")
+        process = subprocess.Popen([sys.executable, "-c", MIGRATE, url])
+        until(lambda: bool(value(engine, unfinished)), "an index that is being built")
+        process.kill()
+        process.wait()
+        execute(engine, f"SELECT pg_terminate_backend(pid) FROM ({building} AND pid <> pg_backend_pid()) b")
+        until(lambda: not rows(engine, f"{building} AND pid <> pg_backend_pid()"), "the end of the session")
+        other.rollback()
+    assert value(engine, unfinished) == 1
+
+    plan = migrate(engine)
+
+    assert [step.what for step in plan.steps if "again" in step.what]
+    assert_current(engine)
+    engine.dispose()
+
+
+def test_a_dry_run_touches_nothing(old_system: Callable[..., Engine]) -> None:
+    engine = old_system(*COMBINED)
+    before = state(engine)
+    stored = versions(engine, "works", "refresh_queue", "pg_class", "pg_attribute", "pg_proc")
+
+    plan = plan_migration(engine)
+
+    assert state(engine) == before
+    assert versions(engine, "works", "refresh_queue", "pg_class", "pg_attribute", "pg_proc") == stored
+    assert all(step.sql for step in plan.steps)
+    [step] = [step for step in plan.steps if "once in its life" in step.what]
+    assert 'ALTER TABLE "public"."refresh_queue" DROP CONSTRAINT "refresh_queue_work_id_key"' in step.sql
+    dropped = [sql for step in plan.steps for sql in step.sql if "DROP" in sql]
+    assert dropped == [sql for sql in step.sql if "DROP" in sql]
+    engine.dispose()
+
+
+IRRECONCILABLE = {
+    "ALTER TABLE works ALTER COLUMN tmdb_id TYPE integer USING tmdb_id::integer": r"works\.tmdb_id is integer",
+    "ALTER TABLE works_meta ALTER COLUMN revenue_worldwide TYPE integer": r"works_meta\.revenue_worldwide is integer",
+    "ALTER TABLE works_meta ALTER COLUMN streaming TYPE text": r"works_meta\.streaming is text.* TYPE jsonb",
+    "ALTER TABLE works_meta ADD COLUMN mood text NOT NULL DEFAULT ''; "
+    "ALTER TABLE works_meta ALTER COLUMN mood DROP DEFAULT": r"works_meta\.mood is NOT NULL without a default",
+    "UPDATE works SET original_title = title; ALTER TABLE works ALTER COLUMN original_title SET NOT NULL": (
+        r"works\.original_title is NOT NULL"
+    ),
+    "ALTER TABLE similar_movies DROP COLUMN similar_tmdb_id": r"similar_movies has no column similar_tmdb_id",
+    "ALTER TABLE rating_sources DROP CONSTRAINT rating_sources_work_id_source_name_key; "
+    "INSERT INTO rating_sources (work_id, source_name) VALUES (1, 'TMDB')": (
+        r"rating_sources has several rows with one \(work_id, source_name\), such as 1, TMDB"
+    ),
+    "INSERT INTO refresh_queue (work_id, status) VALUES (4, 'queued')": r"refresh_queue has several rows .* such as 4",
+    "ALTER TABLE scheduled_ingestion_log ADD CHECK (source IN ('popular', 'mixed'))": (
+        r"forbids source now_playing, trending, mixed_daily, mixed_weekly: .*DROP CONSTRAINT"
+    ),
+    "DROP TABLE work_cards_cache; CREATE VIEW work_cards_cache AS SELECT work_id FROM works": (
+        r"work_cards_cache is a view"
+    ),
+    "CREATE FUNCTION current_schema_version() RETURNS text LANGUAGE sql AS 'SELECT 4'": (
+        r"current_schema_version\(\) returns text, and the pipeline needs integer"
+    ),
+}
+
+
+def test_what_cannot_be_reconciled_is_refused_all_at_once_before_anything_is_touched(
+    old_system: Callable[..., Engine],
+) -> None:
+    engine = old_system("none")
+    for spoiling in IRRECONCILABLE:
+        execute(engine, spoiling)
+    before = state(engine)
+
+    plan = plan_migration(engine)
+    with pytest.raises(MigrationRefused, match="nothing was changed") as refused:
+        migrate(engine)
+
+    assert len(plan.refusals) == len(IRRECONCILABLE)
+    assert str(refused.value).splitlines()[1:] == [f"* {refusal}" for refusal in plan.refusals]
+    for reason in IRRECONCILABLE.values():
+        assert re.search(reason, str(refused.value)), reason
+    assert state(engine) == before
+    engine.dispose()
+
+
+def test_the_tables_of_another_role_are_refused(old_system: Callable[..., Engine]) -> None:
+    engine = old_system("none")
+    role = f"someone_{engine.url.database}"
+    execute(engine, f"CREATE ROLE {role}; GRANT USAGE, CREATE ON SCHEMA public TO {role}")
+    execute(engine, f"GRANT CREATE ON DATABASE {engine.url.database} TO {role}")
+    execute(engine, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+
+    @event.listens_for(engine, "begin")
+    def _act_as(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SET LOCAL ROLE {role}")
+
+    with pytest.raises(MigrationRefused, match="works belongs to the role postgres"):
+        migrate(engine)
+    event.remove(engine, "begin", _act_as)
+    execute(engine, f"DROP OWNED BY {role}; DROP ROLE {role}")
+    engine.dispose()
+
+
+def test_another_programs_revision_is_refused(engine: Engine) -> None:
+    execute(engine, "UPDATE alembic_version SET version_num = 'a1b2c3'")
+
+    with pytest.raises(MigrationRefused, match=r"revision a1b2c3.*DATABASE_SCHEMA"):
+        migrate(engine)
+
+
+def test_what_rows_forbid_is_left_out_and_said(old_system: Callable[..., Engine]) -> None:
+    engine = old_system("fewer keys and defaults")
+    execute(engine, "INSERT INTO similar_movies (work_id, similar_tmdb_id, source) VALUES (999, '1', 'tmdb')")
+    execute(engine, "INSERT INTO rating_sources (work_id, source_name, scale_type) VALUES (1, 'RT', 'percent')")
+    execute(engine, "ALTER TABLE works DROP CONSTRAINT works_imdb_id_key; UPDATE works SET imdb_id = 'tt1'")
+    before = state(engine)
+
+    plan = migrate(engine)
+
+    assert_nothing_lost(before, engine)
+    assert sorted(note.split(":")[0] for note in plan.notes) == [
+        "rating_sources has 1 rows that break CHECK ((scale_type = ANY (ARRAY['0_10'",
+        "similar_movies has 1 rows of works that do not exist",
+        "works has several rows with one (imdb_id), such as tt1",
+    ]
+    check_schema(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+def test_our_own_earlier_revisions(new_database: Callable[..., str], revision: str) -> None:
+    engine = connect(new_database())
+    command.upgrade(alembic_config(engine), revision)
+    add_work(engine, 603, ingestion_status="complete")
+    before = state(engine)
+    planned = plan_migration(engine)
+    assert state(engine) == before
+
+    done = migrate(engine)
+
+    assert [step.what for step in planned.steps] == [step.what for step in done.steps]
+    assert planned.steps[-1].what == "build index work_cards_cache_without_attribution_idx"
+    assert planned.steps[0].sql[0].startswith("BEGIN")
+    assert before["rows"]["works"][0].items() <= contents(engine, "works")["works"][0].items()
+    assert_current(engine)
+    command.check(alembic_config(engine))
+    engine.dispose()
+
+
+def test_who_comes_second_waits_and_gives_up_with_a_clear_error(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migration, "BUSY_WAIT_S", 0.2)
+    with engine.begin() as other:
+        other.exec_driver_sql(f"SELECT pg_advisory_xact_lock({migration.ADVISORY_LOCK})")
+        with pytest.raises(MigrationBusy, match="Another migration"):
+            migrate(engine)
+    migrate(engine)
+
+
+def test_locks_of_others_are_waited_for_in_short_tries(
+    old_system: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = old_system("none")
+    monkeypatch.setattr(migration, "LOCK_TIMEOUT_S", 0.1)
+    retrying = migration.take.retry  # type: ignore[attr-defined]
+    monkeypatch.setattr(retrying, "wait", tenacity.wait_fixed(0.1))
+    monkeypatch.setattr(retrying, "stop", tenacity.stop_after_attempt(2))
+    with engine.begin() as reader:
+        reader.exec_driver_sql("SELECT count(*) FROM works")
+        with pytest.raises(MigrationBusy, match="canceling statement due to lock timeout"):
+            migrate(engine)
+    migrate(engine)
+    assert_current(engine)
     engine.dispose()

@@ -40,6 +40,8 @@ _CONSTRAINTS = text("""
     SELECT k.conrelid AS relation, k.conname AS name, k.contype::text AS kind, k.convalidated AS validated,
         pg_get_constraintdef(k.oid) AS definition, pg_get_expr(k.conbin, k.conrelid) AS expression,
         f.relname AS target,
+        (SELECT a.attname FROM pg_attribute a WHERE (a.attrelid, a.attnum) = (k.confrelid, k.confkey[1]))
+            AS target_column,
         ARRAY(
             SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS n(number, place)
             JOIN pg_attribute a ON (a.attrelid, a.attnum) = (k.conrelid, n.number) ORDER BY n.place
@@ -91,7 +93,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Constraint:
-    """`kind` is p, u, f or c, as in pg_constraint; `target` is the table that an f refers to."""
+    """`kind` is p, u, f or c, as in pg_constraint; `target` and its column are what an f refers to."""
 
     name: str
     kind: str
@@ -99,6 +101,7 @@ class Constraint:
     definition: str
     expression: str | None
     target: str | None
+    target_column: str | None
     validated: bool
 
 

@@ -39,23 +39,26 @@ class ConstraintPlan:
         self._add(table, check)
 
     def _add_foreign_key(self, table: str, key: Constraint, there: Relation, same: list[Constraint]) -> None:
-        column = key.columns[0]
-        orphaned = (
-            f"{quoted(column)} IS NOT NULL AND NOT EXISTS "
-            f"(SELECT FROM {quoted(self._schema, key.target or '')} w WHERE w.work_id = t.{quoted(column)})"
-        )
-        orphans = self._count(table, orphaned) if column in there.columns else 0
+        if same and "ON DELETE CASCADE" not in same[0].definition:
+            self._plan.notes.append(
+                f"{table}.{key.columns[0]} refers to {key.target} without ON DELETE CASCADE: `tmdb-dagster purge` "
+                "cannot remove works with such rows."
+            )
+        if any(one.validated for one in same):
+            return
+        orphans = self._orphans(table, key) if key.columns[0] in there.columns else 0
         if orphans:
-            self._plan.notes.append(f"{table} has {orphans} rows of works that do not exist: they stay.")
+            self._plan.notes.append(f"{table} has {orphans} rows of {key.target} that do not exist: they stay.")
         if not same:
             self._add(table, key, validate=not orphans)
         elif not orphans:
             self._validate_later(table, [one for one in same if one.name == key.name])
-        if same and "ON DELETE CASCADE" not in same[0].definition:
-            self._plan.notes.append(
-                f"{table}.{column} refers to {key.target} without ON DELETE CASCADE: `tmdb-dagster purge` cannot "
-                "remove works with such rows."
-            )
+
+    def _orphans(self, table: str, key: Constraint) -> int:
+        column = quoted(key.columns[0])
+        target, target_column = quoted(self._schema, str(key.target)), quoted(str(key.target_column))
+        known = f"SELECT FROM {target} o WHERE o.{target_column} = t.{column}"
+        return self._count(table, f"t.{column} IS NOT NULL AND NOT EXISTS ({known})")
 
     def _add(self, table: str, constraint: Constraint, *, validate: bool = True) -> None:
         statement = (

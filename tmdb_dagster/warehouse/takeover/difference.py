@@ -16,6 +16,7 @@ from tmdb_dagster.warehouse.takeover.constraints import ConstraintPlan
 from tmdb_dagster.warehouse.takeover.functions import FunctionPlan
 from tmdb_dagster.warehouse.takeover.indexes import IndexPlan
 from tmdb_dagster.warehouse.takeover.plan import Plan, Step, execute, literal, quoted
+from tmdb_dagster.warehouse.takeover.reference import Reference
 from tmdb_dagster.warehouse.takeover.tolerance import WRITTEN_VALUES, fits, may_be_required
 
 VERSION_TABLE = "alembic_version"
@@ -31,29 +32,28 @@ def is_old_system(live: Catalog, ours: Catalog) -> bool:
 
 
 class Takeover:
-    """The plan to take over the schema `name`: `ours` is what it should hold, made in the schema `scratch`."""
+    """The plan to take over the schema `name`: `live` is what it holds, and `ours` what it should."""
 
     def __init__(  # noqa: PLR0913 - a plan depends on all of this
         self,
         connection: Connection,
         name: str,
         live: Catalog,
-        ours: Catalog,
+        ours: Reference,
         *,
-        scratch: str,
         roles: Collection[str],
         revision: str,
     ) -> None:
         self._connection = connection
         self._schema = name
         self._live = live
-        self._ours = ours
-        self._scratch = scratch
+        self._ours = ours.catalog
+        self._scratch = ours.name
         self._roles = roles
         self._revision = revision
-        there = sorted(live.relations.keys() & ours.relations.keys())
+        there = sorted(live.relations.keys() & ours.catalog.relations.keys())
         self._plan = Plan(f"tables of another program: {', '.join(there) or 'none, but functions'}", takes_over=True)
-        self._functions = FunctionPlan(self._plan, name, scratch, roles)
+        self._functions = FunctionPlan(self._plan, name, ours.name, roles)
         self._indexes = IndexPlan(self._plan, connection, name, live)
         self._constraints = ConstraintPlan(self._plan, connection, name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
@@ -16,12 +17,22 @@ from tmdb_dagster.warehouse.tables import metadata
 from tmdb_dagster.warehouse.takeover.catalog import Catalog, read_catalog
 
 
-@contextmanager
-def reference(connection: Connection, script: ScriptDirectory) -> Iterator[tuple[str, Catalog]]:
-    """The name and the contents of a schema that all migrations have run in; it is rolled back at the end.
+@dataclass(frozen=True)
+class Reference:
+    """A schema that all migrations have run in: its name and contents, until the transaction goes on.
 
-    Indexes that only the tables' declarations name, so that they are built concurrently, are in it, too.
+    `declared` are the indexes that no revision makes: the tables' declarations name them, and they are built
+    concurrently.
     """
+
+    name: str
+    catalog: Catalog
+    declared: frozenset[str]
+
+
+@contextmanager
+def reference(connection: Connection, script: ScriptDirectory) -> Iterator[Reference]:
+    """Make the reference; it is rolled back at the end."""
     name = f"tmdb_dagster_{uuid.uuid4().hex[:12]}"
     with connection.begin_nested() as made:
         connection.execute(text(f'CREATE SCHEMA "{name}"'))
@@ -30,9 +41,9 @@ def reference(connection: Connection, script: ScriptDirectory) -> Iterator[tuple
             for revision in reversed(list(script.walk_revisions())):
                 revision.module.upgrade()
         made_by_revisions = read_catalog(connection, name).index_names()
-        for table in metadata.tables.values():
-            for index in sorted(table.indexes, key=lambda one: str(one.name)):
-                if index.name not in made_by_revisions:
-                    connection.execute(CreateIndex(index))
-        yield name, read_catalog(connection, name)
+        indexes = {str(index.name): index for table in metadata.tables.values() for index in table.indexes}
+        declared = frozenset(indexes.keys() - made_by_revisions)
+        for index in sorted(declared):
+            connection.execute(CreateIndex(indexes[index]))
+        yield Reference(name, read_catalog(connection, name), declared)
         made.rollback()
