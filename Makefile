@@ -65,8 +65,10 @@ test-long: .venv/dev ## Run the proofs that take minutes
 benchmark: .venv/dev ## Measure enrichment beside a bare script
 	@$(BIN)/python -m benchmarks.enrichment
 
-docs: .venv/dev ## Write docs/data-model.md from the database
+docs: .venv/dev ## Write the documents that are made: the data model, and the cards' JSON schemas
 	@$(BIN)/tmdb-dagster data-model > docs/data-model.md
+	@$(BIN)/tmdb-dagster card-schema > docs/card.schema.json
+	@$(BIN)/tmdb-dagster card-schema --short > docs/card_short.schema.json
 
 lock: .venv/dev ## Pin the dependencies anew
 	@$(BIN)/uv pip compile pyproject.toml --universal --no-strip-extras --python-version 3.10 --generate-hashes --no-header \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -198,6 +199,15 @@ def data_model() -> None:
     settings = provide_database(load_settings())
     with connect(_url(settings), schema=settings.database_schema).begin() as connection:
         click.echo(page(connection), nl=False)
+
+
+@main.command(name="card-schema")
+@click.option("--short", is_flag=True, help="The short form, for lists.")
+def card_schema(short: bool) -> None:
+    """Print the JSON Schema of the cards in work_cards_cache."""
+    from tmdb_dagster.transform.card_schema import CARD_SCHEMA, CARD_SHORT_SCHEMA
+
+    click.echo(json.dumps(CARD_SHORT_SCHEMA if short else CARD_SCHEMA, indent=2))
 
 
 def _url(settings: Settings) -> str:

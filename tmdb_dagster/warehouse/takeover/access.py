@@ -31,6 +31,7 @@ CONSUMERS_TABLES = frozenset(
 
 _DASHBOARD = ("tmdb_api_logs", "scheduled_ingestion_log", "refresh_queue", "sync_state")
 _POLICY = "dashboard reads"
+_PRIVATE_FUNCTION = "remove_unfinished_works(text)"
 
 _ROLES = text("SELECT rolname FROM pg_roles WHERE rolname IN ('anon', 'authenticated') ORDER BY rolname")
 _RELATIONS = text("""
@@ -101,7 +102,8 @@ def guard(connection: Connection, schema: str, *, new: Collection[str], own: Col
         statements.append(f"ALTER VIEW {quoted(schema, view)} SET (security_invoker = true)")
     for statement in statements:
         execute(connection, statement)
-    execute(connection, private(schema, "remove_unfinished_works(text)", roles))
+    if connection.scalar(text("SELECT to_regprocedure(:name)"), {"name": f"{quoted(schema)}.{_PRIVATE_FUNCTION}"}):
+        execute(connection, private(schema, _PRIVATE_FUNCTION, roles))
     if connection.scalar(_SILENT_IS_STALE, {"schema": quoted(schema)}):
         execute(connection, as_owner(schema, "is_stale(bigint)"))
 

@@ -67,6 +67,8 @@ WRITTEN_VALUES = {
         "mixed",
         "mixed_daily",
         "mixed_weekly",
+        "daily_refresh",
+        "refresh_queue",
     ),
 }
 """Values that a CHECK which was there before has to let through."""
