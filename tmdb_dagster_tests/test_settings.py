@@ -40,6 +40,7 @@ READ: list[tuple[str, str, Any]] = [
     ("AWS_ACCESS_KEY_ID", SECRET, SECRET),
     ("AWS_SECRET_ACCESS_KEY", SECRET, SECRET),
     ("AWS_SESSION_TOKEN", SECRET, SECRET),
+    ("ALERT_WEBHOOK_URL", f"https://hooks.example/{SECRET}", f"https://hooks.example/{SECRET}"),
     ("TMDB_DAGSTER_STATE", "/var/lib/movies", Path("/var/lib/movies")),
 ]
 
@@ -159,6 +160,7 @@ def test_a_dotenv_file_is_read_and_the_environment_goes_before_it(
 def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TMDB_API_KEY", "TMDB_READ_ACCESS_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, SECRET)
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", f"https://hooks.example/{SECRET}")
     for name in ("DATABASE_URL", "DAGSTER_DATABASE_URL"):
         monkeypatch.setenv(name, f"postgres://me:{SECRET}@host/movies")
 

@@ -248,10 +248,14 @@ class DailyRefresh:
         return None
 
     def _queue_window(self, window: ChangeWindow) -> None:
-        """Queue a window's works and move the cursor, in one transaction: the cursor never says more than is queued."""
-        after = datetime.combine(window.end + timedelta(days=1), time(), timezone.utc)
+        """Queue a window's works and move the cursor, in one transaction: the cursor never says more than is queued.
+
+        The window's last day may not be over, and is read again as the first day of the next window. What was refreshed
+        on it waits for that reading: otherwise each run of a day would ask again for all that changed on it.
+        """
+        last_day = datetime.combine(window.end, time(), timezone.utc)
         with self._run.engine.begin() as connection:
-            changed = enqueue_changed(connection, sorted(window.tmdb_ids), changed_before=after)
+            changed = enqueue_changed(connection, sorted(window.tmdb_ids), refreshed_before=last_day)
             move_cursor(connection, SYNC_TYPE, window.end)
         self.queued.changed += changed
         self.queued.pages += window.pages

@@ -48,7 +48,7 @@ _ENQUEUE_CHANGED = text(
             'changed' AS reason
         FROM works
         WHERE tmdb_id = ANY(:tmdb_ids) AND (gone_at IS NULL OR retry_at <= clock_timestamp())
-            AND (last_refreshed_at IS NULL OR last_refreshed_at < :changed_before)
+            AND (last_refreshed_at IS NULL OR last_refreshed_at < :refreshed_before)
         """
     )
 )
@@ -171,9 +171,9 @@ def enqueue_stale(connection: Connection, limit: int) -> int:
     return connection.execute(_ENQUEUE_STALE, {"limit": limit}).rowcount
 
 
-def enqueue_changed(connection: Connection, tmdb_ids: Sequence[int], *, changed_before: datetime) -> int:
-    """Queue those of the movies that works has and that were not refreshed after the change; returns how many."""
-    parameters = {"tmdb_ids": [str(tmdb_id) for tmdb_id in tmdb_ids], "changed_before": changed_before}
+def enqueue_changed(connection: Connection, tmdb_ids: Sequence[int], *, refreshed_before: datetime) -> int:
+    """Queue those of the movies that works has and that were last refreshed before this moment; returns how many."""
+    parameters = {"tmdb_ids": [str(tmdb_id) for tmdb_id in tmdb_ids], "refreshed_before": refreshed_before}
     return connection.execute(_ENQUEUE_CHANGED, parameters).rowcount
 
 

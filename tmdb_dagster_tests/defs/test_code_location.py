@@ -8,6 +8,7 @@ import sys
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -94,6 +95,7 @@ ASSETS: dict[str, tuple[str, set[str], bool, set[str]]] = {
     "aggregates": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "similar_movies": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "work_cards_cache": ("catalogue", {"postgres"}, False, {*TABLE_DEPS, "movie_images"}),
+    "refresh_queue": ("refresh", {"postgres"}, False, {"works"}),
 }
 
 
@@ -136,6 +138,8 @@ JOBS = {
         "works_refreshed_within_six_months",
         "works_meta_images_rehosted",
     },
+    "daily_refresh": {"daily_refresh"},
+    "drain_refresh_queue": {"drain_refresh_queue"},
     "ingest_movie": {"ingest_movie"},
     "batch_ingest": {"batch_ingest"},
     "rebuild_from_raw": {"rebuild_from_raw"},
@@ -169,6 +173,7 @@ def test_every_example_belongs_to_a_job() -> None:
 # schedule: job, cron, time zone
 SCHEDULES = {
     "weekly_ingest_schedule": ("weekly_ingest", "0 2 * * 0", "America/Los_Angeles"),
+    "daily_refresh_schedule": ("daily_refresh", "0 3 * * *", "America/Los_Angeles"),
     "repair_images_schedule": ("repair_images", "15 * * * *", "America/Los_Angeles"),
 }
 WEEKLY = {"source": "all", "max_movies": 50, "pages_per_source": 5, "trigger_type": "scheduled"}
@@ -220,8 +225,14 @@ def test_the_weekly_ingest_starts_once_on_every_sunday(
     assert [at.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z") for at in islice(moments, 3)] == ticks
 
 
-def test_a_tick_asks_for_one_run_with_a_valid_config(code_location: Definitions) -> None:
-    schedule = code_location.resolve_schedule_def("weekly_ingest_schedule")
+@pytest.mark.parametrize(
+    ("job", "op", "config"),
+    [("weekly_ingest", "ingest_candidates", WEEKLY), ("daily_refresh", "daily_refresh", {"trigger_type": "scheduled"})],
+)
+def test_a_tick_asks_for_one_run_with_a_valid_config(
+    job: str, op: str, config: dict[str, Any], code_location: Definitions
+) -> None:
+    schedule = code_location.resolve_schedule_def(f"{job}_schedule")
     moment = datetime(2027, 3, 7, 10, tzinfo=timezone.utc)
 
     tick = schedule.evaluate_tick(
@@ -231,5 +242,22 @@ def test_a_tick_asks_for_one_run_with_a_valid_config(code_location: Definitions)
     )
 
     (request,) = tick.run_requests or []
-    assert validate_run_config(code_location.resolve_job_def("weekly_ingest"), request.run_config)
-    assert request.run_config["ops"]["ingest_candidates"]["config"] == WEEKLY
+    assert validate_run_config(code_location.resolve_job_def(job), request.run_config)
+    assert request.run_config["ops"][op]["config"] == config
+
+
+# sensor: the job that it starts
+SENSORS = {
+    "refresh_worker": ["drain_refresh_queue"],
+    "rescue_dead_work": [],
+    "movie_partitions_sync": [],
+    "run_failure_alert": [],
+}
+
+
+def test_the_sensors(code_location: Definitions) -> None:
+    sensors = {sensor.name: sensor for sensor in code_location.get_repository_def().sensor_defs}
+
+    assert {name: [target.job_name for target in sensor.targets] for name, sensor in sensors.items()} == SENSORS
+    assert [name for name, sensor in sensors.items() if not sensor.description] == []
+    assert {sensor.default_status.value for sensor in sensors.values()} == {"RUNNING"}

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tmdb_dagster.clock import utc_now
+from tmdb_dagster.pipeline.enrich import Status
 from tmdb_dagster.pipeline.errors import ChangesUnavailable, InvalidRequest, TmdbOutage
 from tmdb_dagster.pipeline.refresh import DailyRefresh, DrainRequest, QueueDrain, RefreshRequest
 from tmdb_dagster.pipeline.run import Run, open_run
@@ -36,7 +37,7 @@ def sandbox() -> Iterator[SandboxServer]:
         yield server
 
 
-def refreshed(run: Run, **request: Any) -> tuple[DailyRefresh, dict[int, str]]:
+def refreshed(run: Run, **request: Any) -> tuple[DailyRefresh, dict[int, Status]]:
     """A daily refresh, and what became of each movie that it looked at."""
     refresh = DailyRefresh(run, RefreshRequest(**request))
     found = {outcome.tmdb_id: outcome.status for outcomes in refresh.outcomes() for outcome in outcomes}
@@ -76,10 +77,11 @@ def asked(sandbox: SandboxServer) -> tuple[int, int]:
 
 
 @pytest.fixture
-def ingested(start_run: StartRun, sandbox: SandboxServer) -> list[int]:
-    """Movies that were ingested just now."""
+def ingested(start_run: StartRun, sandbox: SandboxServer, engine: Engine) -> list[int]:
+    """Movies that were ingested yesterday."""
     movies = some_movies(sandbox, MOVIES)
     assert {outcome.status for outcome in enriched(start_run(), movies).values()} == {"ingested"}
+    age(engine, movies, days=1)
     sandbox.reset()
     return movies
 
@@ -119,6 +121,17 @@ def test_an_unchanged_movie_is_not_rewritten(
     assert versions(engine, *DERIVED) == before
     assert rows(engine, "SELECT body FROM movie_responses ORDER BY work_id") == bodies
     assert value(engine, "SELECT count(*) FROM works WHERE is_stale(work_id)") == 0
+
+
+def test_a_change_is_refreshed_once_a_day(
+    start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    sandbox.catalogue.touch(ingested[0])
+    assert refreshed(start_run("daily"))[1] == {ingested[0]: "ingested"}
+    assert refreshed(start_run("the same day"))[1] == {}
+
+    age(engine, ingested[:1], days=1)  # the next day reads that day again: it may have changed after the refresh
+    assert refreshed(start_run("the next day"))[1] == {ingested[0]: "unchanged"}
 
 
 def test_popularity_alone_rewrites_no_derived_row(
@@ -323,6 +336,6 @@ def test_a_refused_key_fails_the_run_and_no_movie(
 
 
 @pytest.mark.parametrize("request_", [{"max_items": 0}, {"batch_size": 0}, {"max_stale": -1}])
-def test_a_senseless_request_is_refused(request_: dict[str, int]) -> None:
+def test_a_senseless_request_is_refused(request_: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match=next(iter(request_))):
         RefreshRequest(**request_)

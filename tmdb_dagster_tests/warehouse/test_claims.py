@@ -249,7 +249,7 @@ def test_the_claims_of_dead_runs_can_be_given_back_for_them(engine: Engine) -> N
 
     assert states(engine) == [
         ("1", "failed", None, None),
-        ("2", "ingesting", None, None),
+        ("2", "pending", None, None),
         ("5", "ingesting", "alive", None),
     ]
 

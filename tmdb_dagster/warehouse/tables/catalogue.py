@@ -60,7 +60,6 @@ works = Table(
     Index(None, "last_refreshed_at"),
     Index(None, "ingestion_status"),
     Index("works_claimed_by_idx", "claimed_by", postgresql_where=text("claimed_by IS NOT NULL")),
-    Index("works_release_date_last_refreshed_at_idx", "release_date", "last_refreshed_at"),
     Index("works_never_refreshed_idx", "work_id", postgresql_where=text("last_refreshed_at IS NULL")),
     comment="One row a movie: identity, and how fresh the catalogue's knowledge of it is.",
 )

@@ -112,9 +112,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("last_refreshed_at IS NULL"),
     )
     op.create_index(
-        "works_release_date_last_refreshed_at_idx", "works", ["release_date", "last_refreshed_at"], unique=False
-    )
-    op.create_index(
         "works_meta_schema_version_idx",
         "works_meta",
         [sa.literal_column("coalesce(schema_version, 0)"), "work_id"],
@@ -148,7 +145,6 @@ def downgrade() -> None:
     for column in ("note", "claimed_at", "claimed_by", "due_at", "reason"):
         op.drop_column("refresh_queue", column)
     op.drop_index("works_meta_schema_version_idx", table_name="works_meta")
-    op.drop_index("works_release_date_last_refreshed_at_idx", table_name="works")
     op.drop_index("works_never_refreshed_idx", table_name="works")
     op.drop_column("works", "retry_at")
     op.drop_column("works", "failures")

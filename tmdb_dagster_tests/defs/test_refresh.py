@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
+
+import pytest
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    Definitions,
+    ExecuteInProcessResult,
+    SensorResult,
+    SkipReason,
+    build_run_status_sensor_context,
+    build_sensor_context,
+)
+from dagster._core.test_utils import create_run_for_test
+from sqlalchemy import Engine
+
+from tmdb_dagster.clock import utc_now
+from tmdb_dagster.defs.resources import CatalogueResource
+from tmdb_dagster.defs.sensors import (
+    movie_partitions_sync,
+    partition_changes,
+    refresh_worker,
+    rescue_dead_work,
+    run_failure_alert,
+    workers_to_start,
+)
+from tmdb_dagster.sandbox.faults import Fault
+from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster_tests.defs.conftest import Execute
+from tmdb_dagster_tests.defs.events import materializations, metadata
+from tmdb_dagster_tests.warehouse.database import add_work, rows, take_lease, value
+from tmdb_dagster_tests.warehouse.database import execute as change
+
+DRAIN = "drain_refresh_queue"
+
+
+def _age_all(engine: Engine) -> None:
+    change(engine, "UPDATE works SET last_refreshed_at = last_refreshed_at - interval '31 days'")
+
+
+def _queue_works(engine: Engine, count: int) -> None:
+    for tmdb_id in range(1, count + 1):
+        add_work(engine, tmdb_id)
+    change(engine, "INSERT INTO refresh_queue (work_id) SELECT work_id FROM works")
+
+
+def test_a_daily_refresh_shows_what_it_did(
+    execute: Execute, instance: DagsterInstance, engine: Engine, sandbox: SandboxServer
+) -> None:
+    execute("weekly_ingest", source="popular", max_movies=5, pages_per_source=1)
+    _age_all(engine)
+
+    result = execute("daily_refresh", batch_size=2, max_items=3)
+
+    assert result.success
+    figures = result.output_for_node("daily_refresh")
+    assert figures["stale works queued"] == 5
+    assert (figures["entries taken"], figures["entries completed"], figures["unchanged"]) == (3, 3, 3)
+    assert figures["TMDB calls"] == figures["pages of changes"] + 3
+    [queue] = materializations(instance, "refresh_queue")
+    shown = metadata(queue)
+    assert (shown["entries open"], shown["entries due"]) == (2, 2)
+    assert shown["oldest entry, seconds"] > 0
+    assert len(materializations(instance, "movies")) == 5 + 3
+    assert metadata(materializations(instance, "works")[0])["dagster/row_count"] == 5
+
+    assert execute(DRAIN).output_for_node(DRAIN)["entries completed"] == 2
+    assert value(engine, "SELECT count(*) FROM works WHERE is_stale(work_id)") == 0
+
+
+@pytest.mark.parametrize(("job", "config"), [("daily_refresh", {"max_items": 0}), (DRAIN, {"batch_size": -1})])
+def test_senseless_config_is_refused_before_anything_is_done(
+    execute: Execute, engine: Engine, sandbox: SandboxServer, job: str, config: dict[str, int]
+) -> None:
+    result = execute(job, **config)
+    assert not result.success
+    assert sandbox.stats.calls == 0
+    assert rows(engine, "SELECT FROM scheduled_ingestion_log") == []
+
+
+def test_an_ingest_and_a_daily_refresh_at_once_never_share_a_movie(
+    execute: Execute, code_location: Definitions, engine: Engine, sandbox: SandboxServer
+) -> None:
+    execute("weekly_ingest", source="popular", max_movies=20, pages_per_source=1)
+    _age_all(engine)
+    change(engine, "UPDATE works SET ingestion_status = 'pending' WHERE work_id % 2 = 0")
+    sandbox.reset()
+    jobs = {"daily_refresh": {"use_changes": False}, "batch_ingest": {"limit": 50}}
+    results: dict[str, bool] = {}
+
+    def run(job: str) -> None:
+        results[job] = (
+            code_location.resolve_job_def(job)
+            .execute_in_process(run_config={"ops": {job: {"config": jobs[job]}}}, raise_on_error=False)
+            .success
+        )
+
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert results == {"daily_refresh": True, "batch_ingest": True}
+    assert sandbox.stats.calls == 20
+    assert set(rows(engine, "SELECT ingestion_status, request_count FROM works")) == {("complete", 2)}
+    assert set(rows(engine, "SELECT status FROM refresh_queue")) == {("completed",)}
+
+
+@pytest.mark.parametrize(
+    ("due", "at_work", "most", "more"),
+    [
+        (0, 0, 3, 0),
+        (1, 0, 3, 1),
+        (100, 0, 3, 1),
+        (101, 0, 3, 2),
+        (5000, 0, 3, 3),
+        (5000, 2, 3, 1),
+        (50, 1, 3, 0),
+        (5, 4, 3, 0),
+    ],
+)
+def test_how_many_workers(due: int, at_work: int, most: int, more: int) -> None:
+    assert workers_to_start(due, at_work=at_work, most=most) == more
+
+
+def _tick(instance: DagsterInstance, cursor: str | None = None) -> object:
+    return refresh_worker(build_sensor_context(instance=instance, cursor=cursor), catalogue=CatalogueResource())
+
+
+def test_due_work_starts_one_worker_even_if_ticks_race(
+    instance: DagsterInstance, engine: Engine, settings_environment: dict[str, str]
+) -> None:
+    assert isinstance(_tick(instance), SkipReason)
+    _queue_works(engine, 3)
+
+    keys = []
+    for _ in range(2):
+        tick = _tick(instance)
+        assert isinstance(tick, SensorResult)
+        keys += [request.run_key for request in tick.run_requests or []]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+    create_run_for_test(instance, job_name=DRAIN, status=DagsterRunStatus.STARTING)
+    assert isinstance(_tick(instance), SkipReason), "a run waits for its turn"
+
+
+def test_a_worker_that_died_is_replaced(
+    instance: DagsterInstance, engine: Engine, settings_environment: dict[str, str]
+) -> None:
+    _queue_works(engine, 3)
+    run = create_run_for_test(instance, job_name=DRAIN, status=DagsterRunStatus.STARTED)
+    change(engine, "UPDATE refresh_queue SET status = 'processing', claimed_by = :run_id", run_id=run.run_id)
+    take_lease(engine, run.run_id)
+    change(engine, "UPDATE run_leases SET job = :job", job=DRAIN)
+    assert isinstance(_tick(instance), SkipReason)
+
+    take_lease(engine, run.run_id, seconds=-1)
+
+    tick = _tick(instance)
+    assert isinstance(tick, SensorResult)
+    assert len(tick.run_requests or []) == 1
+
+
+def test_dead_runs_are_ended_and_their_work_is_taken_back(
+    instance: DagsterInstance, engine: Engine, settings_environment: dict[str, str]
+) -> None:
+    run = create_run_for_test(instance, job_name=DRAIN, status=DagsterRunStatus.STARTED)
+    take_lease(engine, run.run_id, seconds=-120)
+    add_work(engine, 1, ingestion_status="ingesting", claimed_by=run.run_id, status_before_claim="complete")
+    add_work(engine, 2, ingestion_status="ingesting")
+    add_work(engine, 3, ingestion_status="failed", retry_at=utc_now() - timedelta(hours=1))
+    change(
+        engine,
+        "INSERT INTO refresh_queue (work_id, status, claimed_by) "
+        "SELECT work_id, 'processing', :run_id FROM works WHERE tmdb_id = '1'",
+        run_id=run.run_id,
+    )
+
+    first = rescue_dead_work(build_sensor_context(instance=instance), catalogue=CatalogueResource())
+
+    assert isinstance(first, SensorResult)
+    assert dict(rows(engine, "SELECT tmdb_id, ingestion_status FROM works")) == {
+        "1": "complete",
+        "2": "pending",
+        "3": "failed",
+    }
+    queued = "SELECT tmdb_id, status FROM refresh_queue JOIN works USING (work_id) ORDER BY 1"
+    assert rows(engine, queued) == [("1", "queued"), ("2", "queued"), ("3", "queued")]
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status == DagsterRunStatus.STARTED, "it may only have been cut off"
+
+    rescue_dead_work(build_sensor_context(instance=instance, cursor=first.cursor), catalogue=CatalogueResource())
+
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status == DagsterRunStatus.FAILURE
+
+
+def test_partitions_are_the_catalogues_movies(
+    execute: Execute, instance: DagsterInstance, engine: Engine, sandbox: SandboxServer
+) -> None:
+    execute("weekly_ingest", source="popular", max_movies=3, pages_per_source=1)
+    left, *_ = sorted(instance.get_dynamic_partitions("movies"))
+    instance.add_dynamic_partitions("movies", ["a person's"])
+    change(engine, "DELETE FROM works WHERE tmdb_id = :left", left=left)
+    add_work(engine, 77, last_refreshed_at=utc_now())
+
+    result = movie_partitions_sync(build_sensor_context(instance=instance), catalogue=CatalogueResource())
+
+    assert isinstance(result, SensorResult)
+    requests = [list(request.partition_keys) for request in result.dynamic_partitions_requests or []]
+    assert requests == [["77"], [left]]
+    assert partition_changes({"1"}, {"1"}, {"1"}) == ([], [])
+
+
+class _Webhook(BaseHTTPRequestHandler):
+    received: ClassVar[list[dict[str, str]]] = []
+    status = 200
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.received.append(json.loads(body))
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def webhook() -> Iterator[str]:
+    """The address of a webhook that takes alerts."""
+    _Webhook.received, _Webhook.status = [], 200
+    server = HTTPServer(("127.0.0.1", 0), _Webhook)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/hooks/secret-token"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _alert(result: ExecuteInProcessResult, instance: DagsterInstance) -> None:
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    context = build_run_status_sensor_context(
+        sensor_name="run_failure_alert",
+        dagster_instance=instance,
+        dagster_run=run,
+        dagster_event=result.get_run_failure_event(),
+    ).for_run_failure()
+    run_failure_alert(context)
+
+
+def test_a_failed_run_is_told_to_the_webhook(
+    execute: Execute,
+    instance: DagsterInstance,
+    sandbox: SandboxServer,
+    webhook: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sandbox.faults.add(Fault("/movie/603", "status", status=404))
+    result = execute("ingest_movie", tmdb_id=603)
+    _alert(result, instance)
+    assert _Webhook.received == [], "off by default"
+
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", webhook)
+    _alert(result, instance)
+
+    [alert] = _Webhook.received
+    assert alert["text"].startswith(f"Run {result.run_id} of ingest_movie failed. Movie 603 could not be ingested")
+    assert "test-key" not in alert["text"]
+
+    _Webhook.status = 500
+    with pytest.raises(Exception, match="ALERT_WEBHOOK_URL") as refused:
+        _alert(result, instance)
+    assert "secret-token" not in str(refused.value)
