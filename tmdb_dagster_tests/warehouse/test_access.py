@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 from alembic import command
-from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
@@ -24,6 +23,7 @@ from tmdb_dagster.warehouse.takeover.access import CONSUMERS_TABLES
 from tmdb_dagster_tests.warehouse.database import add_work, execute, rows, value
 from tmdb_dagster_tests.warehouse.old_system import COMBINED, build_old_system
 
+INSUFFICIENT_PRIVILEGE = "42501"
 DASHBOARD = {"tmdb_api_logs", "scheduled_ingestion_log", "refresh_queue", "sync_state"}
 ROLE_SCRIPT = REPOSITORY / "deploy/postgres/pipeline_role.sql"
 
@@ -85,9 +85,9 @@ def may(engine: Engine, role: str, sql: str) -> bool:
         try:
             connection.execute(text(sql))
         except ProgrammingError as error:
-            if isinstance(error.orig, InsufficientPrivilege):
-                return False
-            raise
+            if getattr(error.orig, "pgcode", None) != INSUFFICIENT_PRIVILEGE:
+                raise
+            return False
         return True
 
 

@@ -417,7 +417,7 @@ def test_locks_of_others_are_waited_for_in_short_tries(
 ) -> None:
     engine = old_system("none")
     monkeypatch.setattr(migration, "LOCK_TIMEOUT_S", 0.1)
-    retrying = migration.take.retry  # type: ignore[attr-defined]
+    retrying = migration.take.retry
     monkeypatch.setattr(retrying, "wait", tenacity.wait_fixed(0.1))
     monkeypatch.setattr(retrying, "stop", tenacity.stop_after_attempt(2))
     with engine.begin() as reader:

@@ -198,10 +198,10 @@ class Takeover:
 
     def _refuse_narrow_checks(self, table: str, there: Relation) -> None:
         for check in there.constraints:
-            values = WRITTEN_VALUES.get((table, *check.columns)) if check.kind == "c" else None
+            values = WRITTEN_VALUES.get((table, check.columns[0])) if len(check.columns) == 1 else None
             if values is None or check.expression is None:
                 continue
-            column = quoted(*check.columns)
+            column = quoted(check.columns[0])
             listed = ", ".join(literal(value) for value in values)
             refused = execute(
                 self._connection,
