@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from tmdb_dagster_tests.warehouse.database import contents, rows
+
 CATALOGUE = """
 CREATE TABLE works (
     work_id BIGSERIAL PRIMARY KEY, tmdb_id TEXT UNIQUE NOT NULL, imdb_id TEXT UNIQUE, title TEXT NOT NULL,
@@ -263,3 +265,56 @@ def build_old_system(engine: Engine, tmdb_ids: Sequence[int], *drifts: str) -> N
         )
         for drift in drifts:
             connection.exec_driver_sql(DRIFTS[drift])
+
+
+TMDB_IDS = (603, 550, 680, 13, 155, 27205, 496243)
+
+COLUMNS = """
+    SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'
+    ORDER BY table_name, ordinal_position
+"""
+SIGNATURES = """
+    SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ') ' || pg_get_function_result(p.oid)
+    FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
+"""
+OBJECTS = """
+    SELECT 'constraint ' || conrelid::regclass || '.' || conname FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
+    UNION ALL SELECT 'index ' || indexname FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL SELECT 'policy ' || policyname FROM pg_policies WHERE schemaname = 'public'
+"""
+ONCE_IN_A_LIFE = {
+    "constraint refresh_queue.refresh_queue_work_id_key",
+    "index refresh_queue_work_id_key",
+    "index one_entry",
+    "constraint refresh_queue.refresh_queue_pkey",
+    "index refresh_queue_pkey",
+}
+
+
+def state(engine: Engine) -> dict[str, Any]:
+    """All rows, and all that a takeover must not take away."""
+    columns = rows(engine, COLUMNS)
+    tables = sorted({row.table_name for row in columns})
+    return {
+        "columns": {tuple(row) for row in columns},
+        "signatures": {row[0] for row in rows(engine, SIGNATURES)},
+        "objects": {row[0] for row in rows(engine, OBJECTS)},
+        "rows": contents(engine, *tables),
+    }
+
+
+def assert_nothing_lost(before: dict[str, Any], engine: Engine) -> None:
+    after = state(engine)
+    assert before["columns"] <= after["columns"]
+    assert before["signatures"] <= after["signatures"]
+    assert before["objects"] - after["objects"] <= ONCE_IN_A_LIFE
+    for table, old_rows in before["rows"].items():
+        known = [column for name, column, _ in before["columns"] if name == table]
+        kept = [{column: row[column] for column in known} for row in after["rows"][table]]
+        assert sorted(old_rows, key=repr_of) == sorted(kept, key=repr_of), table
+
+
+def repr_of(row: dict[str, Any]) -> str:
+    return repr(sorted(row.items()))

@@ -21,7 +21,7 @@ from tmdb_dagster.warehouse.migrate import alembic_config, migrate
 from tmdb_dagster.warehouse.tables import metadata
 from tmdb_dagster.warehouse.takeover.access import CONSUMERS_TABLES
 from tmdb_dagster_tests.warehouse.database import add_work, execute, rows, value
-from tmdb_dagster_tests.warehouse.old_system import COMBINED, build_old_system
+from tmdb_dagster_tests.warehouse.old_system import COMBINED, TMDB_IDS, build_old_system
 
 INSUFFICIENT_PRIVILEGE = "42501"
 DASHBOARD = {"tmdb_api_logs", "scheduled_ingestion_log", "refresh_queue", "sync_state"}
@@ -118,7 +118,7 @@ def test_a_new_database_is_closed_but_for_the_dashboards_reads(supabase: Engine)
 
 
 def test_a_takeover_closes_new_tables_and_leaves_old_ones_as_they_are(supabase: Engine) -> None:
-    build_old_system(supabase, (603, 550, 680, 13, 155, 27205, 496243), *COMBINED, "policies")
+    build_old_system(supabase, TMDB_IDS, *COMBINED, "policies")
     execute(supabase, "DROP TABLE sync_state")
     policies = "SELECT tablename, policyname, roles::text, cmd, qual FROM pg_policies ORDER BY 1, 2"
     before = rows(supabase, policies)
@@ -161,7 +161,7 @@ def owner(request: pytest.FixtureRequest) -> Engine:
         return engine
     engine = request.getfixturevalue("supabase")
     if request.param == "taken over":
-        build_old_system(engine, (11, 12, 13, 14, 15, 16, 17), *COMBINED, "policies")
+        build_old_system(engine, TMDB_IDS, *COMBINED, "policies")
     migrate(engine)
     return engine
 

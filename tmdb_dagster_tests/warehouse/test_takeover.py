@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,16 +10,15 @@ from typing import Any
 import pytest
 import tenacity
 from alembic import command
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine
 
 from tmdb_dagster.warehouse import migrate as migration
 from tmdb_dagster.warehouse.engine import check_schema, connect
-from tmdb_dagster.warehouse.errors import MigrationBusy, MigrationRefused, SchemaNotCurrent
+from tmdb_dagster.warehouse.errors import MigrationBusy, SchemaNotCurrent
 from tmdb_dagster.warehouse.migrate import alembic_config, migrate, plan_migration
 from tmdb_dagster_tests.warehouse.database import add_work, contents, execute, rows, until, value, versions
-from tmdb_dagster_tests.warehouse.old_system import COMBINED, DRIFTS, build_old_system
+from tmdb_dagster_tests.warehouse.old_system import COMBINED, DRIFTS, assert_nothing_lost, state
 
-TMDB_IDS = (603, 550, 680, 13, 155, 27205, 496243)
 PLAIN_DRIFTS = [name for name in DRIFTS if name != "policies"]
 
 TOGETHER = (
@@ -37,68 +35,6 @@ TOGETHER = (
     ("other parameter names", "once in a life by an index", "state with an id"),
     ("functions of their owner", "queue keyed by work"),
 )
-
-COLUMNS = """
-    SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'
-    ORDER BY table_name, ordinal_position
-"""
-SIGNATURES = """
-    SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ') ' || pg_get_function_result(p.oid)
-    FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
-"""
-OBJECTS = """
-    SELECT 'constraint ' || conrelid::regclass || '.' || conname FROM pg_constraint
-    WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
-    UNION ALL SELECT 'index ' || indexname FROM pg_indexes WHERE schemaname = 'public'
-    UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger WHERE NOT tgisinternal
-    UNION ALL SELECT 'policy ' || policyname FROM pg_policies WHERE schemaname = 'public'
-"""
-ONCE_IN_A_LIFE = {
-    "constraint refresh_queue.refresh_queue_work_id_key",
-    "index refresh_queue_work_id_key",
-    "index one_entry",
-    "constraint refresh_queue.refresh_queue_pkey",
-    "index refresh_queue_pkey",
-}
-
-
-def state(engine: Engine) -> dict[str, Any]:
-    """All rows, and all that a takeover must not take away."""
-    columns = rows(engine, COLUMNS)
-    tables = sorted({row.table_name for row in columns})
-    return {
-        "columns": {tuple(row) for row in columns},
-        "signatures": {row[0] for row in rows(engine, SIGNATURES)},
-        "objects": {row[0] for row in rows(engine, OBJECTS)},
-        "rows": contents(engine, *tables),
-    }
-
-
-def assert_nothing_lost(before: dict[str, Any], engine: Engine) -> None:
-    after = state(engine)
-    assert before["columns"] <= after["columns"]
-    assert before["signatures"] <= after["signatures"]
-    assert before["objects"] - after["objects"] <= ONCE_IN_A_LIFE
-    for table, old_rows in before["rows"].items():
-        known = [column for name, column, _ in before["columns"] if name == table]
-        kept = [{column: row[column] for column in known} for row in after["rows"][table]]
-        assert sorted(old_rows, key=repr_of) == sorted(kept, key=repr_of), table
-
-
-def repr_of(row: dict[str, Any]) -> str:
-    return repr(sorted(row.items()))
-
-
-@pytest.fixture
-def old_system(new_database: Callable[..., str]) -> Callable[..., Engine]:
-    """Makes a database of the old system, with drifts."""
-
-    def make(*drifts: str) -> Engine:
-        engine = connect(new_database())
-        build_old_system(engine, TMDB_IDS, *drifts)
-        return engine
-
-    return make
 
 
 def assert_current(engine: Engine) -> None:
@@ -287,97 +223,6 @@ def test_a_dry_run_touches_nothing(old_system: Callable[..., Engine]) -> None:
     assert 'ALTER TABLE "public"."refresh_queue" DROP CONSTRAINT "refresh_queue_work_id_key"' in step.sql
     dropped = [sql for step in plan.steps for sql in step.sql if "DROP" in sql]
     assert dropped == [sql for sql in step.sql if "DROP" in sql]
-    engine.dispose()
-
-
-IRRECONCILABLE = {
-    "ALTER TABLE works ALTER COLUMN tmdb_id TYPE integer USING tmdb_id::integer": r"works\.tmdb_id is integer",
-    "ALTER TABLE works_meta ALTER COLUMN revenue_worldwide TYPE integer": r"works_meta\.revenue_worldwide is integer",
-    "ALTER TABLE works_meta ALTER COLUMN streaming TYPE text": r"works_meta\.streaming is text.* TYPE jsonb",
-    "ALTER TABLE works_meta ADD COLUMN mood text NOT NULL DEFAULT ''; "
-    "ALTER TABLE works_meta ALTER COLUMN mood DROP DEFAULT": r"works_meta\.mood is NOT NULL without a default",
-    "UPDATE works SET original_title = title; ALTER TABLE works ALTER COLUMN original_title SET NOT NULL": (
-        r"works\.original_title is NOT NULL"
-    ),
-    "ALTER TABLE similar_movies DROP COLUMN similar_tmdb_id": r"similar_movies has no column similar_tmdb_id",
-    "ALTER TABLE rating_sources DROP CONSTRAINT rating_sources_work_id_source_name_key; "
-    "INSERT INTO rating_sources (work_id, source_name) VALUES (1, 'TMDB')": (
-        r"rating_sources has several rows with one \(work_id, source_name\), such as 1, TMDB"
-    ),
-    "INSERT INTO refresh_queue (work_id, status) VALUES (4, 'queued')": r"refresh_queue has several rows .* such as 4",
-    "ALTER TABLE scheduled_ingestion_log ADD CHECK (source IN ('popular', 'mixed'))": (
-        r"forbids source now_playing, trending, mixed_daily, .*, daily_refresh, refresh_queue: .*DROP CONSTRAINT"
-    ),
-    "DROP TABLE work_cards_cache; CREATE VIEW work_cards_cache AS SELECT work_id FROM works": (
-        r"work_cards_cache is a view"
-    ),
-    "CREATE FUNCTION current_schema_version() RETURNS text LANGUAGE sql AS 'SELECT 4'": (
-        r"current_schema_version\(\) returns text, and the pipeline needs integer"
-    ),
-}
-
-
-def test_what_cannot_be_reconciled_is_refused_all_at_once_before_anything_is_touched(
-    old_system: Callable[..., Engine],
-) -> None:
-    engine = old_system("none")
-    for spoiling in IRRECONCILABLE:
-        execute(engine, spoiling)
-    before = state(engine)
-
-    plan = plan_migration(engine)
-    with pytest.raises(MigrationRefused, match="nothing was changed") as refused:
-        migrate(engine)
-
-    assert len(plan.refusals) == len(IRRECONCILABLE)
-    assert str(refused.value).splitlines()[1:] == [f"* {refusal}" for refusal in plan.refusals]
-    for reason in IRRECONCILABLE.values():
-        assert re.search(reason, str(refused.value)), reason
-    assert state(engine) == before
-    engine.dispose()
-
-
-def test_the_tables_of_another_role_are_refused(old_system: Callable[..., Engine]) -> None:
-    engine = old_system("none")
-    role = f"someone_{engine.url.database}"
-    execute(engine, f"CREATE ROLE {role}; GRANT USAGE, CREATE ON SCHEMA public TO {role}")
-    execute(engine, f"GRANT CREATE ON DATABASE {engine.url.database} TO {role}")
-    execute(engine, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
-
-    @event.listens_for(engine, "begin")
-    def _act_as(connection: Connection) -> None:
-        connection.exec_driver_sql(f"SET LOCAL ROLE {role}")
-
-    with pytest.raises(MigrationRefused, match="works belongs to the role postgres"):
-        migrate(engine)
-    event.remove(engine, "begin", _act_as)
-    execute(engine, f"DROP OWNED BY {role}; DROP ROLE {role}")
-    engine.dispose()
-
-
-def test_another_programs_revision_is_refused(engine: Engine) -> None:
-    execute(engine, "UPDATE alembic_version SET version_num = 'a1b2c3'")
-
-    with pytest.raises(MigrationRefused, match=r"revision a1b2c3.*DATABASE_SCHEMA"):
-        migrate(engine)
-
-
-def test_what_rows_forbid_is_left_out_and_said(old_system: Callable[..., Engine]) -> None:
-    engine = old_system("fewer keys and defaults")
-    execute(engine, "INSERT INTO similar_movies (work_id, similar_tmdb_id, source) VALUES (999, '1', 'tmdb')")
-    execute(engine, "INSERT INTO rating_sources (work_id, source_name, scale_type) VALUES (1, 'RT', 'percent')")
-    execute(engine, "ALTER TABLE works DROP CONSTRAINT works_imdb_id_key; UPDATE works SET imdb_id = 'tt1'")
-    before = state(engine)
-
-    plan = migrate(engine)
-
-    assert_nothing_lost(before, engine)
-    assert sorted(note.split(":")[0] for note in plan.notes) == [
-        "rating_sources has 1 rows that break CHECK ((scale_type = ANY (ARRAY['0_10'",
-        "similar_movies has 1 rows of works that do not exist",
-        "works has several rows with one (imdb_id), such as tt1",
-    ]
-    check_schema(engine)
     engine.dispose()
 
 
