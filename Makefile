@@ -65,8 +65,10 @@ test-long: .venv/dev ## Run the proofs that take minutes
 benchmark: .venv/dev ## Measure enrichment beside a bare script
 	@$(BIN)/python -m benchmarks.enrichment
 
-docs: .venv/dev ## Write docs/data-model.md from the database
+docs: .venv/dev ## Write the documents that are made: the data model, and the cards' JSON schemas
 	@$(BIN)/tmdb-dagster data-model > docs/data-model.md
+	@$(BIN)/tmdb-dagster card-schema > docs/card.schema.json
+	@$(BIN)/tmdb-dagster card-schema --short > docs/card_short.schema.json
 
 screenshots: .venv/dev ## Take the pictures in docs/images anew, with Chromium
 	@SCREENSHOTS=docs/images $(BIN)/pytest -q tmdb_dagster_tests/defs/test_browser.py

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
+import jsonschema
+import pytest
 from sqlalchemy import Engine
 
 from tmdb_dagster.settings import REPOSITORY
+from tmdb_dagster.transform.card_schema import CARD_SCHEMA, CARD_SHORT_SCHEMA
 from tmdb_dagster.warehouse.data_model import data_model
 
 
@@ -14,3 +19,14 @@ def test_the_data_model_page_says_what_the_database_is(engine: Engine) -> None:
 
     written = Path(REPOSITORY / "docs/data-model.md").read_text("utf8")
     assert written == page, "docs/data-model.md is out of date: run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"), [("card.schema.json", CARD_SCHEMA), ("card_short.schema.json", CARD_SHORT_SCHEMA)]
+)
+def test_the_published_schemas_of_the_cards_are_those_that_the_cards_are_checked_by(
+    name: str, schema: dict[str, Any]
+) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema)
+    published = json.loads(Path(REPOSITORY / "docs" / name).read_text("utf8"))
+    assert published == schema, f"docs/{name} is out of date: run `make docs`"

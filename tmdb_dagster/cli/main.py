@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -38,16 +39,26 @@ def main() -> None:
 
 
 @main.command()
-def migrate() -> None:
-    """Bring the database to the current schema; safe to repeat."""
+@click.option("--dry-run", is_flag=True, help="Print the plan with its SQL, and touch nothing.")
+def migrate(dry_run: bool) -> None:
+    """Bring the database to the current schema, also one of the old system's; safe to repeat."""
+    from tmdb_dagster.cli.migration import show_plan
     from tmdb_dagster.sandbox.services import provide_database
     from tmdb_dagster.warehouse.engine import HEAD, address, connect
     from tmdb_dagster.warehouse.migrate import migrate as upgrade
+    from tmdb_dagster.warehouse.migrate import plan_migration
 
-    settings = provide_database(load_settings())
+    settings = load_settings()
+    if dry_run and settings.database_url is None:
+        raise click.ClickException("DATABASE_URL is not set: the embedded database is kept current by itself.")
+    settings = provide_database(settings)
     url = _url(settings)
     engine = connect(url, schema=settings.database_schema)
-    upgrade(engine, settings.database_schema)
+    if dry_run:
+        plan = plan_migration(engine, settings.database_schema)
+        show_plan(plan, with_sql=True)
+        raise click.exceptions.Exit(1 if plan.refusals else 0)
+    show_plan(upgrade(engine, settings.database_schema), with_sql=False)
     click.echo(f"{address(url)} is at revision {HEAD}.")
 
 
@@ -221,6 +232,15 @@ def data_model() -> None:
     settings = provide_database(load_settings())
     with connect(_url(settings), schema=settings.database_schema).begin() as connection:
         click.echo(page(connection), nl=False)
+
+
+@main.command(name="card-schema")
+@click.option("--short", is_flag=True, help="The short form, for lists.")
+def card_schema(short: bool) -> None:
+    """Print the JSON Schema of the cards in work_cards_cache."""
+    from tmdb_dagster.transform.card_schema import CARD_SCHEMA, CARD_SHORT_SCHEMA
+
+    click.echo(json.dumps(CARD_SHORT_SCHEMA if short else CARD_SCHEMA, indent=2))
 
 
 def _url(settings: Settings) -> str:

@@ -175,15 +175,16 @@ class BatchIngest:
 
 
 def _page_of_works(connection: Connection, request: BatchRequest) -> tuple[int, list[Target]]:
-    selected = (
-        "true"
-        if request.force_refresh
-        else f"""w.gone_at IS NULL AND coalesce(w.ingestion_status, 'pending') <> 'complete' AND NOT {LIVE_CLAIM}"""
-    )
+    # A catalogue that was taken over may have works that TMDB does not know of.
+    selected = "w.tmdb_id ~ '^[0-9]+$'"
+    if not request.force_refresh:
+        selected += (
+            f" AND w.gone_at IS NULL AND coalesce(w.ingestion_status, 'pending') <> 'complete' AND NOT {LIVE_CLAIM}"
+        )
     total = connection.scalar(text(f"SELECT count(*) FROM works w WHERE {selected}"))  # noqa: S608 - constants
     rows = connection.execute(
         text(
-            f"SELECT tmdb_id, title FROM works w WHERE {selected} "  # noqa: S608 - constants only
+            f"SELECT tmdb_id, coalesce(title, 'TMDB movie ' || tmdb_id) AS title FROM works w WHERE {selected} "  # noqa: S608 - constants only
             "ORDER BY work_id LIMIT :limit OFFSET :offset"
         ),
         {"limit": request.page_size, "offset": request.offset},

@@ -103,3 +103,17 @@ CARD_SCHEMA: dict[str, Any] = {
     ),
 }
 """JSON Schema 2020-12 of `work_cards_cache.payload`. Every key is always there."""
+
+CARD_SHORT_SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "work_cards_cache.payload_short",
+    **_object(
+        work_id={"type": "integer", "minimum": 1},
+        tmdb_id=_NUMERIC_STRING,
+        title=_STRING,
+        year=_INTEGER_OR_NULL,
+        poster=_URL_OR_NULL,
+        ai_score=_SCORE_OR_NULL,
+    ),
+}
+"""JSON Schema 2020-12 of `work_cards_cache.payload_short`."""

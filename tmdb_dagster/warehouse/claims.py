@@ -67,11 +67,10 @@ _FAIL = text(f"""
     FROM jsonb_to_recordset(CAST(:failures AS jsonb)) AS f(work_id bigint, error text, gone boolean)
     WHERE w.work_id = f.work_id AND w.claimed_by = :run_id
 """)  # noqa: S608 - constants only
-_GIVE_BACK = (
-    "DELETE FROM works w WHERE status_before_claim IS NULL AND ",
-    """UPDATE works w
-    SET ingestion_status = status_before_claim, claimed_by = NULL, status_before_claim = NULL WHERE """,
-)
+# Rows that a claim made go, those that were there are as they were.
+_REMOVE_UNFINISHED = text("SELECT remove_unfinished_works(CAST(:run_id AS text))")
+_GIVE_BACK = """UPDATE works w
+    SET ingestion_status = status_before_claim, claimed_by = NULL, status_before_claim = NULL WHERE """
 # What another system left `ingesting`: nobody says who is at it.
 _GIVE_BACK_UNCLAIMED = text("""
     UPDATE works SET ingestion_status = 'pending' WHERE ingestion_status = 'ingesting' AND claimed_by IS NULL
@@ -182,8 +181,8 @@ def mark_failed(connection: Connection, run_id: str, failures: Sequence[Failure]
 
 def give_back_claims(connection: Connection, run_id: str) -> None:
     """Undo the claims that this run still has: the works are as they were before."""
-    for statement in _GIVE_BACK:
-        connection.execute(text(statement + _OF_THIS_RUN), {"run_id": run_id})
+    connection.execute(_REMOVE_UNFINISHED, {"run_id": run_id})
+    connection.execute(text(_GIVE_BACK + _OF_THIS_RUN), {"run_id": run_id})
 
 
 def give_back_dead_claims(connection: Connection) -> int:
@@ -191,7 +190,8 @@ def give_back_dead_claims(connection: Connection) -> int:
 
     Returns how many there were.
     """
-    works = sum(connection.execute(text(statement + _OF_DEAD_RUNS)).rowcount for statement in _GIVE_BACK)
+    works = connection.scalar(_REMOVE_UNFINISHED, {"run_id": None}) or 0
+    works += connection.execute(text(_GIVE_BACK + _OF_DEAD_RUNS)).rowcount
     works += connection.execute(_GIVE_BACK_UNCLAIMED).rowcount
     connection.execute(text("DELETE FROM run_leases WHERE expires_at < clock_timestamp() - interval '1 day'"))
     return works

@@ -18,7 +18,7 @@ from tmdb_dagster.warehouse.errors import DatabaseUnavailable, SchemaNotCurrent
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-HEAD = "0005"
+HEAD = "0006"
 """The migration that this version of the package works with."""
 
 RETRY_S = 30.0

@@ -4,6 +4,8 @@ TmdbDagsterError
 └── WarehouseError
     ├── DatabaseUnavailable    no connection, or it broke and did not come back
     ├── SchemaNotCurrent       the tables are missing or of another revision: migrate first
+    ├── MigrationRefused       what is in the database cannot be brought to the current schema
+    ├── MigrationBusy          another migration is at work, or others hold the locks that it needs
     └── OriginMismatch         the sandbox's movies and TMDB's would mix
 """
 
@@ -22,6 +24,14 @@ class DatabaseUnavailable(WarehouseError):
 
 class SchemaNotCurrent(WarehouseError):
     """The database's tables are missing or belong to another version of this package."""
+
+
+class MigrationRefused(WarehouseError):
+    """The database holds what a migration cannot reconcile; it was not touched, and the text says what to do."""
+
+
+class MigrationBusy(WarehouseError):
+    """Another process has been migrating for a long time, or others hold the locks that a migration needs."""
 
 
 class OriginMismatch(WarehouseError):

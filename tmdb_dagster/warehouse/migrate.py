@@ -1,16 +1,64 @@
-"""Brings a database to the current schema, by Alembic."""
+"""Brings a database to the current schema: an empty one, an earlier one of ours, or another program's.
+
+Ours goes from revision to revision, by Alembic. Another program's tables are compared with what all revisions
+together make, get what they lack, and count as current from then on. Alembic's own `upgrade` does the same: it comes
+here from migrations/env.py.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 
+import tenacity
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
-from tmdb_dagster.warehouse.engine import reachable
+from tmdb_dagster.warehouse.engine import HEAD, reachable
+from tmdb_dagster.warehouse.errors import MigrationBusy, MigrationRefused
+from tmdb_dagster.warehouse.tables import metadata
+from tmdb_dagster.warehouse.takeover.access import CONSUMERS_TABLES, guard, public_roles, relations_of
+from tmdb_dagster.warehouse.takeover.catalog import read_catalog
+from tmdb_dagster.warehouse.takeover.difference import VERSION_TABLE, Takeover, is_old_system
+from tmdb_dagster.warehouse.takeover.indexes import IndexPlan
+from tmdb_dagster.warehouse.takeover.plan import Plan, Step, execute, quoted
+from tmdb_dagster.warehouse.takeover.reference import reference
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+# Any fixed number will do, as long as every migration of this product takes the same one.
+ADVISORY_LOCK = 7_303_014
+LOCK_TIMEOUT_S = 3
+"""Whoever waits for a lock keeps others waiting behind it, so a step gives up soon, and tries again."""
+LOCK_TRIES = 20
+STATEMENT_TIMEOUT = "15min"
+BUSY_WAIT_S = 600.0
+
+_OWN_TABLES = frozenset({*metadata.tables, VERSION_TABLE}) - CONSUMERS_TABLES
+_UNKNOWN_REVISION = (
+    "{table} has the revision {revision}, which this version does not know: a later version was here, or another "
+    "program. Update this one, or choose another schema with DATABASE_SCHEMA."
+)
+
+
+def _is_blocked(error: BaseException) -> bool:
+    """Whether a statement could not have a lock: lock_not_available, deadlock_detected."""
+    return isinstance(error, OperationalError) and getattr(error.orig, "pgcode", None) in ("55P03", "40P01")
+
+
+when_free = tenacity.retry(
+    retry=tenacity.retry_if_exception(_is_blocked),
+    wait=tenacity.wait_fixed(1),
+    stop=tenacity.stop_after_attempt(LOCK_TRIES),
+    reraise=True,
+)
+"""Tries a transaction again where others hold what it needs."""
 
 
 def alembic_config(engine: Engine, schema: str = "public") -> Config:
@@ -22,10 +70,170 @@ def alembic_config(engine: Engine, schema: str = "public") -> Config:
     return config
 
 
-def migrate(engine: Engine, schema: str = "public") -> None:
-    """Bring the database to the current revision; safe to repeat and to start twice at once.
+def migrate(engine: Engine, schema: str = "public") -> Plan:
+    """Bring the database to the current revision; returns what was found and done.
 
-    Raises DatabaseUnavailable.
+    Safe to repeat, to kill, and to start twice at once. Raises DatabaseUnavailable, MigrationRefused, MigrationBusy.
     """
+    config = alembic_config(engine, schema)
     with reachable(engine):
-        command.upgrade(alembic_config(engine, schema), "head")
+        try:
+            command.upgrade(config, "head")
+        except OperationalError as error:
+            if not _is_blocked(error):
+                raise
+            raise MigrationBusy(
+                f"A lock could not be had in {LOCK_TRIES} tries, since other sessions hold it: "
+                f"{' '.join(str(error.orig).split())}. pg_stat_activity shows them. Migrate again later."
+            ) from error
+    done: Plan = config.attributes["plan"]
+    return done
+
+
+def plan_migration(engine: Engine, schema: str = "public") -> Plan:
+    """What `migrate` would do, with its SQL. Nothing is touched. Raises DatabaseUnavailable."""
+    config = alembic_config(engine, schema)
+    with reachable(engine), engine.connect() as connection:
+        plan = _plan(connection, schema, ScriptDirectory.from_config(config))
+        connection.rollback()
+    for number, step in enumerate(plan.steps):
+        if not step.sql:
+            plan.steps[number] = Step(step.what, (_revisions_sql(config, step.what.split(": ")[0]),))
+    return plan
+
+
+def _revisions_sql(config: Config, revision: str) -> str:
+    """The SQL of one revision, as Alembic prints it."""
+    config.output_buffer = StringIO()
+    before = ScriptDirectory.from_config(config).get_revision(revision).down_revision or "base"
+    command.upgrade(config, f"{before}:{revision}", sql=True)
+    return config.output_buffer.getvalue().strip()
+
+
+@contextmanager
+def one_at_a_time(engine: Engine) -> Iterator[None]:
+    """Keep other migrations of this database away.
+
+    The lock belongs to a transaction, not to a session, so that a pooler that lends connections for a transaction
+    keeps it. It is asked for again and again instead of waited for: a statement that waits would be waited for by
+    CREATE INDEX CONCURRENTLY in turn.
+    """
+    deadline = time.monotonic() + BUSY_WAIT_S
+    with engine.connect() as keeper:
+        while not keeper.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}):
+            keeper.rollback()
+            if time.monotonic() > deadline:
+                raise MigrationBusy(
+                    f"Another migration has been at work for {BUSY_WAIT_S:.0f} seconds: try again later."
+                )
+            time.sleep(0.1)
+        keeper.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        yield
+        keeper.rollback()
+
+
+def take_over(engine: Engine, schema: str, script: ScriptDirectory) -> Plan:
+    """Take over the tables of another program, if there are any, or say which revisions are to come.
+
+    Raises MigrationRefused, before anything is touched.
+    """
+    with engine.connect() as connection:
+        plan = _plan(connection, schema, script)
+        connection.rollback()
+    if plan.refusals:
+        raise MigrationRefused(
+            f"The schema {schema} cannot be migrated, and nothing was changed:"
+            + "".join(f"\n* {refusal}" for refusal in plan.refusals)
+        )
+    for step in plan.steps:
+        if step.sql and plan.takes_over:
+            take(engine, schema, step)
+    return plan
+
+
+def build_indexes(engine: Engine, schema: str, script: ScriptDirectory) -> None:
+    """Build the indexes that the tables' declarations name and no revision has made: concurrently, so afterwards."""
+    plan = Plan("")
+    with engine.connect() as connection:
+        if _revision(connection, schema) != HEAD:
+            return
+        _plan_indexes(plan, connection, schema, script)
+        connection.rollback()
+    for step in plan.steps:
+        take(engine, schema, step)
+
+
+def set_limits(connection: Connection) -> None:
+    """How long a transaction waits for a lock, and for a statement."""
+    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_S * 1000:.0f}"))
+    connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
+
+
+def close_to_public(connection: Connection, schema: str, before: set[str]) -> None:
+    """Close the tables that are new since `before`, and all that only the pipeline reads, where anybody could read."""
+    guard(connection, schema, new=relations_of(connection, schema) - before, own=_OWN_TABLES)
+
+
+def _plan(connection: Connection, schema: str, script: ScriptDirectory) -> Plan:
+    there = relations_of(connection, schema)
+    revision = _revision(connection, schema) if VERSION_TABLE in there else None
+    known = {one.revision: one for one in script.walk_revisions()}
+    if revision is not None and revision not in known:
+        return Plan(
+            f"revision {revision}",
+            refusals=[_UNKNOWN_REVISION.format(table=f"{schema}.{VERSION_TABLE}", revision=revision)],
+        )
+    if revision is None and (there or _has_functions(connection, schema)):
+        live = read_catalog(connection, schema)
+        with reference(connection, script) as ours:
+            if is_old_system(live, ours.catalog):
+                connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
+                roles = public_roles(connection)
+                return Takeover(connection, schema, live, ours, roles=roles, revision=HEAD).plan()
+    pending = [one for one in script.iterate_revisions("head", revision or "base") if one.revision != revision]
+    found = f"revision {revision}" if revision else "no tables of the catalogue"
+    plan = Plan(found, steps=[Step(f"{one.revision}: {one.doc.rstrip('.')}", ()) for one in reversed(pending)])
+    if revision is not None:
+        _plan_indexes(plan, connection, schema, script)
+    return plan
+
+
+def _plan_indexes(plan: Plan, connection: Connection, schema: str, script: ScriptDirectory) -> None:
+    """Add the indexes that are missing; those that pending revisions will make are not."""
+    pending = bool(plan.steps)
+    live = read_catalog(connection, schema)
+    declared = {index.name for table in metadata.tables.values() for index in table.indexes}
+    if declared <= live.index_names():
+        return
+    with reference(connection, script) as ours:
+        connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
+        indexes = IndexPlan(plan, connection, schema, live)
+        for table in ours.catalog.relations.values():
+            if pending:
+                table.indexes[:] = [index for index in table.indexes if index.name in ours.declared]
+            if table.name in live.relations:
+                indexes.add(table, live.relations[table.name])
+
+
+def _revision(connection: Connection, schema: str) -> str | None:
+    found = execute(connection, f"SELECT max(version_num) FROM {quoted(schema, VERSION_TABLE)}").scalar()  # noqa: S608
+    return None if found is None else str(found)
+
+
+def _has_functions(connection: Connection, schema: str) -> bool:
+    query = "SELECT count(*) FROM pg_proc WHERE pronamespace = to_regnamespace(:schema)"
+    return bool(connection.scalar(text(query), {"schema": quoted(schema)}))
+
+
+@when_free
+def take(engine: Engine, schema: str, step: Step) -> None:
+    if step.alone:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for statement in step.sql:
+                execute(connection, statement)
+        return
+    with engine.begin() as connection:
+        set_limits(connection)
+        connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
+        for statement in step.sql:
+            execute(connection, statement)

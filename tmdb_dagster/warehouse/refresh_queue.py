@@ -62,6 +62,7 @@ _ENQUEUE_UNFINISHED = text(
         source="""
         SELECT w.work_id, 50 AS priority, 'retry' AS reason FROM works w
         WHERE coalesce(w.ingestion_status, 'pending') IN ('pending', 'failed') AND w.gone_at IS NULL
+            AND w.tmdb_id IS NOT NULL
             AND (w.retry_at IS NULL OR w.retry_at <= clock_timestamp())
             AND NOT EXISTS (
                 SELECT FROM refresh_queue q WHERE q.work_id = w.work_id AND q.status IN ('queued', 'processing')

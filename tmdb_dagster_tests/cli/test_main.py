@@ -26,6 +26,7 @@ from tmdb_dagster.sandbox.services import SANDBOX_NOTICE, stop_services
 from tmdb_dagster.settings import REPOSITORY, Settings
 from tmdb_dagster.warehouse.engine import HEAD
 from tmdb_dagster_tests.cli.conftest import tmdb_dagster
+from tmdb_dagster_tests.warehouse.old_system import COMBINED, TMDB_IDS, build_old_system
 
 
 class Newcomer(NamedTuple):
@@ -200,6 +201,35 @@ def test_migrate_makes_the_tables_and_may_be_repeated(
     engine = create_engine(os.environ["DATABASE_URL"], poolclass=NullPool)
     with engine.begin() as connection:
         assert connection.scalar(text("SELECT count(*) FROM works")) == 0
+
+
+def test_a_dry_run_prints_a_script_that_does_what_migrate_would(
+    new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", new_database())
+    engine = create_engine(os.environ["DATABASE_URL"], poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    build_old_system(engine, TMDB_IDS, *COMBINED)
+
+    result = _invoke("migrate", "--dry-run")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("-- Found: tables of another program: aggregates, ")
+    for statement in re.sub(r"^--.*\n|^(BEGIN|COMMIT);\n", "", result.stdout, flags=re.MULTILINE).split("\n\n"):
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+    assert _invoke("migrate", "--dry-run").stdout == f"-- Found: revision {HEAD}.\n"
+
+
+def test_a_dry_run_says_what_is_refused(new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", new_database())
+    engine = create_engine(os.environ["DATABASE_URL"], poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE VIEW works AS SELECT 1 AS work_id"))
+
+    result = _invoke("migrate", "--dry-run")
+
+    assert result.exit_code == 1
+    assert "-- Refused: works is a view" in result.stdout
 
 
 def test_stop_where_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,11 @@ import jsonschema
 import orjson
 
 from tmdb_dagster.transform import rows
-from tmdb_dagster.transform.card_schema import CARD_SCHEMA
+from tmdb_dagster.transform.card_schema import CARD_SCHEMA, CARD_SHORT_SCHEMA
 from tmdb_dagster.transform.movie import MovieRows
 
 _CARD = jsonschema.Draft202012Validator(CARD_SCHEMA)
+_SHORT_CARD = jsonschema.Draft202012Validator(CARD_SHORT_SCHEMA)
 _BIGINTS = {"budget", "revenue_worldwide", "revenue"}
 _REALS = {"value_raw", "value_0_100", "ai_score", "ai_score_low", "ai_score_high", "audience_score"}
 
@@ -43,6 +44,7 @@ def check_rows(movie: MovieRows) -> None:
             if isinstance(value, float) and name in _REALS:
                 assert value == 0 or 1e-37 < abs(value) < 1e38, (name, value)
     check_card(movie.card["payload"])
+    _SHORT_CARD.validate(movie.card["payload_short"])
 
 
 def check_card(payload: dict[str, Any]) -> None:

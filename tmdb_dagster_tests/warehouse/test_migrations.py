@@ -78,6 +78,7 @@ def test_processes_that_migrate_at_once_all_succeed(new_database: Callable[..., 
     ]
     assert [process.stdout.readline() for process in processes if process.stdout] == ["ready\n"] * 2
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     with connected(url) as engine:
         with engine.connect() as other:
             # Whoever is first has to wait for this table, and is in the middle of its work when the second comes.
@@ -86,7 +87,7 @@ def test_processes_that_migrate_at_once_all_succeed(new_database: Callable[..., 
                 assert process.stdin
                 process.stdin.write("go\n")
                 process.stdin.flush()
-            until(lambda: value(engine, waiting) == 2, "both to be under way")
+            until(lambda: value(engine, waiting) == 1 and value(engine, sessions) >= 4, "both to be under way")
             other.rollback()
 
         for process in processes:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Engine, text
 
+from tmdb_dagster.warehouse.migrate import (
+    build_indexes,
+    close_to_public,
+    one_at_a_time,
+    set_limits,
+    take_over,
+    when_free,
+)
 from tmdb_dagster.warehouse.tables import metadata
-
-# Any fixed number will do, as long as every migration of this product takes the same one.
-ADVISORY_LOCK = 7_303_014
-LOCK_TIMEOUT = "10s"
-STATEMENT_TIMEOUT = "15min"
+from tmdb_dagster.warehouse.takeover.access import relations_of
 
 
 def _engine() -> tuple[Engine, str]:
@@ -27,18 +31,49 @@ def _engine() -> tuple[Engine, str]:
     return connect(settings.database_url.get_secret_value(), schema=settings.database_schema), settings.database_schema
 
 
+def _upgrading() -> bool:
+    """Whether this is `alembic upgrade`, and not a look or a way back."""
+    context.configure(dialect_name="postgresql")
+    return bool(context.get_context().opts["fn"].__name__ == "upgrade")
+
+
+def print_sql() -> None:
+    """Print what is asked for, as `alembic upgrade --sql` does."""
+    context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
 def run_migrations() -> None:
-    """Run what is asked for in one transaction, under an advisory lock."""
+    """Run what is asked for. Tables of another program are taken over first."""
     engine, schema = _engine()
+    upgrading = _upgrading()
+    with one_at_a_time(engine):
+        if not upgrading:
+            _run_in_one_transaction(engine, schema, upgrading)
+            return
+        plan = take_over(engine, schema, context.script)
+        _run_in_one_transaction(engine, schema, upgrading)
+        if not plan.takes_over:
+            build_indexes(engine, schema, context.script)
+        context.config.attributes["plan"] = plan
+
+
+@when_free
+def _run_in_one_transaction(engine: Engine, schema: str, upgrading: bool) -> None:
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
-        connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        set_limits(connection)
         if schema != "public":
             connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+        before = relations_of(connection, schema)
         context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
         with context.begin_transaction():
             context.run_migrations()
+            if upgrading:
+                close_to_public(connection, schema, before)
 
 
-run_migrations()
+if context.is_offline_mode():
+    print_sql()
+else:
+    run_migrations()

@@ -164,6 +164,7 @@ work_cards_cache = Table(
     Column("payload_short", JSONB, comment="The card's short form, for lists."),
     Column("etag", Text, comment="Hash of what the card says; last_updated does not count."),
     timestamp("computed_at", "When the card was made."),
+    Index("work_cards_cache_without_attribution_idx", "work_id", postgresql_where=text("NOT payload ? 'attribution'")),
     comment="Ready-made cards, one a movie.",
 )
 
