@@ -89,14 +89,14 @@ CATALOGUE_CHECKS = {
         "works",
         f"The last ingest that ended well is not older than {OVERDUE['scheduled_ingest'].days} days.",
         "See the runs of weekly_ingest: did the last one fail? Is weekly_ingest_schedule on, and the daemon running?",
-        partial(upkeep.ran_lately, sync_type="scheduled_ingest", within=OVERDUE["scheduled_ingest"]),
+        partial(upkeep.ran_lately, sync_type="scheduled_ingest"),
         ERROR,
     ),
     "refreshed_lately": Check(
         "works",
-        f"The last refresh that ended well is not older than {_hours(upkeep.REFRESHED_WITHIN)} hours.",
+        f"The last refresh that ended well is not older than {_hours(OVERDUE['daily_refresh'])} hours.",
         "See the runs of daily_refresh: did the last one fail? Is its schedule on, and the daemon running?",
-        partial(upkeep.ran_lately, sync_type="daily_refresh", within=upkeep.REFRESHED_WITHIN),
+        partial(upkeep.ran_lately, sync_type="daily_refresh"),
         ERROR,
     ),
     "queue_moves": Check(

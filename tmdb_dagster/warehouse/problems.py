@@ -28,8 +28,8 @@ from tmdb_dagster.warehouse.health import (
     sync_states,
 )
 
-OVERDUE = {"scheduled_ingest": timedelta(days=8), "daily_refresh": timedelta(days=2)}
-"""After how long without a success a regular job counts as overdue."""
+OVERDUE = {"scheduled_ingest": timedelta(days=8), "daily_refresh": timedelta(hours=26)}
+"""After how long without a success a regular job counts as overdue: its period, and what a run may take."""
 
 QUEUE_WAITS = timedelta(days=1)
 """How long an entry that is due may wait in the queue."""
@@ -155,7 +155,7 @@ def _catalogue(health: Health) -> Iterator[Problem]:
             "refresh them with batch_ingest, or remove them.",
         )
     complete = [tier for tier in health.catalogue if tier.status == "complete"]
-    for name, table in (("meta", "works_meta"), ("card", "work_cards_cache"), ("rating", "rating_sources")):
+    for name, table in (("meta", "works_meta"), ("card", "work_cards_cache")):
         without = sum(getattr(tier, f"without_{name}") for tier in complete)
         if without:
             yield Problem(f"without_{name}", f"{without} complete movies have no row in {table}: run rebuild_from_raw.")

@@ -62,7 +62,7 @@ _ENQUEUE_UNFINISHED = text(
         source="""
         SELECT w.work_id, 50 AS priority, 'retry' AS reason FROM works w
         WHERE coalesce(w.ingestion_status, 'pending') IN ('pending', 'failed') AND w.gone_at IS NULL
-            AND w.tmdb_id IS NOT NULL
+            AND w.tmdb_id ~ '^[0-9]+$'
             AND (w.retry_at IS NULL OR w.retry_at <= clock_timestamp())
             AND NOT EXISTS (
                 SELECT FROM refresh_queue q WHERE q.work_id = w.work_id AND q.status IN ('queued', 'processing')
@@ -90,7 +90,9 @@ _CLAIM = text(f"""
         FROM next WHERE q.id = next.id
         RETURNING q.id, q.work_id, q.priority, q.queued_at
     )
-    SELECT c.id, w.tmdb_id, w.title, w.last_refreshed_at > c.queued_at AND NOT is_stale(w.work_id) AS refreshed
+    SELECT c.id, CASE WHEN w.tmdb_id ~ '^[0-9]+$' THEN w.tmdb_id END AS tmdb_id,
+        coalesce(w.title, 'TMDB movie ' || w.tmdb_id, '') AS title,
+        w.last_refreshed_at > c.queued_at AND NOT is_stale(w.work_id) AS refreshed
     FROM claimed c JOIN works w USING (work_id) ORDER BY c.priority DESC, c.queued_at, c.id
 """)  # noqa: S608 - constants only
 # In the order of work_id, as those who add lock.
@@ -141,10 +143,12 @@ Result = Literal["completed", "failed", "busy"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A claimed entry: the movie it asks for, and whether that was refreshed since it was queued."""
+    """A claimed entry: the movie it asks for, None for a work that TMDB does not know, and whether that was refreshed
+    since the entry was queued.
+    """
 
     entry_id: int
-    tmdb_id: int
+    tmdb_id: int | None
     title: str
     refreshed: bool
 
@@ -196,7 +200,7 @@ def claim_entries(connection: Connection, run_id: str, limit: int) -> list[Entry
     """Claim the most urgent due entries for a run, those of dead runs included."""
     rescue_entries(connection)
     rows = connection.execute(_CLAIM, {"run_id": run_id, "limit": limit})
-    return [Entry(row.id, int(row.tmdb_id), row.title, bool(row.refreshed)) for row in rows]
+    return [Entry(row.id, row.tmdb_id and int(row.tmdb_id), row.title, bool(row.refreshed)) for row in rows]
 
 
 def finish_entries(connection: Connection, run_id: str, endings: Mapping[int, Ending]) -> dict[int, str]:

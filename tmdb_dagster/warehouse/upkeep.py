@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -12,14 +11,11 @@ from sqlalchemy import Connection, text
 
 from tmdb_dagster.warehouse.claims import LIVE_CLAIM
 from tmdb_dagster.warehouse.images import coverage
-from tmdb_dagster.warehouse.problems import FAILED_SHARE, FEWEST_WORKS, QUEUE_WAITS
+from tmdb_dagster.warehouse.problems import FAILED_SHARE, FEWEST_WORKS, OVERDUE, QUEUE_WAITS
 from tmdb_dagster.warehouse.quality import EXAMPLES, Finding, none_of
 
 LEAST_COVERAGE_PERCENT = 95
 """So many of the wanted images should be in the store."""
-
-REFRESHED_WITHIN = timedelta(hours=26)
-"""A day, and what a refresh may take; a whole missed day is overdue."""
 
 LOG_DAYS = 8
 """Days of tmdb_api_logs that are searched for secrets."""
@@ -97,15 +93,15 @@ def queue_moves(connection: Connection) -> Finding:
     )
 
 
-def ran_lately(connection: Connection, sync_type: str, within: timedelta) -> Finding:
-    """A regular job ended well within so long; one that never has is not due yet."""
+def ran_lately(connection: Connection, sync_type: str) -> Finding:
+    """A regular job ended well and is not overdue; one that never has is not due yet."""
     age = connection.scalar(
         text("SELECT extract(epoch FROM now() - last_sync_at) / 3600 FROM sync_state WHERE sync_type = :sync_type"),
         {"sync_type": sync_type},
     )
     if age is None:
         return Finding(True, examples=("It has not run yet.",))
-    return Finding(age <= within.total_seconds() / 3600, {"hours ago": round(float(age), 1)})
+    return Finding(age <= OVERDUE[sync_type].total_seconds() / 3600, {"hours ago": round(float(age), 1)})
 
 
 def no_secret_in_logs(connection: Connection, secrets: Iterable[str]) -> Finding:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.sandbox import services
+from tmdb_dagster.sandbox.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.sandbox.services import (
     ServiceNotStarted,
     dagster_database_url,
@@ -146,6 +148,34 @@ def test_a_killed_postgres_comes_back_with_its_data(state: Path) -> None:
     engine = create_engine(_database(provide_services(settings).settings), poolclass=NullPool)
     with engine.begin() as connection:
         assert connection.scalar(text("SELECT title FROM works WHERE tmdb_id = '2'")) == "kept"
+
+
+_START = "import sys, pathlib; from tmdb_dagster.sandbox.postgres import *; start_postgres(pathlib.Path(sys.argv[1]))"
+
+
+@pytest.mark.parametrize(
+    ("moment", "victims"),
+    [("data/global/pg_control", "initdb postgres sh"), ("data/base/5", ""), ("data/log", "pg_ctl postgres sh")],
+    ids=["initdb and all", "only the one who waits for initdb", "while the server starts"],
+)
+def test_a_first_start_that_was_killed_is_begun_anew(tmp_path: Path, moment: str, victims: str) -> None:
+    folder = tmp_path / "postgres"
+    starter = subprocess.Popen([sys.executable, "-c", _START, str(folder)])
+    root = psutil.Process(starter.pid)
+    while not (folder / moment).exists():
+        assert starter.poll() is None, "it was too fast for this test"
+    for process in [root, *root.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            if process.pid == starter.pid or process.name() in victims.split():
+                process.kill()
+    starter.wait()
+
+    server = start_postgres(folder)
+
+    engine = create_engine(database_url(server, "catalogue"), poolclass=NullPool)
+    with engine.begin() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    assert stop_postgres(folder)
 
 
 def test_a_taken_port_is_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,8 @@ def test_fetching_goes_on_while_a_chunk_is_being_written(start_run: Callable[...
 
     def record(connection: Connection, outcomes: list[MovieOutcome]) -> None:
         nonlocal claimed_at_first_write
-        claimed_at_first_write = claimed_at_first_write or connection.exec_driver_sql(CLAIMED).scalar_one()
+        claimed = connection.exec_driver_sql(CLAIMED).scalar_one() + len(outcomes)
+        claimed_at_first_write = claimed_at_first_write or claimed
 
     for _ in enrich.enrich(start_run(), [Target(i, "x") for i in some_movies(sandbox, 60)], record=record):
         pass

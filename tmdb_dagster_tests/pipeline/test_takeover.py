@@ -78,6 +78,7 @@ def test_all_jobs_end_well_and_change_only_what_is_theirs(
     theirs = others(engine)
     queued = {row.id: row.status for row in rows(engine, "SELECT id, status FROM refresh_queue")}
     assert sorted(queued.values()) == ["completed", "failed", "processing", "queued"]
+    execute(engine, "INSERT INTO refresh_queue (work_id) SELECT work_id FROM works WHERE tmdb_id IS NULL")
 
     refresh = DailyRefresh(run, RefreshRequest())
     finish(refresh.outcomes())
@@ -104,7 +105,7 @@ def test_all_jobs_end_well_and_change_only_what_is_theirs(
     assert value(engine, "SELECT DISTINCT origin FROM catalogue_origin") == "tmdb"
 
     logged = rows(engine, "SELECT to_jsonb(l) AS log FROM scheduled_ingestion_log l WHERE run_id IS NOT NULL")
-    assert {row.log["source"] for row in logged} == {"daily_refresh", "mixed_daily"}
+    assert {row.log["source"] for row in logged} == {"refresh", "mixed_daily"}
     assert all(isinstance(row.log["ingested_titles"], list) for row in logged)
     assert all(row.log["created_at_pacific_formatted"] and row.log["run_at"] for row in logged)
     assert sum(len(row.log["ingested_titles"]) for row in logged) >= 5 + 3

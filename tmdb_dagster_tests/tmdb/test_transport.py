@@ -254,7 +254,8 @@ def test_an_error_message_is_one_short_line(sandbox: SandboxServer, make_probe: 
 
 
 def test_threads_share_one_transport(sandbox: SandboxServer, make_probe: MakeProbe) -> None:
-    sandbox.faults.add(Fault(path=POPULAR, kind="status", status=503, times=10))
+    # So few that one thread can meet them all and still has an attempt left.
+    sandbox.faults.add(Fault(path=POPULAR, kind="status", status=503, times=5))
     probe = make_probe(sandbox.api_url, connections=4)
 
     def page_of(number: int) -> int:
@@ -265,5 +266,5 @@ def test_threads_share_one_transport(sandbox: SandboxServer, make_probe: MakePro
         pages = list(pool.map(page_of, range(160)))
 
     assert pages == [number % 3 + 1 for number in range(160)]
-    assert sorted(probe.statuses) == [200] * 160 + [503] * 10
-    assert probe.limiter.acquired == 170
+    assert sorted(probe.statuses) == [200] * 160 + [503] * 5
+    assert probe.limiter.acquired == 165

@@ -183,7 +183,7 @@ def test_the_pipelines_role_can_run_the_pipeline_and_no_more(
         for sql in (
             "DELETE FROM works",
             "DELETE FROM movie_responses",
-            "DELETE FROM tmdb_api_logs",
+            "DELETE FROM works_meta",
             "UPDATE tmdb_api_logs SET method = ''",
             "UPDATE alembic_version SET version_num = ''",
             "TRUNCATE run_leases",

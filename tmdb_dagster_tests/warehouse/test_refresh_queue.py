@@ -40,7 +40,7 @@ def request(engine: Engine, *tmdb_ids: int) -> int:
 def claim(engine: Engine, run_id: str = "run-1", limit: int = 100) -> list[int]:
     """The TMDB ids of what a run gets, in its order."""
     with engine.begin() as connection:
-        return [entry.tmdb_id for entry in claim_entries(connection, run_id, limit)]
+        return [entry.tmdb_id or 0 for entry in claim_entries(connection, run_id, limit)]
 
 
 def finish(engine: Engine, ending: Ending, run_id: str = "run-1") -> list[str]:

@@ -177,6 +177,17 @@ def test_the_health_of_the_catalogue(engine: Engine) -> None:
     assert sum(row[4] for row in health) == stale
 
 
+def test_a_card_without_attribution_is_stale(engine: Engine) -> None:
+    operate(engine)
+    execute(
+        engine,
+        "UPDATE work_cards_cache SET payload = '{}' WHERE work_id = (SELECT work_id FROM works WHERE tmdb_id = '603')",
+    )
+
+    assert found(engine, "stale", "v_catalogue_health", "WHERE age_tier = 'over 365'") == [(1,)]
+    assert value(engine, "SELECT is_stale(work_id) FROM works WHERE tmdb_id = '603'") is True
+
+
 def test_the_tiers(engine: Engine) -> None:
     edges = {-1: "unreleased", 0: "0-30", 30: "0-30", 31: "31-180", 180: "31-180", 181: "181-365", 365: "181-365"}
     for days in (*edges, 366):

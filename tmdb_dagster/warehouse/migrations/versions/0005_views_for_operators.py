@@ -252,6 +252,7 @@ CATALOGUE_HEALTH = View(
             WHERE w.last_refreshed_at IS NULL
                 OR w.last_refreshed_at <= now() - make_interval(days => w.refresh_days)
                 OR coalesce(m.schema_version, 0) < current_schema_version()
+                OR w.work_id IN (SELECT work_id FROM work_cards_cache WHERE NOT payload ? 'attribution')
         ),
         count(w.gone_at),
         count(*) FILTER (WHERE w.last_refreshed_at IS NULL),

@@ -25,7 +25,7 @@ _BRANCH = """
         SELECT w.work_id, w.tmdb_id, w.title, w.release_date, w.last_refreshed_at,
             {priority} AS priority, '{reason}' AS reason
         FROM {source} WHERE {due}
-            AND w.tmdb_id IS NOT NULL
+            AND w.tmdb_id ~ '^[0-9]+$'
             AND (w.retry_at IS NULL OR w.retry_at <= now())
             AND NOT EXISTS (
                 SELECT FROM refresh_queue q WHERE q.work_id = w.work_id AND q.status IN ('queued', 'processing')
