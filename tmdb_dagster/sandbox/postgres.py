@@ -73,8 +73,8 @@ def database_url(server: PostmasterInfo, name: str) -> str:
 def _prepare(folder: Path) -> None:
     """Give pgserver, which reads XDG_RUNTIME_DIR once at import, a runtime folder of our own."""
     folder.mkdir(parents=True, exist_ok=True)
-    runtime = folder / "run"
-    if len(str(runtime.resolve()).encode()) > _LONGEST_RUNTIME_FOLDER:
+    runtime = folder.resolve() / "run"  # platformdirs passes over a relative one
+    if len(str(runtime).encode()) > _LONGEST_RUNTIME_FOLDER:
         digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
         runtime = Path(tempfile.gettempdir()) / f"tmdb-dagster-{digest}"
     # pgserver keeps its lock file here if the folder exists, else in a place that two users cannot share.
