@@ -53,7 +53,6 @@ _ENDINGS: dict[Status, Result] = {
     "busy": "busy",
 }
 
-_REFRESHED = Ending("completed", "It was refreshed meanwhile")
 _UNKNOWN = Ending("completed", "The work has no TMDB id")
 _UNREMARKABLE = ("ingested", "unchanged", "cached")
 
@@ -144,9 +143,10 @@ class QueueDrain:
         """The same, without a row in the log."""
         report = self.report
         try:
-            for outcomes in enrich(self._run, self._targets(), force=True, record=self._record):
+            for outcomes in enrich(self._run, self._targets(), record=self._record):
                 for outcome in outcomes:
                     report.gone += outcome.status == "gone"
+                    report.refreshed += outcome.status == "cached"
                     if outcome.status in ("ingested", "unchanged"):
                         report.refreshed_titles.append(outcome.display_title)
                     elif outcome.message:
@@ -166,23 +166,17 @@ class QueueDrain:
                 return
             report.claimed += len(entries)
             for entry in entries:
-                if entry.refreshed:
-                    report.refreshed += 1
-                elif entry.tmdb_id is None:
+                if entry.tmdb_id is None:
                     report.gone += 1
                 else:
                     self._entries[entry.tmdb_id] = entry.entry_id
-                    yield Target(entry.tmdb_id, entry.title)
+                    yield Target(entry.tmdb_id, entry.title, entry.queued_at)
 
     def _claim(self, limit: int) -> list[Entry]:
         with self._run.engine.begin() as connection:
             entries = claim_entries(connection, self._run.run_id, limit)
-            endings = {
-                entry.entry_id: _REFRESHED if entry.refreshed else _UNKNOWN
-                for entry in entries
-                if entry.refreshed or entry.tmdb_id is None
-            }
-            self._finish(connection, endings)
+            unknown = [entry.entry_id for entry in entries if entry.tmdb_id is None]
+            self._finish(connection, dict.fromkeys(unknown, _UNKNOWN))
         return entries
 
     def _record(self, connection: Connection, outcomes: list[MovieOutcome]) -> None:

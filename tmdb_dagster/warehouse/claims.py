@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import Connection, text
@@ -33,7 +34,10 @@ _CLAIM = text(f"""
             ELSE coalesce(nullif(w.ingestion_status, 'ingesting'), 'pending')
         END
     WHERE NOT {LIVE_CLAIM}
-        AND (:force OR w.ingestion_status IS DISTINCT FROM 'complete' OR is_stale(w.work_id))
+        AND (
+            :force OR w.ingestion_status IS DISTINCT FROM 'complete' OR is_stale(w.work_id)
+            OR w.last_refreshed_at <= (CAST(:wanted_since AS jsonb) ->> w.tmdb_id)::timestamptz
+        )
     RETURNING work_id
 """)  # noqa: S608 - constants only
 _KNOWN = text("""
@@ -84,10 +88,14 @@ _OF_DEAD_RUNS = f"""w.work_id IN (
 
 @dataclass(frozen=True)
 class Target:
-    """A movie to ingest: its TMDB id, and a title to go by until TMDB has told it."""
+    """A movie to ingest: its TMDB id, and a title to go by until TMDB has told it.
+
+    With `wanted_since` it is due, too, if it was not refreshed after that moment.
+    """
 
     tmdb_id: int
     title: str
+    wanted_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -131,14 +139,23 @@ class Failure:
 def claim(
     connection: Connection, run_id: str, targets: Sequence[Target], *, force: bool = False, store: str | None = None
 ) -> list[Claim]:
-    """Claim those of `targets` that nobody alive works on and that are due: not complete, or stale, or `force`.
+    """Claim those of `targets` that nobody alive works on and that are due: not complete, stale, wanted, or `force`.
 
     `store` is where their images should be.
     """
     titles = {str(target.tmdb_id): target.title for target in targets}
     movies = [{"tmdb_id": tmdb_id, "title": title} for tmdb_id, title in titles.items()]
+    wanted = {str(target.tmdb_id): target.wanted_since.isoformat() for target in targets if target.wanted_since}
     connection.execute(_LOCK, {"tmdb_ids": list(titles)})
-    claimed = connection.scalars(_CLAIM, {"run_id": run_id, "movies": json_parameter(movies), "force": force}).all()
+    claimed = connection.scalars(
+        _CLAIM,
+        {
+            "run_id": run_id,
+            "movies": json_parameter(movies),
+            "force": force,
+            "wanted_since": json_parameter(wanted),
+        },
+    ).all()
     known = connection.execute(_KNOWN, {"work_ids": list(claimed), "store": store})
     return [
         Claim(

@@ -92,7 +92,7 @@ _CLAIM = text(f"""
     )
     SELECT c.id, CASE WHEN w.tmdb_id ~ '^[0-9]+$' THEN w.tmdb_id END AS tmdb_id,
         coalesce(w.title, 'TMDB movie ' || w.tmdb_id, '') AS title,
-        w.last_refreshed_at > c.queued_at AND NOT is_stale(w.work_id) AS refreshed
+        coalesce(c.queued_at, clock_timestamp()) AS queued_at
     FROM claimed c JOIN works w USING (work_id) ORDER BY c.priority DESC, c.queued_at, c.id
 """)  # noqa: S608 - constants only
 # In the order of work_id, as those who add lock.
@@ -105,7 +105,7 @@ _FINISH = text(f"""
     UPDATE refresh_queue q
     SET status = CASE
             WHEN r.result = 'failed' AND coalesce(q.retry_count, 0) >= {MAX_RETRIES} THEN 'failed'
-            WHEN r.result = 'completed' AND q.queued_at <= q.claimed_at THEN 'completed'
+            WHEN r.result = 'completed' AND coalesce(q.queued_at <= q.claimed_at, true) THEN 'completed'
             ELSE 'queued'
         END,
         due_at = CASE r.result
@@ -143,14 +143,12 @@ Result = Literal["completed", "failed", "busy"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A claimed entry: the movie it asks for, None for a work that TMDB does not know, and whether that was refreshed
-    since the entry was queued.
-    """
+    """A claimed entry: the movie it asks for (None: the work has no TMDB id), and since when it waits."""
 
     entry_id: int
     tmdb_id: int | None
     title: str
-    refreshed: bool
+    queued_at: datetime
 
 
 @dataclass(frozen=True)
@@ -200,7 +198,7 @@ def claim_entries(connection: Connection, run_id: str, limit: int) -> list[Entry
     """Claim the most urgent due entries for a run, those of dead runs included."""
     rescue_entries(connection)
     rows = connection.execute(_CLAIM, {"run_id": run_id, "limit": limit})
-    return [Entry(row.id, row.tmdb_id and int(row.tmdb_id), row.title, bool(row.refreshed)) for row in rows]
+    return [Entry(row.id, row.tmdb_id and int(row.tmdb_id), row.title, row.queued_at) for row in rows]
 
 
 def finish_entries(connection: Connection, run_id: str, endings: Mapping[int, Ending]) -> dict[int, str]:

@@ -21,6 +21,8 @@ from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.errors import AuthenticationFailed
+from tmdb_dagster.warehouse.claims import Target, claim, give_back_claims
+from tmdb_dagster.warehouse.refresh_queue import enqueue_requested
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
 from tmdb_dagster_tests.warehouse.database import DERIVED, execute, rows, value, versions
 
@@ -289,6 +291,29 @@ def test_a_movie_refreshed_meanwhile_costs_no_call(
     assert (report.claimed, report.refreshed) == (1, 1)
     assert asked(sandbox) == (0, 0)
     assert queue(engine) == {"completed": 1}
+
+
+def test_what_was_fetched_before_a_request_does_not_answer_it(
+    start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    """Another run is at the movie when it is asked for, and ends without having fetched it anew."""
+    other = start_run("other")
+    with engine.begin() as connection:
+        assert len(claim(connection, other.run_id, [Target(ingested[0], "x")], force=True)) == 1
+        assert enqueue_requested(connection, ingested[:1]) == 1
+    sandbox.reset()
+
+    def give_back() -> None:
+        with engine.begin() as connection:
+            give_back_claims(connection, other.run_id)
+
+    timer = threading.Timer(1, give_back)
+    timer.start()
+    report = drained(start_run("drain")).report
+    timer.join()
+
+    assert (report.completed, report.refreshed) == (1, 0)
+    assert asked(sandbox) == (0, 1)
 
 
 def test_a_work_that_tmdb_cannot_know_holds_nothing_up(

@@ -79,6 +79,7 @@ def test_all_jobs_end_well_and_change_only_what_is_theirs(
     queued = {row.id: row.status for row in rows(engine, "SELECT id, status FROM refresh_queue")}
     assert sorted(queued.values()) == ["completed", "failed", "processing", "queued"]
     execute(engine, "INSERT INTO refresh_queue (work_id) SELECT work_id FROM works WHERE tmdb_id IS NULL")
+    execute(engine, "UPDATE refresh_queue SET queued_at = NULL WHERE status = 'queued'")
 
     refresh = DailyRefresh(run, RefreshRequest())
     finish(refresh.outcomes())
