@@ -109,6 +109,7 @@ def ui(
                     assert run("weekly_ingest", "ingest_candidates", **ingest).success
                 failed = run("ingest_movie", "ingest_movie", tmdb_id=2_000_000_000)
                 assert not failed.success
+                assert run("daily_refresh").success
                 assert run("ops_report").success
                 assert run("data_quality").success
                 movie = materializations(instance, "movies")[-1]
@@ -170,14 +171,14 @@ def _loaded(picture: Locator) -> bool:
 
 
 def test_the_asset_graph_shows_how_data_flows(ui: Ui, page: Page) -> None:
-    groups = ",".join(f"global@global:{group}" for group in ("discovery", "catalogue", "operations"))
+    groups = ",".join(f"global@global:{group}" for group in ("discovery", "catalogue", "refresh", "operations"))
     page.goto(f"{ui.url}/asset-groups?expanded={groups}")
 
     _shown(page, "candidates", "movies", "works")
     # What is out of sight is not drawn.
     for _ in range(3):
         page.get_by_role("button", name="zoom_out").click()
-    _shown(page, "popular_snapshot", "work_cards_cache", "ops_report")
+    _shown(page, "popular_snapshot", "work_cards_cache", "refresh_queue", "ops_report")
     page.wait_for_load_state("networkidle")
     _keep(page, "graph")
 
@@ -194,6 +195,12 @@ def test_an_assets_figures_are_plots(ui: Ui, page: Page) -> None:
     assert plots.count() >= 15
     page.get_by_text("latency p95 (ms)").first.scroll_into_view_if_needed()
     _keep(page, "plots")
+
+
+def test_the_queue_shows_what_the_last_refresh_did(ui: Ui, page: Page) -> None:
+    page.goto(f"{ui.url}/assets/refresh_queue")
+
+    _shown(page, "stale works queued", "changed works queued", "pages of changes", "entries completed", "queue: due")
 
 
 def test_a_movie_shows_its_poster(ui: Ui, page: Page) -> None:
@@ -256,7 +263,7 @@ def test_checks_show_what_holds(ui: Ui, page: Page) -> None:
 def test_the_schedules_are_on(ui: Ui, page: Page) -> None:
     page.goto(f"{ui.url}/automation")
 
-    _shown(page, "weekly_ingest_schedule", "ops_report_schedule", "data_quality_schedule", "only on Sunday")
+    _shown(page, "weekly_ingest_schedule", "daily_refresh_schedule", "refresh_worker", "only on Sunday")
     # The boxes that choose rows are not ticked; the switches are drawn over theirs.
     expect(page.locator("input[type=checkbox]:checked")).to_have_count(SWITCHED_ON)
     _keep(page, "schedules")
