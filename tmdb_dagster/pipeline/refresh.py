@@ -128,8 +128,8 @@ class QueueDrain:
     def __init__(self, run: Run, request: DrainRequest) -> None:
         self._run = run
         self._request = request
-        self._entries: dict[int, int] = {}
-        self._endings: dict[int, str] = {}
+        self._entries: dict[int, str] = {}
+        self._endings: dict[str, str] = {}
         self.report = DrainReport()
 
     def outcomes(self) -> Iterator[list[MovieOutcome]]:
@@ -196,7 +196,7 @@ class QueueDrain:
             },
         )
 
-    def _finish(self, connection: Connection, endings: dict[int, Ending]) -> None:
+    def _finish(self, connection: Connection, endings: dict[str, Ending]) -> None:
         """End entries; what became of each is kept by entry, since a broken transaction is tried again."""
         if endings:
             self._endings |= finish_entries(connection, self._run.run_id, endings)
