@@ -29,19 +29,27 @@ INSERT INTO ingest_batches (run_id, source, max_movies, pages_per_source, trigge
     started_at, closed_at)
     VALUES ('old', 'popular', 1, 1, 'manual', 1, 0, now() - interval '3 years', now() - interval '3 years');
 """
+CLOSE_ALL = """
+DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+    END LOOP;
+END $$
+"""
 
 
 @pytest.fixture(params=["plain", "taken over"])
 def catalogue_url(
     request: pytest.FixtureRequest, new_database: Callable[..., str], template: str, sandbox: SandboxServer
 ) -> str:
-    """A new catalogue, and one of the old system."""
+    """A new catalogue, and one of the old system with row level security on every table."""
     if request.param == "plain":
         return new_database(template)
     url = new_database()
     engine = connect(url)
     build_old_system(engine, some_movies(sandbox, 7), *COMBINED)
     migrate(engine)
+    change(engine, CLOSE_ALL)
     engine.dispose()
     return url
 
