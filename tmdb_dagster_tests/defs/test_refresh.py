@@ -228,6 +228,11 @@ def test_partitions_are_the_catalogues_movies(
     instance.add_dynamic_partitions("movies", ["a person's"])
     change(engine, "DELETE FROM works WHERE tmdb_id = :left", left=left)
     add_work(engine, 77, last_refreshed_at=utc_now())
+    change(
+        engine,
+        "ALTER TABLE works ALTER COLUMN tmdb_id DROP NOT NULL; "
+        "INSERT INTO works (tmdb_id, title, last_refreshed_at) VALUES (NULL, '', now()), ('tt0133093', '', now())",
+    )
 
     result = movie_partitions_sync(build_sensor_context(instance=instance), catalogue=CatalogueResource())
 
