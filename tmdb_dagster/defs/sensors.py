@@ -78,7 +78,8 @@ def refresh_worker(context: SensorEvaluationContext, catalogue: CatalogueResourc
     if newest and _failed_lately(newest[0]):
         return SkipReason(f"{waiting.due} entries are due, but run {newest[0].dagster_run.run_id} has just failed.")
     after = newest[0].dagster_run.run_id if newest else "none"
-    return SensorResult([RunRequest(run_key=f"after {after}: {index}") for index in range(number)])
+    config = {"ops": {drain_refresh_queue_job.name: {"config": {"trigger_type": "scheduled"}}}}
+    return SensorResult([RunRequest(run_key=f"after {after}: {index}", run_config=config) for index in range(number)])
 
 
 def _failed_lately(record: RunRecord) -> bool:

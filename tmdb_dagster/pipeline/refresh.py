@@ -69,6 +69,7 @@ class DrainRequest:
 
     batch_size: int = 25
     max_items: int = 100
+    trigger_type: str = "manual"
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "max_items"):
@@ -82,7 +83,6 @@ class RefreshRequest(DrainRequest):
 
     use_changes: bool = True
     max_stale: int = 200
-    trigger_type: str = "manual"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -137,7 +137,7 @@ class QueueDrain:
 
         Raises what `enrich` raises.
         """
-        with _logged(self._run, "scheduled", self.report):
+        with _logged(self._run, self._request.trigger_type, self.report):
             yield from self.drain()
 
     def drain(self) -> Iterator[list[MovieOutcome]]:

@@ -73,6 +73,9 @@ def test_a_daily_refresh_shows_what_it_did(
     assert metadata(materializations(instance, "works")[0])["dagster/row_count"] == 5
 
     assert execute(DRAIN).output_for_node(DRAIN)["entries completed"] == 2
+    assert (
+        value(engine, "SELECT trigger_type FROM scheduled_ingestion_log ORDER BY created_at DESC LIMIT 1") == "manual"
+    )
     assert value(engine, "SELECT count(*) FROM works WHERE is_stale(work_id)") == 0
 
 
@@ -137,7 +140,11 @@ def _tick(instance: DagsterInstance, cursor: str | None = None) -> object:
 
 
 def test_due_work_starts_one_worker_even_if_ticks_race(
-    instance: DagsterInstance, engine: Engine, settings_environment: dict[str, str]
+    instance: DagsterInstance,
+    engine: Engine,
+    settings_environment: dict[str, str],
+    code_location: Definitions,
+    sandbox: SandboxServer,
 ) -> None:
     assert isinstance(_tick(instance), SkipReason)
     _queue_works(engine, 3)
@@ -152,6 +159,11 @@ def test_due_work_starts_one_worker_even_if_ticks_race(
 
     create_run_for_test(instance, job_name=DRAIN, status=DagsterRunStatus.STARTING)
     assert isinstance(_tick(instance), SkipReason), "a run waits for its turn"
+
+    assert isinstance(tick, SensorResult)
+    [request] = tick.run_requests or []
+    code_location.resolve_job_def(DRAIN).execute_in_process(run_config=request.run_config, instance=instance)
+    assert value(engine, "SELECT trigger_type FROM scheduled_ingestion_log") == "scheduled"
 
 
 def test_a_worker_that_failed_is_replaced_after_a_pause(

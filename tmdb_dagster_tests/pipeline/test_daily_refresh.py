@@ -44,7 +44,7 @@ def refreshed(run: Run, **request: Any) -> tuple[DailyRefresh, dict[int, Status]
     return refresh, found
 
 
-def drained(run: Run, **request: int) -> QueueDrain:
+def drained(run: Run, **request: Any) -> QueueDrain:
     drain = QueueDrain(run, DrainRequest(**request))
     for _ in drain.outcomes():
         pass
