@@ -25,6 +25,7 @@ class DrainConfig(Config):
 
     batch_size: int = Field(25, description="Entries claimed at once, 1 or more.")
     max_items: int = Field(100, description="Most entries to process, 1 or more; the rest waits for the next run.")
+    trigger_type: Literal["scheduled", "manual"] = Field("manual", description="What the log says started it.")
 
 
 class DailyRefreshConfig(DrainConfig):
@@ -32,7 +33,6 @@ class DailyRefreshConfig(DrainConfig):
 
     use_changes: bool = Field(True, description="Ask TMDB which movies have changed since the last refresh.")
     max_stale: int = Field(200, description="Most stale works to queue.")
-    trigger_type: Literal["scheduled", "manual"] = Field("manual", description="What the log says started it.")
 
 
 @op(out=Out(dict))

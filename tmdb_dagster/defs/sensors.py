@@ -17,6 +17,7 @@ from dagster import (
     DefaultSensorStatus,
     DeleteDynamicPartitionsRequest,
     RunFailureSensorContext,
+    RunRecord,
     RunRequest,
     RunsFilter,
     SensorEvaluationContext,
@@ -34,6 +35,9 @@ ITEMS_A_RUN = 100
 """Entries that one run of drain_refresh_queue takes."""
 
 PARTITIONS_A_TICK = 10_000
+
+# A failed run says that something is wrong with TMDB or here: it is tried again, but not at every tick.
+_PAUSE_AFTER_FAILURE = timedelta(minutes=5)
 
 # Between its start and its lease a run loads the code location and opens the database.
 _STARTING = timedelta(minutes=1)
@@ -71,8 +75,18 @@ def refresh_worker(context: SensorEvaluationContext, catalogue: CatalogueResourc
     if not number:
         return SkipReason(f"{waiting.due} entries are due, and {len(at_work)} runs are at it.")
     newest = context.instance.get_run_records(RunsFilter(job_name=drain_refresh_queue_job.name), limit=1)
+    if newest and _failed_lately(newest[0]):
+        return SkipReason(f"{waiting.due} entries are due, but run {newest[0].dagster_run.run_id} has just failed.")
     after = newest[0].dagster_run.run_id if newest else "none"
-    return SensorResult([RunRequest(run_key=f"after {after}: {index}") for index in range(number)])
+    config = {"ops": {drain_refresh_queue_job.name: {"config": {"trigger_type": "scheduled"}}}}
+    return SensorResult([RunRequest(run_key=f"after {after}: {index}", run_config=config) for index in range(number)])
+
+
+def _failed_lately(record: RunRecord) -> bool:
+    from tmdb_dagster.clock import utc_now
+
+    lately = (utc_now() - _PAUSE_AFTER_FAILURE).timestamp()
+    return record.dagster_run.status == DagsterRunStatus.FAILURE and (record.end_time or 0) > lately
 
 
 def _starting_runs(instance: DagsterInstance) -> set[str]:

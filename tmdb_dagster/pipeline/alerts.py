@@ -32,5 +32,5 @@ def _post(url: SecretStr, text: str) -> None:
         # Its text and its cause hold the address.
         kind = type(error).__name__
         raise AlertNotSent(f"The alert could not be sent ({kind}): check ALERT_WEBHOOK_URL.") from None
-    if not answer.ok:
+    if not 200 <= answer.status_code < 300:  # a redirect is not followed, so nobody has read it
         raise AlertNotSent(f"The alert was refused ({answer.status_code}): check ALERT_WEBHOOK_URL.")

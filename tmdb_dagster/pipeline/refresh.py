@@ -68,6 +68,7 @@ class DrainRequest:
 
     batch_size: int = 25
     max_items: int = 100
+    trigger_type: str = "manual"
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "max_items"):
@@ -81,7 +82,6 @@ class RefreshRequest(DrainRequest):
 
     use_changes: bool = True
     max_stale: int = 200
-    trigger_type: str = "manual"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -127,8 +127,8 @@ class QueueDrain:
     def __init__(self, run: Run, request: DrainRequest) -> None:
         self._run = run
         self._request = request
-        self._entries: dict[int, int] = {}
-        self._endings: dict[int, str] = {}
+        self._entries: dict[int, str] = {}
+        self._endings: dict[str, str] = {}
         self.report = DrainReport()
 
     def outcomes(self) -> Iterator[list[MovieOutcome]]:
@@ -136,7 +136,7 @@ class QueueDrain:
 
         Raises what `enrich` raises.
         """
-        with _logged(self._run, "scheduled", self.report):
+        with _logged(self._run, self._request.trigger_type, self.report):
             yield from self.drain()
 
     def drain(self) -> Iterator[list[MovieOutcome]]:
@@ -190,7 +190,7 @@ class QueueDrain:
             },
         )
 
-    def _finish(self, connection: Connection, endings: dict[int, Ending]) -> None:
+    def _finish(self, connection: Connection, endings: dict[str, Ending]) -> None:
         """End entries; what became of each is kept by entry, since a broken transaction is tried again."""
         if endings:
             self._endings |= finish_entries(connection, self._run.run_id, endings)

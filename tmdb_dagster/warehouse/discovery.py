@@ -77,8 +77,12 @@ def known_tmdb_ids(connection: Connection, tmdb_ids: Sequence[int]) -> set[int]:
 
 
 def refreshed_tmdb_ids(connection: Connection) -> set[str]:
-    """The movies that were ever ingested."""
-    return set(connection.scalars(text("SELECT tmdb_id FROM works WHERE last_refreshed_at IS NOT NULL")))
+    """The movies that were ever ingested; a catalogue that was taken over may have works that TMDB does not know of."""
+    return set(
+        connection.scalars(
+            text("SELECT tmdb_id FROM works WHERE last_refreshed_at IS NOT NULL AND tmdb_id ~ '^[0-9]+$'")
+        )
+    )
 
 
 def open_batch(

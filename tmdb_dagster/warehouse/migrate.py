@@ -83,7 +83,7 @@ def migrate(engine: Engine, schema: str = "public") -> Plan:
             if not _is_blocked(error):
                 raise
             raise MigrationBusy(
-                f"A lock could not be had in {LOCK_TRIES} tries, since other sessions hold it: "
+                f"A lock could not be had, since other sessions hold it: "
                 f"{' '.join(str(error.orig).split())}. pg_stat_activity shows them. Migrate again later."
             ) from error
     done: Plan = config.attributes["plan"]
@@ -225,13 +225,18 @@ def _has_functions(connection: Connection, schema: str) -> bool:
     return bool(connection.scalar(text(query), {"schema": quoted(schema)}))
 
 
-@when_free
 def take(engine: Engine, schema: str, step: Step) -> None:
+    """Take a step. What runs `alone` is not tried again: half an index may be left, which a new plan removes."""
     if step.alone:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for statement in step.sql:
                 execute(connection, statement)
-        return
+    else:
+        take_in_one_transaction(engine, schema, step)
+
+
+@when_free
+def take_in_one_transaction(engine: Engine, schema: str, step: Step) -> None:
     with engine.begin() as connection:
         set_limits(connection)
         connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))

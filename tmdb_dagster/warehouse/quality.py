@@ -74,7 +74,7 @@ def unique_tmdb_ids(connection: Connection) -> Finding:
         "duplicate TMDB ids",
         """SELECT 'TMDB id ' || id || ': works ' || string_agg(work_id::text, ', ' ORDER BY work_id) AS example,
             count(*) OVER () AS found
-        FROM (SELECT work_id, ltrim(btrim(tmdb_id), '0') AS id FROM works) w
+        FROM (SELECT work_id, ltrim(btrim(tmdb_id), '0') AS id FROM works WHERE tmdb_id IS NOT NULL) w
         GROUP BY id HAVING count(*) > 1""",
     )
 

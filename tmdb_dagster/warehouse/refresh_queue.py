@@ -41,6 +41,21 @@ _ENQUEUE = """
     WHERE q.status = 'processing' OR q.priority < EXCLUDED.priority
 """
 _ENQUEUE_STALE = text(_ENQUEUE.format(source="SELECT * FROM stale_works(:limit)"))
+# Without works_meta a work is stale, but no index can tell stale_works so. Another system may have left such works.
+_ENQUEUE_WITHOUT_DATA = text(
+    _ENQUEUE.format(
+        source="""
+        SELECT w.work_id, 80 AS priority, 'schema' AS reason FROM works w
+        WHERE w.last_refreshed_at IS NOT NULL AND NOT EXISTS (SELECT FROM works_meta m WHERE m.work_id = w.work_id)
+            AND w.tmdb_id ~ '^[0-9]+$'
+            AND (w.retry_at IS NULL OR w.retry_at <= clock_timestamp())
+            AND NOT EXISTS (
+                SELECT FROM refresh_queue q WHERE q.work_id = w.work_id AND q.status IN ('queued', 'processing')
+            )
+        ORDER BY w.last_refreshed_at, w.work_id LIMIT :limit
+        """
+    )
+)
 _ENQUEUE_CHANGED = text(
     _ENQUEUE.format(
         source="""
@@ -71,9 +86,12 @@ _ENQUEUE_UNFINISHED = text(
         """
     )
 )
+# An entry of a database that was taken over may name no work. It is ended by the first statement that meets it, since a
+# second one in the same transaction would have its foreign key checked.
+_HAS_WORK = "EXISTS (SELECT FROM works w WHERE w.work_id = q.work_id)"
 _RESCUE = text(f"""
     UPDATE refresh_queue q
-    SET status = 'queued', claimed_by = NULL, claimed_at = NULL,
+    SET status = CASE WHEN {_HAS_WORK} THEN 'queued' ELSE 'completed' END, claimed_by = NULL, claimed_at = NULL,
         last_error = 'The run ' || coalesce(q.claimed_by, 'that was processing it') || ' died'
     WHERE q.id IN (
         SELECT q.id FROM refresh_queue q WHERE q.status = 'processing' AND NOT {_LIVE}
@@ -86,11 +104,12 @@ _CLAIM = text(f"""
         ORDER BY q.priority DESC, q.queued_at, q.id LIMIT :limit FOR UPDATE SKIP LOCKED
     ), claimed AS (
         UPDATE refresh_queue q
-        SET status = 'processing', claimed_by = :run_id, claimed_at = clock_timestamp()
+        SET status = CASE WHEN {_HAS_WORK} THEN 'processing' ELSE 'completed' END,
+            claimed_by = CASE WHEN {_HAS_WORK} THEN :run_id END, claimed_at = clock_timestamp()
         FROM next WHERE q.id = next.id
         RETURNING q.id, q.work_id, q.priority, q.queued_at
     )
-    SELECT c.id, CASE WHEN w.tmdb_id ~ '^[0-9]+$' THEN w.tmdb_id END AS tmdb_id,
+    SELECT c.id::text AS id, CASE WHEN w.tmdb_id ~ '^[0-9]+$' THEN w.tmdb_id END AS tmdb_id,
         coalesce(w.title, 'TMDB movie ' || w.tmdb_id, '') AS title,
         coalesce(c.queued_at, clock_timestamp()) AS queued_at
     FROM claimed c JOIN works w USING (work_id) ORDER BY c.priority DESC, c.queued_at, c.id
@@ -101,7 +120,7 @@ _MINE = """
     ORDER BY q.work_id FOR UPDATE
 """
 _FINISH = text(f"""
-    WITH mine AS MATERIALIZED ({_MINE.format(condition="AND q.id = ANY(:ids)")})
+    WITH mine AS MATERIALIZED ({_MINE.format(condition="AND q.id::text = ANY(:ids)")})
     UPDATE refresh_queue q
     SET status = CASE
             WHEN r.result = 'failed' AND coalesce(q.retry_count, 0) >= {MAX_RETRIES} THEN 'failed'
@@ -123,9 +142,9 @@ _FINISH = text(f"""
         last_error = CASE WHEN r.result = 'completed' THEN NULL ELSE r.message END,
         note = CASE WHEN r.result = 'completed' THEN r.message END,
         claimed_by = NULL, claimed_at = NULL
-    FROM mine, jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(id bigint, result text, message text)
-    WHERE q.id = mine.id AND q.id = r.id
-    RETURNING q.id, CASE WHEN r.result = 'failed' AND q.status = 'queued' THEN 'retried' ELSE r.result END AS became
+    FROM mine, jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(id text, result text, message text)
+    WHERE q.id = mine.id AND mine.id::text = r.id
+    RETURNING r.id, CASE WHEN r.result = 'failed' AND q.status = 'queued' THEN 'retried' ELSE r.result END AS became
 """)  # noqa: S608 - constants only
 _GIVE_BACK = text(f"""
     WITH mine AS MATERIALIZED ({_MINE.format(condition="")})
@@ -143,9 +162,12 @@ Result = Literal["completed", "failed", "busy"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A claimed entry: the movie it asks for (None: the work has no TMDB id), and since when it waits."""
+    """A claimed entry: the movie it asks for (None: the work has no TMDB id), and since when it waits.
 
-    entry_id: int
+    `entry_id` is a text, since ids are numbers in one database and UUIDs in another.
+    """
+
+    entry_id: str
     tmdb_id: int | None
     title: str
     queued_at: datetime
@@ -170,7 +192,8 @@ class Backlog:
 
 def enqueue_stale(connection: Connection, limit: int) -> int:
     """Queue the most urgent stale works, at most `limit`; returns how many."""
-    return connection.execute(_ENQUEUE_STALE, {"limit": limit}).rowcount
+    bare = connection.execute(_ENQUEUE_WITHOUT_DATA, {"limit": limit}).rowcount
+    return bare + connection.execute(_ENQUEUE_STALE, {"limit": limit - bare}).rowcount
 
 
 def enqueue_changed(connection: Connection, tmdb_ids: Sequence[int], *, refreshed_before: datetime) -> int:
@@ -201,7 +224,7 @@ def claim_entries(connection: Connection, run_id: str, limit: int) -> list[Entry
     return [Entry(row.id, row.tmdb_id and int(row.tmdb_id), row.title, row.queued_at) for row in rows]
 
 
-def finish_entries(connection: Connection, run_id: str, endings: Mapping[int, Ending]) -> dict[int, str]:
+def finish_entries(connection: Connection, run_id: str, endings: Mapping[str, Ending]) -> dict[str, str]:
     """End this run's claims, by entry id; returns what became of each: completed, retried, failed or busy.
 
     A claim that another run has taken over is left to it.

@@ -14,21 +14,25 @@ BATCH = 5000
 
 @dataclass(frozen=True)
 class _Rule:
-    """Which rows of a table are finished, and when they were."""
+    """Which rows of a table are finished, and when they were.
+
+    `final`: rows are never written again, so that they need no lock, which the pipeline's role may not take on them.
+    """
 
     table: str
     finished_at: str
     where: str = "true"
+    final: bool = False
 
 
 LOGS = (
-    _Rule("tmdb_api_logs", "created_at"),
+    _Rule("tmdb_api_logs", "created_at", final=True),
     _Rule("refresh_queue", "coalesce(processed_at, queued_at)", "status IN ('completed', 'failed')"),
     _Rule("ingest_batches", "closed_at"),
 )
 HISTORY = (
-    _Rule("scheduled_ingestion_log", "created_at"),
-    _Rule("list_snapshots", "fetched_at"),
+    _Rule("scheduled_ingestion_log", "created_at", final=True),
+    _Rule("list_snapshots", "fetched_at", final=True),
 )
 _LEASES = _Rule("run_leases", "expires_at")
 
@@ -48,7 +52,7 @@ def _remove(engine: Engine, rule: _Rule, days: int, batch: int) -> int:
         DELETE FROM {rule.table} WHERE ctid = ANY(ARRAY(
             SELECT ctid FROM {rule.table}
             WHERE {rule.where} AND {rule.finished_at} < now() - make_interval(days => :days)
-            ORDER BY {rule.finished_at} LIMIT :batch FOR UPDATE SKIP LOCKED
+            ORDER BY {rule.finished_at} LIMIT :batch {"" if rule.final else "FOR UPDATE SKIP LOCKED"}
         ))
     """)  # noqa: S608 - constants only
     parameters = {"days": days, "batch": batch}

@@ -24,7 +24,7 @@ from tmdb_dagster.sandbox.postgres import database_url, start_postgres
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.sandbox.services import SANDBOX_NOTICE, stop_services
 from tmdb_dagster.settings import REPOSITORY, Settings
-from tmdb_dagster.warehouse.engine import HEAD
+from tmdb_dagster.warehouse.engine import HEAD, connect
 from tmdb_dagster_tests.cli.conftest import tmdb_dagster
 from tmdb_dagster_tests.warehouse.old_system import COMBINED, TMDB_IDS, build_old_system
 
@@ -203,21 +203,28 @@ def test_migrate_makes_the_tables_and_may_be_repeated(
         assert connection.scalar(text("SELECT count(*) FROM works")) == 0
 
 
+@pytest.mark.parametrize("schema", ["public", "movies"])
 def test_a_dry_run_prints_a_script_that_does_what_migrate_would(
-    new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    schema: str, new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", new_database())
+    monkeypatch.setenv("DATABASE_SCHEMA", schema)
     engine = create_engine(os.environ["DATABASE_URL"], poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    build_old_system(engine, TMDB_IDS, *COMBINED)
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+    old = connect(os.environ["DATABASE_URL"], schema=schema)
+    build_old_system(old, TMDB_IDS, *COMBINED)
+    old.dispose()
 
     result = _invoke("migrate", "--dry-run")
 
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("-- Found: tables of another program: aggregates, ")
-    for statement in re.sub(r"^--.*\n|^(BEGIN|COMMIT);\n", "", result.stdout, flags=re.MULTILINE).split("\n\n"):
-        with engine.connect() as connection:
-            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
-    assert _invoke("migrate", "--dry-run").stdout == f"-- Found: revision {HEAD}.\n"
+    assert "-- Found: tables of another program: aggregates, " in result.stdout
+    with engine.connect() as connection:
+        for statement in re.sub(r"^--.*\n|^(BEGIN|COMMIT);\n", "", result.stdout, flags=re.MULTILINE).split("\n\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+    assert _invoke("migrate", "--dry-run").stdout.endswith(f"-- Found: revision {HEAD}.\n")
 
 
 def test_a_dry_run_says_what_is_refused(new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,6 +175,12 @@ TOLERATED = [
         "UPDATE refresh_queue SET due_at = now() + interval '1 day', queued_at = now() - interval '9 days'",
     ),
     ("ingested_lately", "DELETE FROM sync_state"),
+    # As in a catalogue that was taken over.
+    (
+        "unique_tmdb_ids",
+        """ALTER TABLE works ALTER COLUMN tmdb_id DROP NOT NULL;
+        INSERT INTO works (tmdb_id, title) VALUES (NULL, ''), (NULL, '')""",
+    ),
 ]
 
 

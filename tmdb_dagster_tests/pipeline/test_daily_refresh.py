@@ -46,7 +46,7 @@ def refreshed(run: Run, **request: Any) -> tuple[DailyRefresh, dict[int, Status]
     return refresh, found
 
 
-def drained(run: Run, **request: int) -> QueueDrain:
+def drained(run: Run, **request: Any) -> QueueDrain:
     drain = QueueDrain(run, DrainRequest(**request))
     for _ in drain.outcomes():
         pass
@@ -215,6 +215,43 @@ def test_a_month_of_downtime_is_caught_up(
     assert all(end - start <= timedelta(days=14) for start, end in windows)
     assert all(after[0] == before[1] for before, after in itertools.pairwise(windows))
     assert refresh.queued.cursor == today
+
+
+def test_a_window_with_more_pages_than_tmdb_serves_is_read_in_parts(
+    settings: Settings, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    today = utc_now().date()
+    execute(
+        engine,
+        "INSERT INTO sync_state (sync_type, last_sync_cursor) VALUES ('daily_refresh', :day)",
+        day=(today - timedelta(days=8)).isoformat(),
+    )
+    sandbox.catalogue.touch(ingested[0])
+    sandbox.faults.add(Fault("/movie/changes", "patch", body={"total_pages": 501}, times=2))
+
+    with open_run(settings, run_id="daily", job="test", origin="tmdb") as run:
+        refresh, found = refreshed(run)
+
+    assert sandbox.faults.fired == 2
+    assert found == {ingested[0]: "ingested"}
+    assert refresh.queued.cursor == today
+    days = """
+        SELECT (query_params ->> 'start_date')::date - :today, (query_params ->> 'end_date')::date - :today
+        FROM tmdb_api_logs WHERE endpoint = '/movie/changes' GROUP BY 1, 2 ORDER BY 1, 2 DESC
+    """
+    assert rows(engine, days, today=today) == [(-8, 0), (-8, -4), (-8, -6), (-6, 0)], "in halves, without a gap"
+
+
+def test_odd_rows_of_the_feed_cost_nothing(
+    start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    odd = [{"id": None, "adult": None}, {"id": ingested[0]}, {"id": ingested[0], "softcore": True}, {"id": 999_999_999}]
+    sandbox.faults.add(Fault("/movie/changes", "patch", body={"results": odd * 700, "total_pages": 1}))
+
+    refresh, found = refreshed(start_run("daily"))
+
+    assert found == {ingested[0]: "unchanged"}
+    assert (refresh.queued.changed, refresh.queued.pages) == (1, 1)
 
 
 def test_a_movie_that_is_gone_is_completed_and_left_alone(

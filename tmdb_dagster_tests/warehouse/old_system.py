@@ -179,6 +179,11 @@ DRIFTS = {
     "uuid in the call log": _UUID.format(table="tmdb_api_logs"),
     "uuid in similar movies": _UUID.format(table="similar_movies")
     + "ALTER TABLE similar_movies ADD COLUMN similar_work_id BIGINT REFERENCES works (work_id);",
+    "uuid in the queue": _UUID.format(table="refresh_queue"),
+    "entries of no work": "ALTER TABLE refresh_queue DROP CONSTRAINT refresh_queue_work_id_fkey; "
+    "INSERT INTO refresh_queue (work_id, status, priority) "
+    "VALUES (NULL, 'queued', 99), (NULL, 'processing', 99), (999, 'queued', 99), (998, 'processing', 99); "
+    "UPDATE refresh_queue SET queued_at = NULL;",
     "titles in json": _JSON_TITLES,
     "nulls": _NULLS,
     "columns and a trigger": _PACIFIC,
@@ -187,7 +192,9 @@ DRIFTS = {
     "varchar and numeric": "ALTER TABLE works ALTER COLUMN title TYPE VARCHAR; "
     "ALTER TABLE rating_sources ALTER COLUMN value_raw TYPE NUMERIC(3, 1), "
     "ALTER COLUMN value_0_100 TYPE NUMERIC(5, 2); "
-    "ALTER TABLE aggregates ALTER COLUMN ai_score TYPE NUMERIC, ALTER COLUMN ai_score_low TYPE DOUBLE PRECISION;",
+    "ALTER TABLE aggregates ALTER COLUMN ai_score TYPE NUMERIC, ALTER COLUMN ai_score_low TYPE DOUBLE PRECISION; "
+    "ALTER TABLE works_meta ALTER COLUMN schema_version TYPE BIGINT;",
+    "varchar in the queue": "ALTER TABLE refresh_queue ALTER COLUMN status TYPE VARCHAR;",
     "fewer columns": "ALTER TABLE works_meta DROP COLUMN collection, DROP COLUMN similar_movie_ids, "
     "DROP COLUMN schema_version; ALTER TABLE works DROP COLUMN request_count; "
     "ALTER TABLE work_cards_cache DROP COLUMN payload_short, DROP COLUMN etag;",

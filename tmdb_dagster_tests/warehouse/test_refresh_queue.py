@@ -45,7 +45,7 @@ def claim(engine: Engine, run_id: str = "run-1", limit: int = 100) -> list[int]:
 
 def finish(engine: Engine, ending: Ending, run_id: str = "run-1") -> list[str]:
     """End all that the run has claimed; returns what became of it."""
-    ids = [row.id for row in rows(engine, "SELECT id FROM refresh_queue WHERE status = 'processing'")]
+    ids = [row.id for row in rows(engine, "SELECT id::text FROM refresh_queue WHERE status = 'processing'")]
     with engine.begin() as connection:
         return list(finish_entries(connection, run_id, dict.fromkeys(ids, ending)).values())
 
@@ -89,6 +89,24 @@ def test_what_is_urgent_goes_first(engine: Engine) -> None:
         7: "changed",
         3: "stale",
         2: "stale",
+    }
+
+
+def test_a_refreshed_work_without_data_is_stale_and_urgent(engine: Engine) -> None:
+    """As another system left it, that noted a refresh before it had any data."""
+    for tmdb_id in (1, 2):
+        add_work(engine, tmdb_id, last_refreshed_at=utc_now(), ingestion_status="complete")
+    execute(engine, "INSERT INTO works_meta (work_id, schema_version) SELECT work_id, 4 FROM works WHERE tmdb_id = '2'")
+    add_works(engine, 3)
+    with engine.begin() as connection:
+        assert enqueue_stale(connection, 1) == 1
+        assert enqueue_stale(connection, 200) == 1
+        assert enqueue_stale(connection, 200) == 0
+
+    assert sorted(claim(engine)) == [1, 3]
+    assert {(row.tmdb_id, row.priority, row.reason) for row in entries(engine)} == {
+        ("1", 80, "schema"),
+        ("3", 80, "new"),
     }
 
 
@@ -157,7 +175,7 @@ def test_a_dead_runs_entries_come_back(engine: Engine) -> None:
 
     assert sorted(claim(engine)) == [1, 2]
     with engine.begin() as connection:
-        first = entries(engine)[0].id
+        first = str(entries(engine)[0].id)
         assert finish_entries(connection, "dead", {first: Ending("completed")}) == {}, "an expired owner ends nothing"
     assert {row.status for row in entries(engine)} == {"processing"}
 
@@ -169,6 +187,27 @@ def test_entries_without_a_claimant_come_back(engine: Engine) -> None:
         assert backlog(connection).due == 1
         assert rescue_entries(connection) == 1
     assert claim(engine) == [1]
+
+
+def test_an_entry_of_no_work_is_ended_and_one_without_a_time_is_completed(engine: Engine) -> None:
+    """Such entries come with a database that was taken over."""
+    add_works(engine, 1)
+    execute(
+        engine,
+        """
+        ALTER TABLE refresh_queue DROP CONSTRAINT refresh_queue_work_id_fkey, ALTER COLUMN work_id DROP NOT NULL;
+        INSERT INTO refresh_queue (work_id, status) VALUES (NULL, 'queued'), (998, 'queued'), (999, 'processing');
+        ALTER TABLE refresh_queue ADD FOREIGN KEY (work_id) REFERENCES works NOT VALID;
+        INSERT INTO refresh_queue (work_id, queued_at) SELECT work_id, NULL FROM works;
+        """,
+    )
+
+    assert claim(engine) == [1]
+    assert finish(engine, Ending("completed")) == ["completed"]
+
+    assert {row.status for row in rows(engine, "SELECT status FROM refresh_queue")} == {"completed"}
+    with engine.begin() as connection:
+        assert backlog(connection).open == 0
 
 
 def test_what_a_run_gives_back_is_as_before(engine: Engine) -> None:

@@ -91,10 +91,15 @@ def test_leases_of_the_living_and_of_the_newly_dead_stay(engine: Engine) -> None
 
 
 def test_what_another_transaction_holds_is_left_to_the_next_time(engine: Engine) -> None:
-    execute(engine, f"INSERT INTO tmdb_api_logs (endpoint, created_at) SELECT 'old', {OLD} FROM generate_series(1, 3)")
+    for tmdb_id in (1, 2, 3):
+        execute(
+            engine,
+            f"INSERT INTO refresh_queue (work_id, status, processed_at) VALUES (:work_id, 'completed', {OLD})",
+            work_id=add_work(engine, tmdb_id),
+        )
 
     with engine.begin() as connection:
-        connection.exec_driver_sql("SELECT FROM tmdb_api_logs ORDER BY id LIMIT 1 FOR UPDATE")
-        assert _remove(engine) == {"tmdb_api_logs": 2}
+        connection.exec_driver_sql("SELECT FROM refresh_queue ORDER BY id LIMIT 1 FOR UPDATE")
+        assert _remove(engine) == {"refresh_queue": 2}
 
-    assert _remove(engine) == {"tmdb_api_logs": 1}
+    assert _remove(engine) == {"refresh_queue": 1}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection
 
 from tmdb_dagster.warehouse.takeover.catalog import Constraint, Relation
@@ -17,14 +19,17 @@ class ConstraintPlan:
         self._schema = schema
         self._to_validate: list[tuple[str, str]] = []
 
-    def add(self, table: Relation, there: Relation) -> None:
-        """The constraints that the table lacks; one on the same columns will do."""
+    def add(self, table: Relation, there: Relation, targets: Collection[str]) -> None:
+        """The constraints that the table lacks; one on the same columns will do.
+
+        `targets` are the tables whose rows can be looked at: in others no row is found.
+        """
         for constraint in table.constraints:
             same = [one for one in there.constraints if _alike(one, constraint)]
             if constraint.kind == "c":
                 self._add_check(table.name, constraint, there, same)
             elif constraint.kind == "f":
-                self._add_foreign_key(table.name, constraint, there, same)
+                self._add_foreign_key(table.name, constraint, there, same, found=constraint.target in targets)
 
     def _add_check(self, table: str, check: Constraint, there: Relation, same: list[Constraint]) -> None:
         if same:
@@ -38,7 +43,9 @@ class ConstraintPlan:
             return
         self._add(table, check)
 
-    def _add_foreign_key(self, table: str, key: Constraint, there: Relation, same: list[Constraint]) -> None:
+    def _add_foreign_key(
+        self, table: str, key: Constraint, there: Relation, same: list[Constraint], *, found: bool
+    ) -> None:
         if same and "ON DELETE CASCADE" not in same[0].definition:
             self._plan.notes.append(
                 f"{table}.{key.columns[0]} refers to {key.target} without ON DELETE CASCADE: `tmdb-dagster purge` "
@@ -46,7 +53,7 @@ class ConstraintPlan:
             )
         if any(one.validated for one in same):
             return
-        orphans = self._orphans(table, key) if key.columns[0] in there.columns else 0
+        orphans = self._orphans(table, key, found=found) if key.columns[0] in there.columns else 0
         if orphans:
             self._plan.notes.append(f"{table} has {orphans} rows of {key.target} that do not exist: they stay.")
         if not same:
@@ -54,8 +61,10 @@ class ConstraintPlan:
         elif not orphans:
             self._validate_later(table, [one for one in same if one.name == key.name])
 
-    def _orphans(self, table: str, key: Constraint) -> int:
+    def _orphans(self, table: str, key: Constraint, *, found: bool) -> int:
         column = quoted(key.columns[0])
+        if not found:
+            return self._count(table, f"t.{column} IS NOT NULL")
         target, target_column = quoted(self._schema, str(key.target)), quoted(str(key.target_column))
         known = f"SELECT FROM {target} o WHERE o.{target_column} = t.{column}"
         return self._count(table, f"t.{column} IS NOT NULL AND NOT EXISTS ({known})")

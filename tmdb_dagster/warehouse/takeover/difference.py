@@ -73,9 +73,9 @@ class Takeover:
                 self._alter(table, there)
         self._functions.add(self._ours.functions, self._live.functions)
         self._views()
-        taken = [(table, self._live.relations[table.name]) for table in tables if self._is_table(table.name)]
+        taken = [(table, self._live.relations[table.name]) for table in tables if self._is_comparable(table)]
         for table, there in taken:
-            self._constraints.add(table, there)
+            self._constraints.add(table, there, {one.name for one, _ in taken})
         for table, there in taken:
             self._indexes.add(table, there)
         self._constraints.validate()
@@ -86,8 +86,20 @@ class Takeover:
             )
         return self._plan
 
-    def _is_table(self, name: str) -> bool:
-        return name in self._live.relations and self._live.relations[name].kind == "r"
+    def _is_comparable(self, table: Relation) -> bool:
+        """Whether the table is there, and its rows can be asked what ours can: with other types, refused by now,
+        Postgres would refuse the question.
+        """
+        there = self._live.relations.get(table.name)
+        return (
+            there is not None
+            and there.kind == "r"
+            and all(
+                fits(table.name, column, there.columns[column.name])
+                for column in table.columns.values()
+                if column.name in there.columns
+            )
+        )
 
     def _refuse(self, reason: str) -> None:
         self._plan.refusals.append(reason)
@@ -145,7 +157,7 @@ class Takeover:
                 statements.append(f"ALTER TABLE {name} ALTER COLUMN {quoted(column.name)} SET DEFAULT {default}")
                 done.append(f"default of {column.name}")
         self._refuse_unknown_required(table, there)
-        self._refuse_narrow_checks(table.name, there)
+        self._refuse_narrow_checks(table, there)
         if table.name == _QUEUE:
             dropped = list(self._once_in_a_life(there))
             statements += dropped
@@ -196,10 +208,13 @@ class Takeover:
                     f"{mend} SET DEFAULT ...;"
                 )
 
-    def _refuse_narrow_checks(self, table: str, there: Relation) -> None:
+    def _refuse_narrow_checks(self, ours: Relation, there: Relation) -> None:
+        table = ours.name
         for check in there.constraints:
             values = WRITTEN_VALUES.get((table, check.columns[0])) if len(check.columns) == 1 else None
             if values is None or check.expression is None:
+                continue
+            if not fits(table, ours.columns[check.columns[0]], there.columns[check.columns[0]]):
                 continue
             column = quoted(check.columns[0])
             listed = ", ".join(literal(value) for value in values)

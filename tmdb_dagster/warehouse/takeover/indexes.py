@@ -36,7 +36,9 @@ class IndexPlan:
         if index.is_unique and index.predicate is None and index.columns:
             return any(other.is_key(index.columns) for other in there.indexes)
         return any(
-            other.valid and other.definition == index.definition and (other.is_unique or not index.is_unique)
+            other.valid
+            and (other.is_unique or not index.is_unique)
+            and (other.definition == index.definition or _is_ours(other, index))
             for other in there.indexes
         )
 
@@ -76,3 +78,10 @@ class IndexPlan:
         )
         again = "again, since it was left unfinished, " if len(statements) > 1 else ""
         self._plan.steps.append(Step(f"build {again}index {name}", tuple(statements), alone=True))
+
+
+def _is_ours(one: Index, ours: Index) -> bool:
+    """Whether it is what `ours` became on columns of other types: Postgres adds casts to what it computes."""
+    computed = ours.columns is None or ours.predicate is not None
+    same_kind = (one.columns is None) == (ours.columns is None) and (one.predicate is None) == (ours.predicate is None)
+    return computed and same_kind and one.name == ours.name

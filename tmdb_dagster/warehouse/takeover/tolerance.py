@@ -29,6 +29,11 @@ _EXACT = {
     ("works_meta", "streaming"),
     ("work_cards_cache", "payload"),
     ("similar_movies", "similar_tmdb_id"),
+    ("tmdb_api_logs", "created_at"),
+    ("scheduled_ingestion_log", "created_at"),
+    ("refresh_queue", "queued_at"),
+    ("refresh_queue", "processed_at"),
+    ("sync_state", "last_sync_at"),
 }
 _UNUSED = {
     ("tmdb_api_logs", "request_body"),
@@ -67,8 +72,7 @@ WRITTEN_VALUES = {
         "mixed",
         "mixed_daily",
         "mixed_weekly",
-        "daily_refresh",
-        "refresh_queue",
+        "refresh",
     ),
 }
 """Values that a CHECK which was there before has to let through."""
