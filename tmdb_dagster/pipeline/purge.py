@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Engine, text
@@ -27,8 +26,8 @@ _TABLES = (
 _FOLDERS = ("posters/", "backdrops/", "trailers/", "cast/", "stills/")
 
 
-def purge(engine: Engine, settings: Settings, *, on_files: Callable[[int], None] = lambda _: None) -> tuple[int, int]:
-    """Remove every movie and every image in the store; returns how many of each. Tells `on_files` how far it is.
+def purge(engine: Engine, settings: Settings) -> tuple[int, int]:
+    """Remove every movie and every image in the store; returns how many of each.
 
     Files go first: what is interrupted can be repeated. Raises InvalidRequest while a run is at work, StoreError.
     """
@@ -42,7 +41,6 @@ def purge(engine: Engine, settings: Settings, *, on_files: Callable[[int], None]
             for page in list(store.pages()):
                 # One by one: some servers do not know the removal of many at once.
                 files += len(list(pool.map(store.delete, [key for key in page if key.startswith(_FOLDERS)])))
-                on_files(files)
     with engine.begin() as connection:
         movies = connection.scalar(text("SELECT count(*) FROM works"))
         for table in _TABLES:
