@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 
+from tmdb_dagster.transform.list_movers import CHANGES
+
 if TYPE_CHECKING:
     from tmdb_dagster.pipeline.discover import Discovery, Snapshot
     from tmdb_dagster.pipeline.enrich import MovieOutcome
@@ -26,8 +28,6 @@ ROWS_SHOWN = 100
 """Rows of a table in the UI; the figures beside it count all."""
 
 _ERRORS_SHOWN = 20
-
-_CHANGES = ("entered", "left", "rose", "fell")
 
 
 @dataclass
@@ -167,7 +167,7 @@ def snapshot_metadata(snapshot: Snapshot, calls: CallFigures) -> dict[str, Any]:
         "pages": snapshot.pages,
         "failed pages": snapshot.failed_pages,
         **call_figures(calls),
-        **{change: changes[change] for change in _CHANGES},
+        **{change: changes[change] for change in CHANGES},
     }
     if snapshot.previous_at is not None:
         metadata["compared with the snapshot of"] = MetadataValue.timestamp(snapshot.previous_at)
@@ -177,7 +177,7 @@ def snapshot_metadata(snapshot: Snapshot, calls: CallFigures) -> dict[str, Any]:
 
 def movers_table(movers: Sequence[Mover]) -> MetadataValue:
     """Who entered a list, left it, rose and fell: some of each, the greatest moves first."""
-    some = [[mover for mover in movers if mover.change == change][: ROWS_SHOWN // len(_CHANGES)] for change in _CHANGES]
+    some = [[mover for mover in movers if mover.change == change][: ROWS_SHOWN // len(CHANGES)] for change in CHANGES]
     return table(
         [
             {

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 from tmdb_dagster.images.stores import open_store
 from tmdb_dagster.pipeline.errors import InvalidRequest
 from tmdb_dagster.settings import Settings
+from tmdb_dagster.warehouse.leases import jobs_at_work
 
 # work_id's foreign keys take everything else of a movie along.
 _TABLES = (
@@ -32,9 +33,9 @@ def purge(engine: Engine, settings: Settings) -> tuple[int, int]:
     Files go first: what is interrupted can be repeated. Raises InvalidRequest while a run is at work, StoreError.
     """
     with engine.begin() as connection:
-        busy = connection.scalars(text("SELECT job FROM run_leases WHERE expires_at > clock_timestamp()")).all()
+        busy = jobs_at_work(connection)
     if busy:
-        raise InvalidRequest(f"{', '.join(sorted(set(busy)))} is running: stop it first, or wait for its end.")
+        raise InvalidRequest(f"{', '.join(busy)} is running: stop it first, or wait for its end.")
     files = 0
     if (store := open_store(settings)) is not None:
         with ThreadPoolExecutor(settings.movie_images_concurrency) as pool:

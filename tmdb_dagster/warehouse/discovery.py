@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -12,11 +12,10 @@ from sqlalchemy import Connection, text
 
 from tmdb_dagster.warehouse.claims import Target
 from tmdb_dagster.warehouse.engine import json_parameter
+from tmdb_dagster.warehouse.leases import lease_lives
 from tmdb_dagster.warehouse.sync_state import note_sync
 
-_OWNER_LIVES = """
-    EXISTS (SELECT FROM run_leases l WHERE l.run_id = b.run_id AND l.expires_at > clock_timestamp())
-"""
+_OWNER_LIVES = lease_lives("b.run_id")
 
 # What duration_ms can hold: 25 days, and an ingest that was killed may be closed later than that.
 _LONGEST_MS = 2**31 - 1
@@ -172,7 +171,7 @@ def take_over_batch(connection: Connection, batch_id: int, run_id: str) -> Batch
     return _batch(row)
 
 
-def open_candidates(connection: Connection, batch_id: int) -> Iterator[Target]:
+def open_candidates(connection: Connection, batch_id: int) -> list[Target]:
     """The batch's candidates that nothing has become of yet, best ranked first."""
     rows = connection.execute(
         text("""
@@ -180,8 +179,8 @@ def open_candidates(connection: Connection, batch_id: int) -> Iterator[Target]:
             WHERE batch_id = :batch_id AND outcome IS NULL ORDER BY rank
         """),
         {"batch_id": batch_id},
-    ).all()
-    return (Target(int(row.tmdb_id), row.title) for row in rows)
+    )
+    return [Target(int(row.tmdb_id), row.title) for row in rows]
 
 
 def record_outcomes(
