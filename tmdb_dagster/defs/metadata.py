@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 
 from tmdb_dagster.transform.list_movers import CHANGES
+from tmdb_dagster.warehouse.health import QueueEntries, images_by_status
 
 if TYPE_CHECKING:
     from tmdb_dagster.pipeline.discover import Discovery, Snapshot
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from tmdb_dagster.transform.list_movers import Mover
     from tmdb_dagster.transform.rows import MovieRows
     from tmdb_dagster.warehouse.call_figures import CallFigures, RunCalls
-    from tmdb_dagster.warehouse.health import QueueEntries
     from tmdb_dagster.warehouse.problems import Health
 
 ROWS_SHOWN = 100
@@ -132,17 +132,14 @@ def queue_figures(queue: Iterable[QueueEntries]) -> dict[str, Any]:
 def health_figures(health: Health) -> dict[str, Any]:
     """How the catalogue and what keeps it stand, and the calls of the last day."""
     calls, limit = health.calls, health.rate_limit
-    images = Counter[str]()
-    for count in health.images:
-        images[count.status] += count.images
-    wanted = images.total()
+    images = images_by_status(health.images)
     works = sum(tier.works for tier in health.catalogue)
     known = {
         "error rate (%)": 100 * calls.error_rate if calls.calls else None,
         "latency p50 (ms)": calls.p50_ms,
         "latency p95 (ms)": calls.p95_ms,
         "rate limit used at most (%)": 100 * calls.peak / limit.calls if limit else None,
-        "image coverage (%)": 100 * images["stored"] / wanted if wanted else None,
+        "image coverage (%)": 100 * images["stored"] / images.total() if images else None,
     }
     return {
         "problems": len(health.problems),

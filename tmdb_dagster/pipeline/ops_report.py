@@ -22,6 +22,7 @@ from tmdb_dagster.warehouse.health import (
     HourlyCalls,
     calls_by_endpoint,
     calls_hourly,
+    images_by_status,
 )
 from tmdb_dagster.warehouse.list_history import ListSnapshot, newest_snapshot
 from tmdb_dagster.warehouse.problems import Health, look
@@ -282,8 +283,8 @@ def _images(health: Health) -> Section:
     for count in health.images:
         counts[count.kind][count.status] += count.images
     parts = [Part(name, colour, [of[name] for of in counts.values()]) for name, colour in _IMAGE_STATUSES.items()]
-    total = sum(count.images for count in health.images)
-    stored = sum(count.images for count in health.images if count.status == "stored")
+    by_status = images_by_status(health.images)
+    stored, total = by_status["stored"], by_status.total()
     size = sum(count.bytes for count in health.images) / 1e6
     sentence = f"{stored:,} of {total:,} images are in our store ({100 * stored / total:.1f} %), {size:,.1f} MB."
     errors: Iterable[Sequence[Cell]] = (

@@ -1,10 +1,13 @@
-"""How the catalogue is: what the operators' views say, as typed rows, and which of it needs a person.
+"""How the catalogue is: what the operators' views say, as typed rows.
 
-The command `status` and the UI's report and checks ask here, so that they never tell different stories.
+The command `status` and the UI's report ask here, so that they never tell different stories. problems.py says which of
+it needs a person; quality.py and upkeep.py, which the UI's checks ask, look for single rows.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -230,6 +233,14 @@ def catalogue_health(connection: Connection) -> list[CatalogueTier]:
 def image_coverage(connection: Connection) -> list[ImageCount]:
     """The images by kind and status."""
     return _rows(connection, ImageCount, "v_image_coverage ORDER BY kind, status")
+
+
+def images_by_status(images: Iterable[ImageCount]) -> Counter[str]:
+    """How many images have which status, all kinds together."""
+    counts = Counter[str]()
+    for count in images:
+        counts[count.status] += count.images
+    return counts
 
 
 def sync_states(connection: Connection) -> list[SyncState]:

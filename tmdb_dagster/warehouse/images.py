@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import Connection, text
 
@@ -109,10 +108,6 @@ _OF_MOVIE = text(f"""
     SELECT {_IMAGE} FROM works w JOIN work_images l USING (work_id) JOIN image_inventory i USING (key)
     WHERE w.tmdb_id = :tmdb_id ORDER BY i.key
 """)  # noqa: S608 - constants only
-_COVERAGE = text("""
-    SELECT i.status, count(*) AS images FROM image_inventory i
-    WHERE EXISTS (SELECT FROM work_images l WHERE l.key = i.key) GROUP BY i.status
-""")
 
 
 @dataclass(frozen=True)
@@ -232,8 +227,3 @@ def works_without_plan(connection: Connection) -> list[int]:
 def images_of(connection: Connection, tmdb_id: int) -> list[WantedImage]:
     """The images that a movie shows."""
     return [WantedImage(*row) for row in connection.execute(_OF_MOVIE, {"tmdb_id": str(tmdb_id)})]
-
-
-def coverage(connection: Connection) -> dict[Literal["pending", "stored", "failed", "gave_up"], int]:
-    """How many of the images that movies show have which status."""
-    return {row.status: row.images for row in connection.execute(_COVERAGE)}
