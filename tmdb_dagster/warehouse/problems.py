@@ -158,7 +158,7 @@ def _catalogue(health: Health) -> Iterator[Problem]:
         yield Problem(
             "six_months",
             f"{old} movies were not refreshed for six months, which TMDB's terms of use do not allow: "
-            "refresh them with batch_ingest, or remove them.",
+            "refresh them with batch_ingest and force_refresh, or remove them.",
         )
     complete = [tier for tier in health.catalogue if tier.status == "complete"]
     for name, table in (("meta", "works_meta"), ("card", "work_cards_cache")):

@@ -10,8 +10,9 @@ from sqlalchemy import Engine, event
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.warehouse import api_log
-from tmdb_dagster.warehouse.api_log import ApiLog, ApiLogIncomplete
+from tmdb_dagster.warehouse.api_log import ApiLog
 from tmdb_dagster.warehouse.call_figures import ERRORS_KEPT, OTHER_ERRORS, RunCalls
+from tmdb_dagster.warehouse.errors import ApiLogIncomplete
 from tmdb_dagster_tests.warehouse.database import execute, rows, until, value
 
 COUNT = "SELECT count(*) FROM tmdb_api_logs"
