@@ -68,7 +68,7 @@ def poster(url: str | None) -> dict[str, MetadataValue]:
 def call_figures(calls: CallFigures) -> dict[str, Any]:
     """How many calls were made, and how they went."""
     known = {
-        "error rate (%)": calls.error_rate,
+        "error rate (%)": calls.error_percent,
         "latency p50 (ms)": calls.latency_ms(50),
         "latency p95 (ms)": calls.latency_ms(95),
     }

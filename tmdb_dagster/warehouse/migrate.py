@@ -227,6 +227,7 @@ def _has_functions(connection: Connection, schema: str) -> bool:
 
 @when_free
 def take(engine: Engine, schema: str, step: Step) -> None:
+    """Take a step of a plan, in a transaction, or statement by statement where Postgres wants it alone."""
     if step.alone:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for statement in step.sql:
