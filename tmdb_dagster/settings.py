@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tmdb_dagster.errors import TmdbDagsterError
+from tmdb_dagster.logs import LogFormat
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -102,9 +103,7 @@ class Settings(BaseSettings):
     )
     retention_history_days: int = Field(365, ge=1, description="Days that list snapshots and the log of runs are kept.")
     retention_run_days: int = Field(90, ge=1, description="Days that Dagster's own runs and their events are kept.")
-    log_format: Literal["text", "json"] = Field(
-        "text", description="Form of our log lines: `text` (key=value) or `json`."
-    )
+    log_format: LogFormat = Field("text", description="Form of our log lines: `text` (key=value) or `json`.")
     tmdb_dagster_state: Path = Field(
         REPOSITORY / ".tmdb_dagster", description="Folder of all local state: embedded Postgres, logs."
     )

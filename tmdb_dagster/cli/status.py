@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tmdb_dagster.warehouse.health import CatalogueTier, QueueEntries
+from tmdb_dagster.warehouse.health import CatalogueTier, QueueEntries, images_by_status
 from tmdb_dagster.warehouse.problems import Health
 
 _STYLES = {"failed": "red", "incomplete": "yellow", "succeeded": "green"}
@@ -148,17 +148,13 @@ def _sum(tiers: list[CatalogueTier], name: str) -> int:
 
 
 def _images(health: Health) -> RenderableType:
-    images = sum(count.images for count in health.images)
+    images = images_by_status(health.images)
     line = Text("Images: ", "bold")
     if not images:
         return line.append("none rehosted", "not bold")
-    by_status = {
-        status: sum(count.images for count in health.images if count.status == status)
-        for status in ("stored", "pending", "failed", "gave_up")
-    }
     return line.append(
-        f"{by_status['stored'] / images:.1%} of {images} in the store; {by_status['pending']} not tried yet, "
-        f"{by_status['failed']} to be tried again, {by_status['gave_up']} given up",
+        f"{images['stored'] / images.total():.1%} of {images.total()} in the store; {images['pending']} not tried yet, "
+        f"{images['failed']} to be tried again, {images['gave_up']} given up",
         "not bold",
     )
 

@@ -63,12 +63,12 @@ CATALOGUE_CHECKS = {
     "no_stuck_works": Check(
         "works",
         "No work is `ingesting` without a run that lives.",
-        "The next weekly_ingest frees them. If they stay, see which run claimed them, and terminate it.",
+        "The sensor rescue_dead_work frees them every minute: see that it is on, and that the daemon runs.",
         upkeep.no_stuck_works,
     ),
     "few_failed_works": Check(
         "works",
-        f"At most {FAILED_SHARE:.0%} of the works have failed.",
+        f"At most {FAILED_SHARE:.0%} of the works have failed, those that TMDB knows no more apart.",
         "Read the reasons below, mend the cause, then run batch_ingest.",
         upkeep.few_failed_works,
         ERROR,
@@ -108,7 +108,7 @@ CATALOGUE_CHECKS = {
     ),
     "images_rehosted": Check(
         "works_meta",
-        f"{upkeep.LEAST_COVERAGE_PERCENT} % of the images that movies show are in our store, and none was given up.",
+        f"{upkeep.LEAST_COVERAGE_PERCENT} % of the images are in our store, and none was given up.",
         "Run the job repair_images; image_inventory.last_error says why.",
         upkeep.images_rehosted,
     ),

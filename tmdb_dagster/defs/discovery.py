@@ -52,6 +52,7 @@ def _snapshot_spec(source: str) -> AssetSpec:
             group_name="discovery",
             owners=OWNERS,
             kinds={"postgres"},
+            freshness_policy=AFTER_WEEKLY_INGEST,
             description="The movies chosen for ingestion: each once, none that works has, best ranked first.",
         ),
     ],

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 
+from tmdb_dagster.transform.list_movers import CHANGES
+from tmdb_dagster.warehouse.health import QueueEntries, images_by_status
+
 if TYPE_CHECKING:
     from tmdb_dagster.pipeline.discover import Discovery, Snapshot
     from tmdb_dagster.pipeline.enrich import MovieOutcome
@@ -19,15 +22,12 @@ if TYPE_CHECKING:
     from tmdb_dagster.transform.list_movers import Mover
     from tmdb_dagster.transform.rows import MovieRows
     from tmdb_dagster.warehouse.call_figures import CallFigures, RunCalls
-    from tmdb_dagster.warehouse.health import QueueEntries
     from tmdb_dagster.warehouse.problems import Health
 
 ROWS_SHOWN = 100
 """Rows of a table in the UI; the figures beside it count all."""
 
 _ERRORS_SHOWN = 20
-
-_CHANGES = ("entered", "left", "rose", "fell")
 
 
 @dataclass
@@ -68,7 +68,7 @@ def poster(url: str | None) -> dict[str, MetadataValue]:
 def call_figures(calls: CallFigures) -> dict[str, Any]:
     """How many calls were made, and how they went."""
     known = {
-        "error rate (%)": calls.error_rate,
+        "error rate (%)": calls.error_percent,
         "latency p50 (ms)": calls.latency_ms(50),
         "latency p95 (ms)": calls.latency_ms(95),
     }
@@ -132,17 +132,14 @@ def queue_figures(queue: Iterable[QueueEntries]) -> dict[str, Any]:
 def health_figures(health: Health) -> dict[str, Any]:
     """How the catalogue and what keeps it stand, and the calls of the last day."""
     calls, limit = health.calls, health.rate_limit
-    images = Counter[str]()
-    for count in health.images:
-        images[count.status] += count.images
-    wanted = images.total()
+    images = images_by_status(health.images)
     works = sum(tier.works for tier in health.catalogue)
     known = {
         "error rate (%)": 100 * calls.error_rate if calls.calls else None,
         "latency p50 (ms)": calls.p50_ms,
         "latency p95 (ms)": calls.p95_ms,
         "rate limit used at most (%)": 100 * calls.peak / limit.calls if limit else None,
-        "image coverage (%)": 100 * images["stored"] / wanted if wanted else None,
+        "image coverage (%)": 100 * images["stored"] / images.total() if images else None,
     }
     return {
         "problems": len(health.problems),
@@ -167,7 +164,7 @@ def snapshot_metadata(snapshot: Snapshot, calls: CallFigures) -> dict[str, Any]:
         "pages": snapshot.pages,
         "failed pages": snapshot.failed_pages,
         **call_figures(calls),
-        **{change: changes[change] for change in _CHANGES},
+        **{change: changes[change] for change in CHANGES},
     }
     if snapshot.previous_at is not None:
         metadata["compared with the snapshot of"] = MetadataValue.timestamp(snapshot.previous_at)
@@ -177,7 +174,7 @@ def snapshot_metadata(snapshot: Snapshot, calls: CallFigures) -> dict[str, Any]:
 
 def movers_table(movers: Sequence[Mover]) -> MetadataValue:
     """Who entered a list, left it, rose and fell: some of each, the greatest moves first."""
-    some = [[mover for mover in movers if mover.change == change][: ROWS_SHOWN // len(_CHANGES)] for change in _CHANGES]
+    some = [[mover for mover in movers if mover.change == change][: ROWS_SHOWN // len(CHANGES)] for change in CHANGES]
     return table(
         [
             {

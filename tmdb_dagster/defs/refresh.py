@@ -12,12 +12,15 @@ from tmdb_dagster.defs.metadata import MovieTally, ingest_metadata, queue_figure
 from tmdb_dagster.defs.movies import record_movies
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import table_results, table_spec
+from tmdb_dagster.defs.times import AFTER_DAILY_REFRESH
 
 if TYPE_CHECKING:
     from tmdb_dagster.pipeline.refresh import DrainReport
     from tmdb_dagster.pipeline.run import Run
 
-refresh_queue = table_spec("refresh_queue", group="refresh", deps=["works"])
+refresh_queue = table_spec("refresh_queue", group="refresh", deps=["works"]).replace_attributes(
+    freshness_policy=AFTER_DAILY_REFRESH
+)
 
 
 class DrainConfig(Config):

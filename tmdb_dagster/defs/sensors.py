@@ -1,4 +1,5 @@
-"""Sensors: start workers while the queue holds due work, take back what dead runs left, and tell of failures.
+"""Sensors: start workers while the queue holds due work, take back what dead runs left, keep the partitions equal to
+the catalogue, and tell of failures.
 
 Each is a thin shell around a decision that is made without Dagster.
 """

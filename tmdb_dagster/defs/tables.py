@@ -1,4 +1,4 @@
-"""The works tables as assets: what the UI says of each, and the row counts that a run records."""
+"""Tables as assets: what the UI says of each, and the row counts of the works tables, which a run records."""
 
 from __future__ import annotations
 

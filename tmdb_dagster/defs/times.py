@@ -12,5 +12,8 @@ TIME_ZONE = "America/Los_Angeles"
 AFTER_WEEKLY_INGEST = FreshnessPolicy.cron("0 6 * * 0", timedelta(hours=5), TIME_ZONE)
 """Materialised on Sundays, by the run of 02:00."""
 
+AFTER_DAILY_REFRESH = FreshnessPolicy.cron("0 7 * * *", timedelta(hours=5), TIME_ZONE)
+"""Materialised every day, by the run of 03:00."""
+
 AFTER_DAILY_REPORT = FreshnessPolicy.cron("0 8 * * *", timedelta(hours=4), TIME_ZONE)
 """Materialised every day, by the run of 05:30."""

@@ -190,17 +190,17 @@ class S3Store:
         return self._region or self._session().region_name or "us-east-1"
 
     def _client(self) -> Any:
-        session = self._session()
+        session, region = self._session(), self._region_name()
         with self._lock:
             if self._made is None:
-                self._made = self._make_client(session)
+                self._made = self._make_client(session, region)
             return self._made
 
-    def _make_client(self, session: Any) -> Any:
+    def _make_client(self, session: Any, region: str) -> Any:
         return session.client(
             "s3",
             endpoint_url=self._endpoint,
-            region_name=self._region or session.region_name or "us-east-1",
+            region_name=region,
             config=Config(
                 signature_version="s3v4",
                 s3={"addressing_style": "path" if self._endpoint else "auto"},

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tmdb_dagster.images.errors import StoreRefused, StoreUnavailable
+from tmdb_dagster.images.errors import StoreError, StoreUnavailable
 from tmdb_dagster.settings import Settings
 
 CACHE_CONTROL = "public, max-age=2592000"
@@ -112,6 +112,6 @@ class LocalStore:
         try:
             self.put("doctor/probe.jpg", b"probe")
             self.delete("doctor/probe.jpg")
-        except (StoreRefused, StoreUnavailable) as error:
+        except StoreError as error:
             return [f"{error}. Give this user the right to write to {self._folder}, or set MOVIE_IMAGES_FOLDER."]
         return []

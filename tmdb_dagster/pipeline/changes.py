@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from tmdb_dagster.pipeline.run import Run
+from tmdb_dagster.tmdb.client import LAST_PAGE
 
 # https://developer.themoviedb.org/reference/changes-movie-list: "You can query this method up to 14 days at a time".
 LONGEST_WINDOW = timedelta(days=14)
-
-# https://developer.themoviedb.org/docs/errors, code 22: "Pages start at 1 and max at 500".
-LAST_PAGE = 500
 
 
 @dataclass(frozen=True)

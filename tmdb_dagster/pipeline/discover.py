@@ -14,7 +14,7 @@ from tmdb_dagster.clock import utc_now
 from tmdb_dagster.logs import inherited
 from tmdb_dagster.pipeline.errors import InvalidRequest, ListsUnavailable
 from tmdb_dagster.pipeline.run import Run, score_prior
-from tmdb_dagster.tmdb.client import ListSource
+from tmdb_dagster.tmdb.client import LAST_PAGE, ListSource
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
 from tmdb_dagster.tmdb.models import ListPage
 from tmdb_dagster.transform.list_movers import Mover, Place, list_movers
@@ -29,6 +29,7 @@ from tmdb_dagster.warehouse.discovery import (
     live_rival_leases,
     log_ingest,
     open_batch,
+    open_candidates,
     save_snapshot,
 )
 from tmdb_dagster.warehouse.leases import LEASE_S, RENEW_EVERY_S
@@ -45,10 +46,6 @@ SOURCES: Mapping[str, tuple[ListSource, ...]] = {
 """What `source` may be, and the lists that it means."""
 
 TriggerType = Literal["scheduled", "manual"]
-
-# https://developer.themoviedb.org/docs/errors, code 22: "Pages start at 1 and max at 500".
-LAST_PAGE = 500
-
 
 _log = logging.getLogger(__name__)
 
@@ -162,9 +159,7 @@ def _interrupted_batch(run: Run, request: IngestRequest) -> Discovery | None:
             _log.warning("claims of dead runs given back", extra={"movies": rescued})
         if batch is None:
             return None
-        left = connection.exec_driver_sql(
-            "SELECT count(*) FROM ingest_candidates WHERE outcome IS NULL AND batch_id = %s", (batch.batch_id,)
-        ).scalar_one()
+        left = len(open_candidates(connection, batch.batch_id))
     _log.info("batch of a dead run resumed", extra={"batch_id": batch.batch_id, "movies": left})
     return Discovery(batch, left, resumed=True)
 
@@ -219,7 +214,7 @@ def _fetch_lists(run: Run, request: IngestRequest) -> _Lists:
     return lists
 
 
-def _choose(run: Run, request: IngestRequest, lists: _Lists, started_at: Any) -> Discovery:
+def _choose(run: Run, request: IngestRequest, lists: _Lists, started_at: datetime) -> Discovery:
     fetched_at = utc_now()
     ranked = _ranked(SOURCES[request.source], lists.pages)
     with run.engine.begin() as connection:
@@ -301,7 +296,7 @@ def _ranked(sources: tuple[ListSource, ...], pages: Mapping[tuple[ListSource, in
 
 
 def _snapshot_rows(
-    run_id: str, source: ListSource, page: int, content: ListPage, fetched_at: Any
+    run_id: str, source: ListSource, page: int, content: ListPage, fetched_at: datetime
 ) -> list[dict[str, Any]]:
     return [
         {

@@ -14,8 +14,6 @@ from tmdb_dagster.pipeline.errors import InvalidRequest, MovieBusy, MovieFailed,
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.warehouse.claims import LIVE_CLAIM, Target
 from tmdb_dagster.warehouse.discovery import (
-    Batch,
-    BatchSummary,
     close_batch,
     find_batch,
     open_candidates,
@@ -36,12 +34,8 @@ _LOGGED: dict[Status, Literal["ingested", "skipped", "failed"]] = {
 class CandidateIngest:
     """The ingest of the candidates that a discovery chose for `run_ids`: this run, or the ones that it repeats.
 
-    Iterate over `outcomes`; then `summary` says what became of the whole batch.
-    Raises PipelineError where no discovery was made for these runs.
+    Iterate over `outcomes`. Raises PipelineError where no discovery was made for these runs.
     """
-
-    batch: Batch
-    summary: BatchSummary
 
     def __init__(self, run: Run, run_ids: list[str]) -> None:
         self._run = run
@@ -74,7 +68,7 @@ class CandidateIngest:
             raise
         finally:
             with self._run.engine.begin() as connection:
-                self.summary = close_batch(connection, self.batch, error or None)
+                close_batch(connection, self.batch, error or None)
 
     def _record(self, connection: Connection, outcomes: list[MovieOutcome]) -> None:
         record_outcomes(

@@ -16,12 +16,13 @@ from tmdb_dagster.report import charts
 from tmdb_dagster.report.charts import BAD, CALM, GOOD, GREY, WAITING, Part
 from tmdb_dagster.report.page import Cell, Page, Section, Table
 from tmdb_dagster.settings import RateLimit
-from tmdb_dagster.transform.list_movers import Change, Mover, list_movers
+from tmdb_dagster.transform.list_movers import CHANGES, Mover, list_movers
 from tmdb_dagster.warehouse.health import (
     EndpointCalls,
     HourlyCalls,
     calls_by_endpoint,
     calls_hourly,
+    images_by_status,
 )
 from tmdb_dagster.warehouse.list_history import ListSnapshot, newest_snapshot
 from tmdb_dagster.warehouse.problems import Health, look
@@ -36,7 +37,6 @@ _A_WEEK = timedelta(days=6)
 
 _MOVERS_SHOWN = 5
 _ROWS_SHOWN = 20
-_CHANGES: tuple[Change, ...] = ("entered", "left", "rose", "fell")
 _STATUSES = {"complete": GOOD, "ingesting": CALM, "pending": WAITING, "failed": BAD}
 _IMAGE_STATUSES = {"stored": GOOD, "pending": CALM, "failed": WAITING, "gave_up": BAD}
 
@@ -283,8 +283,8 @@ def _images(health: Health) -> Section:
     for count in health.images:
         counts[count.kind][count.status] += count.images
     parts = [Part(name, colour, [of[name] for of in counts.values()]) for name, colour in _IMAGE_STATUSES.items()]
-    total = sum(count.images for count in health.images)
-    stored = sum(count.images for count in health.images if count.status == "stored")
+    by_status = images_by_status(health.images)
+    stored, total = by_status["stored"], by_status.total()
     size = sum(count.bytes for count in health.images) / 1e6
     sentence = f"{stored:,} of {total:,} images are in our store ({100 * stored / total:.1f} %), {size:,.1f} MB."
     errors: Iterable[Sequence[Cell]] = (
@@ -309,10 +309,10 @@ def _list(change: ListChange) -> Section:
     if change.compared_with is None:
         return Section(title, [f"{fetched} There is nothing to compare it with yet."])
     counts = Counter(mover.change for mover in change.movers)
-    moved = ", ".join(f"{counts[name]} {name}" for name in _CHANGES)
+    moved = ", ".join(f"{counts[name]} {name}" for name in CHANGES)
     rows = (
         [mover.change, mover.title, mover.rank_before, mover.rank_now]
-        for name in _CHANGES
+        for name in CHANGES
         for mover in [mover for mover in change.movers if mover.change == name][:_MOVERS_SHOWN]
     )
     table = _table(["change", "title", "place before", "place now"], rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Engine, text
@@ -10,6 +9,7 @@ from sqlalchemy import Engine, text
 from tmdb_dagster.images.stores import open_store
 from tmdb_dagster.pipeline.errors import InvalidRequest
 from tmdb_dagster.settings import Settings
+from tmdb_dagster.warehouse.leases import jobs_at_work
 
 # work_id's foreign keys take everything else of a movie along.
 _TABLES = (
@@ -27,22 +27,21 @@ _TABLES = (
 _FOLDERS = ("posters/", "backdrops/", "trailers/", "cast/", "stills/")
 
 
-def purge(engine: Engine, settings: Settings, *, on_files: Callable[[int], None] = lambda _: None) -> tuple[int, int]:
-    """Remove every movie and every image in the store; returns how many of each. Tells `on_files` how far it is.
+def purge(engine: Engine, settings: Settings) -> tuple[int, int]:
+    """Remove every movie and every image in the store; returns how many of each.
 
     Files go first: what is interrupted can be repeated. Raises InvalidRequest while a run is at work, StoreError.
     """
     with engine.begin() as connection:
-        busy = connection.scalars(text("SELECT job FROM run_leases WHERE expires_at > clock_timestamp()")).all()
+        busy = jobs_at_work(connection)
     if busy:
-        raise InvalidRequest(f"{', '.join(sorted(set(busy)))} is running: stop it first, or wait for its end.")
+        raise InvalidRequest(f"{', '.join(busy)} is running: stop it first, or wait for its end.")
     files = 0
     if (store := open_store(settings)) is not None:
         with ThreadPoolExecutor(settings.movie_images_concurrency) as pool:
             for page in list(store.pages()):
                 # One by one: some servers do not know the removal of many at once.
                 files += len(list(pool.map(store.delete, [key for key in page if key.startswith(_FOLDERS)])))
-                on_files(files)
     with engine.begin() as connection:
         movies = connection.scalar(text("SELECT count(*) FROM works"))
         for table in _TABLES:

@@ -21,6 +21,9 @@ LIST_PATHS: dict[ListSource, str] = {
 }
 """The endpoint of each list."""
 
+LAST_PAGE = 500
+"""TMDB serves no page after it: https://developer.themoviedb.org/docs/errors, code 22."""
+
 
 class TmdbClient:
     """TMDB's answers in one language (`en-US`) and, where lists differ by it, one region (ISO 3166-1).

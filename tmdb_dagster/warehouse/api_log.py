@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tmdb_dagster.warehouse.call_figures import RunCalls
 from tmdb_dagster.warehouse.engine import json_parameter
-from tmdb_dagster.warehouse.errors import WarehouseError
+from tmdb_dagster.warehouse.errors import ApiLogIncomplete
 
 FLUSH_EVERY_S = 1.0
 ROWS_A_FLUSH = 500
@@ -30,10 +30,6 @@ _INSERT = text(
 )
 
 _log = logging.getLogger(__name__)
-
-
-class ApiLogIncomplete(WarehouseError):
-    """Calls were made that could not be logged."""
 
 
 class ApiLog:

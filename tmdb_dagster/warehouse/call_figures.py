@@ -38,7 +38,7 @@ class CallFigures:
         self._times[call["response_time_ms"]] += 1
 
     @property
-    def error_rate(self) -> float | None:
+    def error_percent(self) -> float | None:
         """Failed calls in a hundred; None without calls."""
         return 100 * self.failed / self.calls if self.calls else None
 

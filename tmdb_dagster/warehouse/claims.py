@@ -10,11 +10,9 @@ from typing import Literal
 from sqlalchemy import Connection, text
 
 from tmdb_dagster.warehouse.engine import json_parameter
+from tmdb_dagster.warehouse.leases import lease_lives
 
-LIVE_CLAIM = """(
-    w.ingestion_status = 'ingesting'
-    AND EXISTS (SELECT FROM run_leases l WHERE l.run_id = w.claimed_by AND l.expires_at > clock_timestamp())
-)"""
+LIVE_CLAIM = f"(w.ingestion_status = 'ingesting' AND {lease_lives('w.claimed_by')})"
 """Whether a run that is alive works on `works w`."""
 
 # Before the claim, so that it sees what a writer that holds them commits; in the order in which writers lock, by

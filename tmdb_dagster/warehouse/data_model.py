@@ -6,15 +6,10 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
-_TABLES = text("""
+_RELATIONS = text("""
     SELECT c.oid, c.relname AS name, obj_description(c.oid, 'pg_class') AS comment
     FROM pg_class c
-    WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND c.relname <> 'alembic_version'
-    ORDER BY c.relname
-""")
-_VIEWS = text("""
-    SELECT c.oid, c.relname AS name, obj_description(c.oid, 'pg_class') AS comment
-    FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace = current_schema()::regnamespace
+    WHERE c.relkind = :kind AND c.relnamespace = current_schema()::regnamespace AND c.relname <> 'alembic_version'
     ORDER BY c.relname
 """)
 _COLUMNS = text("""
@@ -57,7 +52,7 @@ the pipeline's own.
 def data_model(connection: Connection) -> str:
     """The page, in Markdown, of the current schema."""
     parts = [_HEADER]
-    for table in connection.execute(_TABLES).all():
+    for table in connection.execute(_RELATIONS, {"kind": "r"}).all():
         parts.append(f"## {table.name}\n\n{table.comment}\n")
         columns = connection.execute(_COLUMNS, {"table": table.oid})
         parts.append(
@@ -80,7 +75,7 @@ def data_model(connection: Connection) -> str:
             for index in connection.execute(_INDEXES, {"table": table.oid})
         ]
         parts.append("\n".join(lines) + "\n")
-    for view in connection.execute(_VIEWS).all():
+    for view in connection.execute(_RELATIONS, {"kind": "v"}).all():
         parts.append(f"## View {view.name}\n\n{view.comment}\n")
         columns = connection.execute(_COLUMNS, {"table": view.oid})
         parts.append(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -11,11 +12,10 @@ from sqlalchemy import Connection, text
 
 from tmdb_dagster.warehouse.claims import Target
 from tmdb_dagster.warehouse.engine import json_parameter
+from tmdb_dagster.warehouse.leases import lease_lives
 from tmdb_dagster.warehouse.sync_state import note_sync
 
-_OWNER_LIVES = """
-    EXISTS (SELECT FROM run_leases l WHERE l.run_id = b.run_id AND l.expires_at > clock_timestamp())
-"""
+_OWNER_LIVES = lease_lives("b.run_id")
 
 # What duration_ms can hold: 25 days, and an ingest that was killed may be closed later than that.
 _LONGEST_MS = 2**31 - 1
@@ -42,17 +42,6 @@ class Candidate:
     rank: int
     title: str
     sources: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class BatchSummary:
-    """What became of a batch's candidates; titles as the log shows them."""
-
-    ingested: int
-    skipped: int
-    failed: int
-    ingested_titles: list[str]
-    failed_titles: list[str]
 
 
 def save_snapshot(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -186,7 +175,7 @@ def take_over_batch(connection: Connection, batch_id: int, run_id: str) -> Batch
     return _batch(row)
 
 
-def open_candidates(connection: Connection, batch_id: int) -> Iterator[Target]:
+def open_candidates(connection: Connection, batch_id: int) -> list[Target]:
     """The batch's candidates that nothing has become of yet, best ranked first."""
     rows = connection.execute(
         text("""
@@ -194,8 +183,8 @@ def open_candidates(connection: Connection, batch_id: int) -> Iterator[Target]:
             WHERE batch_id = :batch_id AND outcome IS NULL ORDER BY rank
         """),
         {"batch_id": batch_id},
-    ).all()
-    return (Target(int(row.tmdb_id), row.title) for row in rows)
+    )
+    return [Target(int(row.tmdb_id), row.title) for row in rows]
 
 
 def record_outcomes(
@@ -220,33 +209,11 @@ def record_outcomes(
     )
 
 
-def summarise_batch(connection: Connection, batch_id: int) -> BatchSummary:
-    """Count what became of a batch's candidates."""
-    rows = connection.execute(
-        text("""
-            SELECT outcome, count(*) AS movies, array_agg(message ORDER BY rank) AS messages
-            FROM ingest_candidates WHERE batch_id = :batch_id AND outcome IS NOT NULL GROUP BY outcome
-        """),
-        {"batch_id": batch_id},
-    )
-    found = {row.outcome: row for row in rows}
-    counts = {outcome: row.movies for outcome, row in found.items()}
-    titles = {outcome: row.messages for outcome, row in found.items()}
-    return BatchSummary(
-        counts.get("ingested", 0),
-        counts.get("skipped", 0),
-        counts.get("failed", 0),
-        titles.get("ingested", []),
-        titles.get("failed", []),
-    )
-
-
-def close_batch(connection: Connection, batch: Batch, error: str | None) -> BatchSummary:
+def close_batch(connection: Connection, batch: Batch, error: str | None) -> None:
     """End a batch: its row in scheduled_ingestion_log, and sync_state where the ingest as a whole succeeded.
 
     A batch that another run has taken over is left to it.
     """
-    summary = summarise_batch(connection, batch.batch_id)
     closed = connection.execute(
         text("""
             UPDATE ingest_batches SET closed_at = clock_timestamp()
@@ -255,7 +222,14 @@ def close_batch(connection: Connection, batch: Batch, error: str | None) -> Batc
         {"batch_id": batch.batch_id, "run_id": batch.run_id},
     )
     if not closed.rowcount:
-        return summary
+        return
+    candidates = connection.execute(
+        text("SELECT outcome, message FROM ingest_candidates WHERE batch_id = :batch_id ORDER BY rank"),
+        {"batch_id": batch.batch_id},
+    )
+    titles = defaultdict(list)
+    for row in candidates:
+        titles[row.outcome].append(row.message)
     log_ingest(
         connection,
         run_id=batch.run_id,
@@ -263,16 +237,15 @@ def close_batch(connection: Connection, batch: Batch, error: str | None) -> Batc
         trigger_type=batch.trigger_type,
         started_at=batch.started_at,
         movies_checked=batch.movies_checked,
-        movies_skipped=batch.movies_skipped + summary.skipped,
-        movies_ingested=summary.ingested,
-        movies_failed=summary.failed,
-        ingested_titles=summary.ingested_titles,
-        failed_titles=summary.failed_titles,
+        movies_skipped=batch.movies_skipped + len(titles["skipped"]),
+        movies_ingested=len(titles["ingested"]),
+        movies_failed=len(titles["failed"]),
+        ingested_titles=titles["ingested"],
+        failed_titles=titles["failed"],
         error_message=error,
     )
     if error is None:
         note_sync(connection, "scheduled_ingest")
-    return summary
 
 
 def log_ingest(connection: Connection, *, started_at: datetime, **row: Any) -> None:

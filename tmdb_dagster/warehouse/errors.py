@@ -6,7 +6,8 @@ TmdbDagsterError
     ├── SchemaNotCurrent       the tables are missing or of another revision: migrate first
     ├── MigrationRefused       what is in the database cannot be brought to the current schema
     ├── MigrationBusy          another migration is at work, or others hold the locks that it needs
-    └── OriginMismatch         the sandbox's movies and TMDB's would mix
+    ├── OriginMismatch         the sandbox's movies and TMDB's would mix
+    └── ApiLogIncomplete       calls were made that could not be logged
 """
 
 from __future__ import annotations
@@ -36,3 +37,7 @@ class MigrationBusy(WarehouseError):
 
 class OriginMismatch(WarehouseError):
     """The database holds movies of the other origin (sandbox or TMDB)."""
+
+
+class ApiLogIncomplete(WarehouseError):
+    """Calls were made that could not be logged."""

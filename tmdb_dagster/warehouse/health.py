@@ -1,10 +1,13 @@
-"""How the catalogue is: what the operators' views say, as typed rows, and which of it needs a person.
+"""How the catalogue is: what the operators' views say, as typed rows.
 
-The command `status` and the UI's report and checks ask here, so that they never tell different stories.
+The command `status` and the UI's report ask here, so that they never tell different stories. problems.py says which of
+it needs a person; quality.py and upkeep.py, which the UI's checks ask, look for single rows.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -132,23 +135,6 @@ class ImageCount:
 
 
 @dataclass(frozen=True)
-class ListMove:
-    """A row of v_list_history."""
-
-    source: str
-    fetched_at: datetime
-    run_id: str
-    tmdb_id: str
-    title: str | None
-    rank: int | None
-    previous_rank: int | None
-    places: int | None
-    movement: Literal["entered", "left", "rose", "fell", "same"] | None
-    popularity: float | None
-    previous_fetched_at: datetime | None
-
-
-@dataclass(frozen=True)
 class SyncState:
     """How far a regular job has come: a row of sync_state."""
 
@@ -249,29 +235,17 @@ def image_coverage(connection: Connection) -> list[ImageCount]:
     return _rows(connection, ImageCount, "v_image_coverage ORDER BY kind, status")
 
 
-def list_moves(connection: Connection, *, days: int = 7) -> list[ListMove]:
-    """Who entered, left, rose or fell in the snapshots of the last days, newest snapshot first."""
-    source = """v_list_history
-        WHERE movement <> 'same' AND fetched_at > now() - make_interval(days => :days)
-        ORDER BY fetched_at DESC, source, coalesce(rank, previous_rank)"""
-    return _rows(connection, ListMove, source, days=days)
+def images_by_status(images: Iterable[ImageCount]) -> Counter[str]:
+    """How many images have which status, all kinds together."""
+    counts = Counter[str]()
+    for count in images:
+        counts[count.status] += count.images
+    return counts
 
 
 def sync_states(connection: Connection) -> list[SyncState]:
     """The regular jobs, and when each last ended well."""
     return _rows(connection, SyncState, "sync_state ORDER BY sync_type")
-
-
-def stuck_works(connection: Connection) -> int:
-    """Works that are `ingesting` although no live run is at them; the next run gives them back."""
-    found = connection.scalar(
-        text("""
-            SELECT count(*) FROM works w WHERE w.ingestion_status = 'ingesting' AND NOT EXISTS (
-                SELECT FROM run_leases l WHERE l.run_id = w.claimed_by AND l.expires_at > now()
-            )
-        """)
-    )
-    return int(found or 0)
 
 
 def _rows(

@@ -9,8 +9,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from tmdb_dagster.warehouse.engine import patiently
+from tmdb_dagster.warehouse.leases import lease_lives
 
-_LIVE = "EXISTS (SELECT FROM run_leases l WHERE l.run_id = c.claimed_by AND l.expires_at > clock_timestamp())"
+_LIVE = lease_lives("c.claimed_by")
 
 # Not waiting for the disk: a slot that a crash loses is found lost at the next review.
 _TAKE = text(f"""

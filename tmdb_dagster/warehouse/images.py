@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import Connection, text
 
 from tmdb_dagster.transform.image_plan import WantedImage
 from tmdb_dagster.warehouse.engine import json_parameter
+from tmdb_dagster.warehouse.leases import lease_lives
 
 MAX_ATTEMPTS = 8
 """After so many failures in a row only a person's repair tries an image again."""
@@ -22,23 +22,25 @@ MAX_ATTEMPTS = 8
 _FIRST_DELAY_S = 30 * 60
 _LONGEST_DELAY_S = 24 * 60 * 60
 
-_LIVE = """(i.claimed_by IS NOT NULL AND EXISTS (
-    SELECT FROM run_leases l WHERE l.run_id = i.claimed_by AND l.expires_at > clock_timestamp()
-))"""
+_LIVE = lease_lives("i.claimed_by")
 _DUE = """(
     i.status = 'pending' OR (i.status = 'stored' AND i.store IS DISTINCT FROM :store)
     OR (i.status = 'failed' AND (:everything OR i.next_attempt_at <= clock_timestamp()))
     OR (i.status = 'gave_up' AND :everything)
 )"""
+_IMAGE = "i.key, i.kind, i.work_id, i.person_id, i.source_path, i.source_size, i.source_at"
+"""What a WantedImage is made of."""
+
+_RUN = "CAST(:run_id AS text)"
 _CHANGED = """(
     (EXCLUDED.source_path, EXCLUDED.source_size) IS DISTINCT FROM (i.source_path, i.source_size)
     AND EXCLUDED.source_at >= i.source_at
 )"""
 
 # An older answer never changes the source back: movies that share an actor were fetched at different times.
-_WANT = f"""
+_WANT = text(f"""
     INSERT INTO image_inventory AS i (key, kind, work_id, person_id, source_path, source_size, source_at, claimed_by)
-    SELECT key, kind, work_id, person_id, source_path, source_size, source_at, :run_id
+    SELECT key, kind, work_id, person_id, source_path, source_size, source_at, {_RUN}
     FROM jsonb_populate_recordset(NULL::image_inventory, CAST(:images AS jsonb))
     ORDER BY key, source_at
     ON CONFLICT (key) DO UPDATE SET
@@ -47,11 +49,10 @@ _WANT = f"""
         source_at = greatest(i.source_at, EXCLUDED.source_at),
         status = CASE WHEN {_CHANGED} THEN 'pending' ELSE i.status END,
         attempts = CASE WHEN {_CHANGED} THEN 0 ELSE i.attempts END,
-        claimed_by = :run_id
-    WHERE NOT {_LIVE} AND ({_CHANGED} OR (:run_id IS NOT NULL AND {_DUE}))
-    RETURNING i.key, i.kind, i.work_id, i.person_id, i.source_path, i.source_size, i.source_at
-"""  # noqa: S608 - constants only
-_CLAIM = text(_WANT.replace(":run_id", "CAST(:run_id AS text)"))
+        claimed_by = {_RUN}
+    WHERE NOT {_LIVE} AND ({_CHANGED} OR ({_RUN} IS NOT NULL AND {_DUE}))
+    RETURNING {_IMAGE}
+""")  # noqa: S608 - constants only
 _STATES = text(f"""
     SELECT i.key, i.status = 'stored' AND i.store = :store AS stored, {_LIVE} AS busy
     FROM image_inventory i WHERE i.key = ANY(:keys)
@@ -75,8 +76,7 @@ _SETTLE_FAILED = text(f"""
     WHERE i.key = r.key AND i.claimed_by = :run_id AND i.source_path = r.source_path
 """)  # noqa: S608 - constants only
 _DUE_PAGE = text(f"""
-    SELECT i.key, i.kind, i.work_id, i.person_id, i.source_path, i.source_size, i.source_at
-    FROM image_inventory i
+    SELECT {_IMAGE} FROM image_inventory i
     WHERE i.status <> 'stored' AND i.key > :after AND {_DUE} AND NOT {_LIVE}
         AND EXISTS (SELECT FROM work_images l WHERE l.key = i.key)
     ORDER BY i.key LIMIT :limit
@@ -104,15 +104,10 @@ _WITHOUT_PLAN = text("""
     SELECT w.tmdb_id FROM works w JOIN movie_responses r USING (work_id)
     WHERE NOT EXISTS (SELECT FROM work_images l WHERE l.work_id = w.work_id)
 """)
-_OF_MOVIE = text("""
-    SELECT i.key, i.kind, i.work_id, i.person_id, i.source_path, i.source_size, i.source_at
-    FROM works w JOIN work_images l USING (work_id) JOIN image_inventory i USING (key)
+_OF_MOVIE = text(f"""
+    SELECT {_IMAGE} FROM works w JOIN work_images l USING (work_id) JOIN image_inventory i USING (key)
     WHERE w.tmdb_id = :tmdb_id ORDER BY i.key
-""")
-_COVERAGE = text("""
-    SELECT i.status, count(*) AS images FROM image_inventory i
-    WHERE EXISTS (SELECT FROM work_images l WHERE l.key = i.key) GROUP BY i.status
-""")
+""")  # noqa: S608 - constants only
 
 
 @dataclass(frozen=True)
@@ -160,7 +155,7 @@ def _want(
             newest[image.key] = image
     rows = json_parameter([vars(image) for image in newest.values()])
     parameters = {"run_id": run_id, "store": store, "everything": everything, "images": rows}
-    return [WantedImage(*row) for row in connection.execute(_CLAIM, parameters)]
+    return [WantedImage(*row) for row in connection.execute(_WANT, parameters)]
 
 
 def image_states(connection: Connection, store: str, keys: Sequence[str]) -> ImageStates:
@@ -232,8 +227,3 @@ def works_without_plan(connection: Connection) -> list[int]:
 def images_of(connection: Connection, tmdb_id: int) -> list[WantedImage]:
     """The images that a movie shows."""
     return [WantedImage(*row) for row in connection.execute(_OF_MOVIE, {"tmdb_id": str(tmdb_id)})]
-
-
-def coverage(connection: Connection) -> dict[Literal["pending", "stored", "failed", "gave_up"], int]:
-    """How many of the images that movies show have which status."""
-    return {row.status: row.images for row in connection.execute(_COVERAGE)}

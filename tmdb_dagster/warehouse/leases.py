@@ -30,6 +30,11 @@ _GRACE_S = 60
 _log = logging.getLogger(__name__)
 
 
+def lease_lives(run_id: str) -> str:
+    """The SQL condition that the run of this column is alive; false where that is NULL."""
+    return f"EXISTS (SELECT FROM run_leases l WHERE l.run_id = {run_id} AND l.expires_at > clock_timestamp())"
+
+
 class RunLease:
     """A run's lease, renewed by a thread of its own; as a context manager it is given back at the end."""
 
@@ -76,6 +81,12 @@ class RunLease:
     ) -> None:
         if not self._done.is_set():
             self.give_back()
+
+
+def jobs_at_work(connection: Connection) -> list[str]:
+    """The jobs that have a live run."""
+    rows = connection.scalars(text("SELECT DISTINCT job FROM run_leases WHERE expires_at > clock_timestamp()"))
+    return sorted(rows)
 
 
 def live_runs(connection: Connection, jobs: Sequence[str]) -> set[str]:

@@ -226,7 +226,10 @@ def _has_functions(connection: Connection, schema: str) -> bool:
 
 
 def take(engine: Engine, schema: str, step: Step) -> None:
-    """Take a step. What runs `alone` is not tried again: half an index may be left, which a new plan removes."""
+    """Take a step of a plan.
+
+    What Postgres wants `alone` is not tried again: half an index may be left, which a new plan removes.
+    """
     if step.alone:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for statement in step.sql:

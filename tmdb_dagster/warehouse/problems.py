@@ -22,6 +22,7 @@ from tmdb_dagster.warehouse.health import (
     call_totals,
     catalogue_health,
     image_coverage,
+    images_by_status,
     last_runs,
     queue_status,
     run_history,
@@ -70,6 +71,11 @@ class Health:
     images: list[ImageCount]
     sync: list[SyncState]
     problems: list[Problem] = field(default_factory=list)
+
+
+def too_many_failed(failed: int, works: int) -> bool:
+    """Whether so many failed works, those that are gone apart, are more than an accident."""
+    return works >= FEWEST_WORKS and failed > FAILED_SHARE * works
 
 
 def look(connection: Connection, rate_limit: RateLimit | None, *, runs: int = 5) -> Health:
@@ -143,7 +149,7 @@ def _queue(health: Health) -> Iterator[Problem]:
 def _catalogue(health: Health) -> Iterator[Problem]:
     works = sum(tier.works for tier in health.catalogue)
     failed = sum(tier.works - tier.gone for tier in health.catalogue if tier.status == "failed")
-    if works >= FEWEST_WORKS and failed > FAILED_SHARE * works:
+    if too_many_failed(failed, works):
         yield Problem(
             "failed_works", f"{failed} of {works} movies are failed: works.ingestion_error says why; run batch_ingest."
         )
@@ -152,7 +158,7 @@ def _catalogue(health: Health) -> Iterator[Problem]:
         yield Problem(
             "six_months",
             f"{old} movies were not refreshed for six months, which TMDB's terms of use do not allow: "
-            "refresh them with batch_ingest, or remove them.",
+            "refresh them with batch_ingest and force_refresh, or remove them.",
         )
     complete = [tier for tier in health.catalogue if tier.status == "complete"]
     for name, table in (("meta", "works_meta"), ("card", "work_cards_cache")):
@@ -162,8 +168,7 @@ def _catalogue(health: Health) -> Iterator[Problem]:
 
 
 def _images(health: Health) -> Iterator[Problem]:
-    gave_up = sum(count.images for count in health.images if count.status == "gave_up")
-    if gave_up:
+    if gave_up := images_by_status(health.images)["gave_up"]:
         yield Problem(
             "images", f"{gave_up} images were given up: image_inventory.last_error says why; run repair_images."
         )

@@ -19,13 +19,14 @@ from typing import Literal
 from sqlalchemy import Connection, text
 
 from tmdb_dagster.warehouse.engine import json_parameter
+from tmdb_dagster.warehouse.leases import lease_lives
 
 MAX_RETRIES = 3
 
 _FIRST_DELAY_S = 5 * 60
 _BUSY_DELAY_S = 60
 
-_LIVE = "EXISTS (SELECT FROM run_leases l WHERE l.run_id = q.claimed_by AND l.expires_at > clock_timestamp())"
+_LIVE = lease_lives("q.claimed_by")
 _DUE = "q.status = 'queued' AND (q.due_at IS NULL OR q.due_at <= clock_timestamp())"
 
 # Of several reasons the most urgent counts. What is asked for while it is processed is processed once more: the answer

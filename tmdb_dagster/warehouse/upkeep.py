@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, text
 
 from tmdb_dagster.warehouse.claims import LIVE_CLAIM
-from tmdb_dagster.warehouse.images import coverage
-from tmdb_dagster.warehouse.problems import FAILED_SHARE, FEWEST_WORKS, OVERDUE, QUEUE_WAITS
+from tmdb_dagster.warehouse.health import image_coverage, images_by_status
+from tmdb_dagster.warehouse.problems import OVERDUE, QUEUE_WAITS, too_many_failed
 from tmdb_dagster.warehouse.quality import EXAMPLES, Finding, none_of
 
 LEAST_COVERAGE_PERCENT = 95
-"""So many of the wanted images should be in the store."""
+"""So many of the images should be in the store."""
 
 LOG_DAYS = 8
 """Days of tmdb_api_logs that are searched for secrets."""
@@ -41,12 +40,12 @@ def few_failed_works(connection: Connection) -> Finding:
     """Not many works are `failed`; those that TMDB knows no more do not count."""
     failed, works = connection.execute(
         text("""
-            SELECT count(*) FILTER (WHERE ingestion_status = 'failed'), count(*) FROM works WHERE gone_at IS NULL
+            SELECT count(*) FILTER (WHERE ingestion_status = 'failed' AND gone_at IS NULL), count(*) FROM works
         """)
     ).one()
     share = failed / works if works else 0.0
     return Finding(
-        works < FEWEST_WORKS or share <= FAILED_SHARE,
+        not too_many_failed(failed, works),
         {"failed works": failed, "failed (%)": round(100 * share, 1)},
         _reasons(connection, "ingestion_error", "works", "ingestion_status = 'failed' AND gone_at IS NULL"),
     )
@@ -54,19 +53,12 @@ def few_failed_works(connection: Connection) -> Finding:
 
 def images_rehosted(connection: Connection) -> Finding:
     """Nearly all images are in the store, and none was given up."""
-    images = coverage(connection)
-    wanted = sum(images.values())
-    percent = round(100 * images.get("stored", 0) / wanted, 1) if wanted else 100.0
-    figures: dict[str, Any] = {
-        "stored": images.get("stored", 0),
-        "pending": images.get("pending", 0),
-        "failed": images.get("failed", 0),
-        "gave_up": images.get("gave_up", 0),
-        "coverage (%)": percent,
-    }
+    images = images_by_status(image_coverage(connection))
+    percent = round(100 * images["stored"] / images.total(), 1) if images else 100.0
+    counts = {status: images[status] for status in ("stored", "pending", "failed", "gave_up")}
     return Finding(
-        percent >= LEAST_COVERAGE_PERCENT and not images.get("gave_up"),
-        figures,
+        percent >= LEAST_COVERAGE_PERCENT and not images["gave_up"],
+        {**counts, "coverage (%)": percent},
         _reasons(connection, "last_error", "image_inventory", "status IN ('failed', 'gave_up')"),
     )
 

@@ -96,34 +96,44 @@ def ui(
         try:
             # The runs go on while the server starts.
             with DagsterInstance.from_config(str(home)) as instance:
-
-                def run(job: str, op: str = "", **config: Any) -> ExecuteInProcessResult:
-                    return code_location.resolve_job_def(job).execute_in_process(
-                        run_config={"ops": {op: {"config": config}}} if op else {},
-                        instance=instance,
-                        raise_on_error=False,
-                    )
-
-                for pages in (1, 2):
-                    ingest = {"max_movies": MOVIES // 2, "pages_per_source": pages}
-                    assert run("weekly_ingest", "ingest_candidates", **ingest).success
-                failed = run("ingest_movie", "ingest_movie", tmdb_id=2_000_000_000)
-                assert not failed.success
-                assert run("daily_refresh").success
-                assert run("ops_report").success
-                assert run("data_quality").success
+                failed_run = _operate(code_location, instance)
                 movie = materializations(instance, "movies")[-1]
             url = f"http://127.0.0.1:{port}"
             _wait_for(url, server, home / "output")
-            yield Ui(url, str(movie.partition), str(movie.metadata["title"].value), failed.run_id)
+            yield Ui(url, str(movie.partition), str(movie.metadata["title"].value), failed_run)
         finally:
-            os.killpg(server.pid, signal.SIGINT)
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(server.pid, signal.SIGKILL)
-                server.wait()
+            _end(server)
             stop_services(home / "state")
+
+
+def _operate(code_location: Definitions, instance: DagsterInstance) -> str:
+    """Run every job that the pages show; returns the id of the run that fails."""
+
+    def run(job: str, op: str = "", **config: Any) -> ExecuteInProcessResult:
+        return code_location.resolve_job_def(job).execute_in_process(
+            run_config={"ops": {op: {"config": config}}} if op else {},
+            instance=instance,
+            raise_on_error=False,
+        )
+
+    for pages in (1, 2):
+        ingest = {"max_movies": MOVIES // 2, "pages_per_source": pages}
+        assert run("weekly_ingest", "ingest_candidates", **ingest).success
+    failed = run("ingest_movie", "ingest_movie", tmdb_id=2_000_000_000)
+    assert not failed.success
+    assert run("daily_refresh").success
+    assert run("ops_report").success
+    assert run("data_quality").success
+    return failed.run_id
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    os.killpg(server.pid, signal.SIGINT)
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], output: Path) -> None:

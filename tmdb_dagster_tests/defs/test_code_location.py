@@ -156,7 +156,8 @@ def test_the_sources_notices_stand_where_their_data_is_shown(asset: str, code_lo
 
 # asset: the deadline in the schedules' time zone, and how long before it the asset may be materialised
 FRESHNESS = {
-    **dict.fromkeys([*LISTS, *(key for key in ASSETS if ASSETS[key][3] >= TABLE_DEPS)], ("0 6 * * 0", 5)),
+    **dict.fromkeys([*LISTS, "candidates", *(key for key in ASSETS if ASSETS[key][3] >= TABLE_DEPS)], ("0 6 * * 0", 5)),
+    "refresh_queue": ("0 7 * * *", 5),
     "ops_report": ("0 8 * * *", 4),
 }
 

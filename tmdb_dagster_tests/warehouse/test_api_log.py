@@ -10,8 +10,9 @@ from sqlalchemy import Engine, event
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.warehouse import api_log
-from tmdb_dagster.warehouse.api_log import ApiLog, ApiLogIncomplete
+from tmdb_dagster.warehouse.api_log import ApiLog
 from tmdb_dagster.warehouse.call_figures import ERRORS_KEPT, OTHER_ERRORS, RunCalls
+from tmdb_dagster.warehouse.errors import ApiLogIncomplete
 from tmdb_dagster_tests.warehouse.database import execute, rows, until, value
 
 COUNT = "SELECT count(*) FROM tmdb_api_logs"
@@ -182,7 +183,7 @@ def test_the_run_counts_its_calls(engine: Engine) -> None:
 
     total = log.calls.total
     assert (total.calls, total.retries, total.rate_limited, total.failed) == (5, 2, 2, 2)
-    assert (total.error_rate, total.bytes) == (40, 4 * 1234)
+    assert (total.error_percent, total.bytes) == (40, 4 * 1234)
     assert (total.latency_ms(20), total.latency_ms(50), total.latency_ms(95)) == (10, 56, 900)
     assert {endpoint: figures.calls for endpoint, figures in log.calls.by_endpoint.items()} == {
         "/movie/{id}": 4,
@@ -194,7 +195,7 @@ def test_the_run_counts_its_calls(engine: Engine) -> None:
 def test_figures_without_calls_are_unknown_and_not_zero() -> None:
     figures = RunCalls().of("/movie/popular")
 
-    assert (figures.calls, figures.error_rate, figures.latency_ms(95)) == (0, None, None)
+    assert (figures.calls, figures.error_percent, figures.latency_ms(95)) == (0, None, None)
 
 
 def test_many_different_errors_do_not_fill_the_memory() -> None:

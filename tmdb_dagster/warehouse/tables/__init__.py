@@ -1,4 +1,4 @@
-"""The tables: what `alembic check` compares the database with, and where docs/data-model.md comes from."""
+"""The tables: what `alembic check` compares the database with, which indexes `migrate` builds, what assets describe."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ class Takeover:
         elif theirs.generated and not ours.sequence:
             self._refuse(f"{name} is generated, and the pipeline has to write it: make it an ordinary column.")
         elif theirs.required and not may_be_required(table, ours) and not there.fills_rows:
-            self._refuse(f"{name} is NOT NULL, and TMDB does not always know it: {mend} DROP NOT NULL;")
+            self._refuse(f"{name} is NOT NULL, and the pipeline cannot always fill it: {mend} DROP NOT NULL;")
         else:
             return True
         return False

@@ -42,7 +42,7 @@ _UNUSED = {
 }
 """Columns that the pipeline neither writes nor reads."""
 
-_ALWAYS_WRITTEN = {
+ALWAYS_WRITTEN = {
     "works": "title",
     "works_meta": "genres keywords cast_members crew_members trailers still_images production_companies "
     "production_countries spoken_languages similar_movie_ids schema_version fetched_at",
@@ -50,11 +50,9 @@ _ALWAYS_WRITTEN = {
     "aggregates": "n_audience n_critics source_scores inputs_fingerprint computed_at",
     "similar_movies": "rank_order confidence notes",
     "work_cards_cache": "payload payload_short etag computed_at",
-    "tmdb_api_logs": "method http_status query_params response_size_bytes response_time_ms edge_function retry_count "
-    "metadata",
+    "tmdb_api_logs": "method http_status query_params response_time_ms edge_function retry_count metadata",
     "scheduled_ingestion_log": "movies_checked movies_skipped movies_ingested movies_failed ingested_titles "
     "failed_titles duration_ms trigger_type",
-    "sync_state": "last_sync_at",
 }
 """Columns that may be NOT NULL although ours are not: the writers never leave them empty."""
 
@@ -114,4 +112,4 @@ def _has_room(column: str, declared: str) -> bool:
 
 def may_be_required(table: str, ours: Column) -> bool:
     """Whether rows of ours satisfy a NOT NULL on this column that is not our own."""
-    return ours.required or ours.value is not None or ours.name in _ALWAYS_WRITTEN.get(table, "").split()
+    return ours.required or ours.value is not None or ours.name in ALWAYS_WRITTEN.get(table, "").split()
