@@ -208,5 +208,4 @@ def give_back_dead_claims(connection: Connection) -> int:
     works = connection.scalar(_REMOVE_UNFINISHED, {"run_id": None}) or 0
     works += connection.execute(text(_GIVE_BACK + _OF_DEAD_RUNS)).rowcount
     works += connection.execute(_GIVE_BACK_UNCLAIMED).rowcount
-    connection.execute(text("DELETE FROM run_leases WHERE expires_at < clock_timestamp() - interval '1 day'"))
     return works

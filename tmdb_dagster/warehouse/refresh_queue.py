@@ -154,7 +154,7 @@ _GIVE_BACK = text(f"""
 """)  # noqa: S608 - constants only
 _BACKLOG = text(f"""
     SELECT count(*) FILTER (WHERE {_DUE} OR (q.status = 'processing' AND NOT {_LIVE})) AS due,
-        count(*) AS open, min(q.queued_at) AS oldest
+        count(*) AS open
     FROM refresh_queue q WHERE q.status IN ('queued', 'processing')
 """)  # noqa: S608 - constants only
 
@@ -184,11 +184,10 @@ class Ending:
 
 @dataclass(frozen=True)
 class Backlog:
-    """What is open: entries in all, those that a worker could take now, and since when the oldest waits."""
+    """What is open: entries in all, and those that a worker could take now."""
 
     open: int
     due: int
-    oldest: datetime | None
 
 
 def enqueue_stale(connection: Connection, limit: int) -> int:
@@ -243,4 +242,4 @@ def give_back_entries(connection: Connection, run_id: str) -> None:
 def backlog(connection: Connection) -> Backlog:
     """How much is open."""
     row = connection.execute(_BACKLOG).one()
-    return Backlog(row.open, row.due, row.oldest)
+    return Backlog(row.open, row.due)
