@@ -41,7 +41,7 @@ from tmdb_dagster.warehouse.engine import patiently
 from tmdb_dagster.warehouse.movies import FetchedMovie, write_movies
 from tmdb_dagster.warehouse.responses import canonical, read_response, stored_response
 
-CHUNK = 25
+CHUNK = 50
 """Movies claimed at once; at most two chunks are under way, so memory does not grow with the number of movies."""
 
 OUTAGE = 10
@@ -291,13 +291,14 @@ def _fetch(run: Run, one: Claim) -> _Result:
         fetched = FetchedMovie(one.work_id, fetched_at, None, None)
         outcome = MovieOutcome(one.tmdb_id, "unchanged", one.title, one.year, one.work_id, one.etag)
     else:
-        parsed = parse_movie(body)
+        regions = run.settings.tmdb_watch_regions
+        parsed = parse_movie(body, regions)
         rows = transform_movie(
             parsed.movie,
             work_id=one.work_id,
             fetched_at=fetched_at,
             prior=run.prior,
-            regions=run.settings.tmdb_watch_regions,
+            regions=regions,
             images=run.images,
         )
         report = None
