@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import click
 
@@ -19,7 +20,20 @@ from benchmarks.stage import LATENCY_MS, RATE_LIMIT, Postgres, Sandbox, environm
 from tmdb_dagster.clock import utc_now
 
 HEADER = ["movies", "", "wall s", "range", "start s", "CPU s", "+ start", "peak MB", "calls", "429s", "10 s", "ratio"]
-SCRIPTS = {"bare": "benchmarks.bare_script", "ours": "benchmarks.pipeline"}
+Script = Literal["bare, 20 threads", "ours, 20 threads", "ours, 8 threads"]
+
+BARE: Script = "bare, 20 threads"
+ALIKE: Script = "ours, 20 threads"
+"""Like for like with the bare script."""
+DEFAULT: Script = "ours, 8 threads"
+"""As it is without a setting."""
+
+SCRIPTS: dict[Script, tuple[str, dict[str, str]]] = {
+    BARE: ("benchmarks.bare_script", {}),
+    ALIKE: ("benchmarks.pipeline", {"TMDB_CONCURRENCY": "20"}),
+    DEFAULT: ("benchmarks.pipeline", {"TMDB_CONCURRENCY": "8"}),
+}
+"""Their modules, and what is set for them."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,7 @@ class Run:
         return self.cost.result["wall_s"]
 
 
-Runs = dict[tuple[str, int], list[Run]]
+Runs = dict[tuple[Script, int], list[Run]]
 """By script and number of movies."""
 
 
@@ -60,22 +74,24 @@ def main(movies: str, repetitions: int, skip_limited: bool, memory: bool) -> Non
 
 
 def measure_unlimited(server: Postgres, counts: list[int], repetitions: int) -> list[Target]:
-    """Both scripts without a rate limit, and what Dagster adds."""
+    """The scripts without a rate limit, and what Dagster adds."""
     click.echo(f"\nWithout a rate limit, {LATENCY_MS} ms latency, median of {repetitions}")
     with sandbox() as tmdb:
         runs = measure(server, tmdb, counts, repetitions)
-        targets = show_runs(runs, counts, "no limit", limit=1.2, least=300)
-        return targets + measure_dagster(server, tmdb, {count: work_s(runs, "ours", count) for count in counts})
+        show_runs(runs, counts)
+        targets = wall_targets(runs, "no limit", [ALIKE], [count for count in counts if count >= 300], 1.2)
+        return targets + measure_dagster(server, tmdb, {count: work_s(runs, DEFAULT, count) for count in counts})
 
 
 def measure_limited(server: Postgres, counts: list[int]) -> list[Target]:
-    """Both scripts at TMDB's old limit, kept by the sandbox, whose counters judge."""
+    """The scripts at TMDB's old limit, kept by the sandbox, whose counters judge."""
     click.echo(f"\nAt {RATE_LIMIT}, {LATENCY_MS} ms latency")
     with sandbox(rate_limit=RATE_LIMIT) as tmdb:
         runs = measure(server, tmdb, counts, 1, rate_limit=RATE_LIMIT)
-        # Up to 40 calls fit into the first window: no limit is felt.
-        targets = show_runs(runs, counts, RATE_LIMIT, limit=1.05, least=41)
-    refused = sum(run.refused for count in counts for run in runs["ours", count])
+    show_runs(runs, counts)
+    # Up to 40 calls fit into the first window: no limit is felt.
+    targets = wall_targets(runs, RATE_LIMIT, [ALIKE, DEFAULT], [count for count in counts if count > 40], 1.05)
+    refused = sum(run.refused for count in counts for script in (ALIKE, DEFAULT) for run in runs[script, count])
     return [*targets, Target(f"{RATE_LIMIT}: calls refused (429)", refused, 0)]
 
 
@@ -98,7 +114,7 @@ def measure(
     *,
     rate_limit: str = "unlimited",
 ) -> Runs:
-    """Run both scripts in turn, each in a new process on a new database."""
+    """Run the scripts in turn, each in a new process on a new database."""
     movie_ids = tmdb.popular(max(counts))
     tmdb.warm(movie_ids)
     runs: Runs = {(script, count): [] for count in counts for script in SCRIPTS}
@@ -107,10 +123,11 @@ def measure(
             order = list(SCRIPTS) if repetition % 2 == 0 else list(reversed(SCRIPTS))
             for script in order:
                 tmdb.reset()
+                module, settings = SCRIPTS[script]
                 with server.fresh() as database:
                     cost = run(
-                        [sys.executable, "-m", SCRIPTS[script]],
-                        environment=environment(tmdb, database, rate_limit=rate_limit),
+                        [sys.executable, "-m", module],
+                        environment=environment(tmdb, database, rate_limit=rate_limit) | settings,
                         folder=server.folder,
                         stdin=movie_ids[:count],
                     )
@@ -121,22 +138,34 @@ def measure(
     return runs
 
 
-def work_s(runs: Runs, script: str, count: int) -> float:
+def work_s(runs: Runs, script: Script, count: int) -> float:
     """The median of the work's seconds."""
     return median(run.work_s for run in runs[script, count])
 
 
-def show_runs(runs: Runs, counts: list[int], label: str, *, limit: float, least: int) -> list[Target]:
-    """Print the medians; the targets are `limit` times the bare script's wall, for `least` or more movies."""
+def wall_targets(runs: Runs, label: str, scripts: list[Script], counts: list[int], limit: float) -> list[Target]:
+    """That the wall of `scripts` is at most `limit` times the bare script's."""
+    return [
+        Target(
+            f"{label}: {count} movies, {script}: wall / bare script's",
+            work_s(runs, script, count) / work_s(runs, BARE, count),
+            limit,
+        )
+        for count in counts
+        for script in scripts
+    ]
+
+
+def show_runs(runs: Runs, counts: list[int]) -> None:
+    """Print the medians, and the wall beside the bare script's."""
     lines: list[list[str]] = []
-    targets = []
     for count in counts:
-        ratio = work_s(runs, "ours", count) / work_s(runs, "bare", count)
+        bare_s = work_s(runs, BARE, count)
         for script in SCRIPTS:
             done = runs[script, count]
             lines.append(
                 [
-                    str(count) if script == "bare" else "",
+                    str(count) if script == BARE else "",
                     script,
                     f"{work_s(runs, script, count):.2f}",
                     f"{min(run.work_s for run in done):.2f}-{max(run.work_s for run in done):.2f}",
@@ -147,13 +176,10 @@ def show_runs(runs: Runs, counts: list[int], label: str, *, limit: float, least:
                     f"{median(run.calls for run in done):.0f}",
                     str(sum(run.refused for run in done)),
                     str(max(run.peak_10s for run in done)),
-                    f"{ratio:.2f}" if script == "ours" else "",
+                    "" if script == BARE else f"{work_s(runs, script, count) / bare_s:.2f}",
                 ]
             )
-        if count >= least:
-            targets.append(Target(f"{label}: {count} movies, wall / bare script's", ratio, limit))
     show_table(HEADER, lines)
-    return targets
 
 
 if __name__ == "__main__":

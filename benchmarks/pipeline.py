@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
+import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401 - a start's cost, as the bare script's psycopg2 is
+
 from benchmarks.measure import measured, resident_mb
 from tmdb_dagster.pipeline.enrich import enrich
 from tmdb_dagster.pipeline.run import open_run

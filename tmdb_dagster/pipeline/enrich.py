@@ -42,7 +42,8 @@ from tmdb_dagster.warehouse.movies import FetchedMovie, write_movies
 from tmdb_dagster.warehouse.responses import canonical, read_response, stored_response
 
 CHUNK = 25
-"""Movies claimed at once; at most two chunks are under way, so memory does not grow with the number of movies."""
+"""Movies claimed at once; at most two chunks are being fetched and as many written, so memory does not grow with the
+number of movies."""
 
 OUTAGE = 10
 """After so many movies in a row without an answer from TMDB the run ends instead of failing the rest."""
@@ -154,15 +155,18 @@ class _Enrichment:
 
     def settle(self, targets: Iterator[Target], *, force: bool) -> Iterator[list[MovieOutcome]]:
         exhausted = False
-        while not exhausted or self._in_flight:
+        fetched: list[_Result] = []
+        while not exhausted or self._in_flight or fetched:
+            # Before the write, so that the threads have work meanwhile.
             while not exhausted and len(self._in_flight) <= CHUNK:
                 chunk = list(itertools.islice(targets, CHUNK))
                 exhausted = len(chunk) < CHUNK
                 if settled := self._start(chunk, force=force):
                     yield settled
-            if self._in_flight:
-                done = self._some_done()
-                yield self._write([self._result(future, self._in_flight.pop(future)) for future in done])
+            if fetched:
+                yield self._write(fetched)
+            done = self._some_done() if self._in_flight else set()
+            fetched = [self._result(future, self._in_flight.pop(future)) for future in done]
 
     def _some_done(self) -> set[Future[_Result]]:
         """At least one movie, and where they come fast, about half a chunk: a transaction costs the same for each."""
@@ -291,13 +295,14 @@ def _fetch(run: Run, one: Claim) -> _Result:
         fetched = FetchedMovie(one.work_id, fetched_at, None, None)
         outcome = MovieOutcome(one.tmdb_id, "unchanged", one.title, one.year, one.work_id, one.etag)
     else:
-        parsed = parse_movie(body)
+        regions = run.settings.tmdb_watch_regions
+        parsed = parse_movie(body, regions)
         rows = transform_movie(
             parsed.movie,
             work_id=one.work_id,
             fetched_at=fetched_at,
             prior=run.prior,
-            regions=run.settings.tmdb_watch_regions,
+            regions=regions,
             images=run.images,
         )
         report = None

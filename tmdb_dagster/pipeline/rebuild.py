@@ -54,7 +54,7 @@ def rebuild_from_raw(
             for response in lock_responses(connection, after_work_id=after, limit=CHUNK, tmdb_ids=wanted):
                 after = response.work_id
                 try:
-                    movie = parse_movie(response.body).movie
+                    movie = parse_movie(response.body, settings.tmdb_watch_regions).movie
                 except InvalidResponse as error:
                     problems[response.tmdb_id] = str(error)
                     continue

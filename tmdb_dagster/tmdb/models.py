@@ -8,7 +8,7 @@ https://developer.themoviedb.org/reference/movie-details, which claims fewer nul
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
@@ -255,13 +255,24 @@ class ListPage:
     problems: tuple[str, ...] = ()
 
 
-def parse_movie(body: object) -> ParsedMovie:
-    """The movie in the decoded body of `GET /movie/{id}`.
+def parse_movie(body: object, regions: Iterable[str] | None = None) -> ParsedMovie:
+    """The movie in the decoded body of `GET /movie/{id}`; with `regions` the watch providers of others are left out.
 
     Raises InvalidResponse where the body is no object or has no usable id or title. `body` is not changed.
     """
+    if regions is not None:
+        body = _with_regions(body, regions)
     movie, problems = validated(Movie, body, "movie")
     return ParsedMovie(movie, problems)
+
+
+def _with_regions(body: object, regions: Iterable[str]) -> object:
+    """The body without the watch providers of other regions: dozens, that cost more than half of its validation."""
+    match body:
+        case {"watch/providers": {"results": dict(offers)} as providers, **others}:
+            wanted = {region: offers[region] for region in regions if region in offers}
+            return {**others, "watch/providers": {**providers, "results": wanted}}
+    return body
 
 
 def parse_list_page(body: object) -> ListPage:

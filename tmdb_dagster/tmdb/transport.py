@@ -13,8 +13,9 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import requests
 import tenacity
@@ -209,11 +210,17 @@ class Transport:
         return document
 
     def _send(self, path: str, query: dict[str, str | int]) -> requests.Response:
-        request = self._session.prepare_request(requests.Request("GET", self._api_url + path, params=query))
+        request = self._prepared.copy()
+        request.url = self._api_url + path + (f"?{urlencode(query)}" if query else "")
         # Not by Session.send: even told to follow no redirect, it reads a redirect's body, however large.
         return self._adapter.send(
             request, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
         )
+
+    @cached_property
+    def _prepared(self) -> requests.PreparedRequest:
+        """What all requests have in common: preparing each from the start would take as long as sending it."""
+        return self._session.prepare_request(requests.Request("GET", self._api_url))
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._token:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from tmdb_dagster.tmdb.models import CastMember, Credits, CrewMember
 from tmdb_dagster.transform.distinct import distinct_by
 from tmdb_dagster.transform.images import ImageUrls
@@ -41,14 +39,16 @@ def cast_members(cast_and_crew: Credits | None, images: ImageUrls) -> list[CastE
 
 def crew_members(cast_and_crew: Credits | None, images: ImageUrls) -> list[CrewEntry]:
     """The first 10 with CREW_JOBS, by job, then in TMDB's order: producers never crowd out a director."""
-    crew = [member for job in CREW_JOBS for member in _with_job(cast_and_crew, job)]
+    crew = [member for member in cast_and_crew.crew if member.job in CREW_JOBS] if cast_and_crew else []
+    crew.sort(key=lambda member: CREW_JOBS.index(member.job))
     once = distinct_by(crew, key=lambda member: (member.id, member.job))
     return [_crew_entry(member, images) for member in once[:_CREW_LENGTH]]
 
 
 def first_with_job(cast_and_crew: Credits | None, job: str) -> str | None:
     """The name of the first crew member with the job."""
-    return next((member.name for member in _with_job(cast_and_crew, job)), None)
+    crew = cast_and_crew.crew if cast_and_crew else ()
+    return next((member.name for member in crew if member.job == job), None)
 
 
 def gender(code: int | None) -> str:
@@ -58,10 +58,6 @@ def gender(code: int | None) -> str:
 
 def _billing(member: CastMember) -> tuple[bool, int]:
     return member.order is None, member.order or 0
-
-
-def _with_job(cast_and_crew: Credits | None, job: str) -> Iterable[CrewMember]:
-    return (member for member in cast_and_crew.crew if member.job == job) if cast_and_crew else ()
 
 
 def _cast_entry(member: CastMember, images: ImageUrls) -> CastEntry:

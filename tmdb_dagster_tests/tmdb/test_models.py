@@ -160,6 +160,16 @@ def test_odd_keys_cost_only_their_region() -> None:
     assert parsed.movie.watch_providers.results["US"].buy[0].provider_name == "P"
 
 
+def test_the_watch_providers_of_other_regions_are_not_looked_at() -> None:
+    offers = {"buy": [{"provider_id": 1, "provider_name": "P"}]}
+    body = movie(**{"watch/providers": {"results": {"BR": {"buy": 5}, "DE": offers, "US": offers}}})
+    parsed = parse_movie(body, ["US", "FR"])
+    assert parsed.problems == ()
+    assert parsed.movie.watch_providers is not None
+    assert parsed.movie.watch_providers.results.keys() == {"US"}
+    assert parse_movie(body).problems == ("watch/providers.results.BR.buy: Input should be a valid tuple",)
+
+
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize(
     "content",
