@@ -115,28 +115,11 @@ def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> It
         ending = threading.Event()
         response_times: defaultdict[str, list[int]] = defaultdict(list)
 
-        def on_call(call: ApiCall) -> None:
-            if call.tmdb_id is not None:
-                response_times[call.tmdb_id].append(call.response_time_ms)
-            api_log.add(vars(call))
-            if call.error_message is not None:
-                _log.warning(
-                    "call failed",
-                    extra={
-                        "tmdb_id": call.tmdb_id,
-                        "endpoint": call.endpoint,
-                        "http_status": call.http_status,
-                        "attempt": call.retry_count + 1,
-                        "ms": call.response_time_ms,
-                        "reason": call.error_message,
-                    },
-                )
-
         def sleep(seconds: float) -> None:
             if ending.wait(seconds):
                 raise RunEnding("The run is ending.")
 
-        tmdb = stack.enter_context(_client(settings, limiter, on_call, sleep))
+        tmdb = stack.enter_context(_client(settings, limiter, _recorder(api_log, response_times), sleep))
         rehoster = None
         if (store := open_store(settings)) is not None:
             rehoster = Rehoster(
@@ -151,6 +134,29 @@ def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> It
             stack.callback(rehoster.close)
         prior = score_prior(engine)
         yield Run(settings, engine, run_id, job, lease, tmdb, api_log, prior, rehoster, ending, response_times)
+
+
+def _recorder(api_log: ApiLog, response_times: defaultdict[str, list[int]]) -> Callable[[ApiCall], None]:
+    """What hears of every call: each is logged, and a failed one told."""
+
+    def on_call(call: ApiCall) -> None:
+        if call.tmdb_id is not None:
+            response_times[call.tmdb_id].append(call.response_time_ms)
+        api_log.add(vars(call))
+        if call.error_message is not None:
+            _log.warning(
+                "call failed",
+                extra={
+                    "tmdb_id": call.tmdb_id,
+                    "endpoint": call.endpoint,
+                    "http_status": call.http_status,
+                    "attempt": call.retry_count + 1,
+                    "ms": call.response_time_ms,
+                    "reason": call.error_message,
+                },
+            )
+
+    return on_call
 
 
 @contextmanager
