@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from dagster import DefaultScheduleStatus, RunRequest, ScheduleDefinition, ScheduleEvaluationContext, schedule
+from dagster import (
+    DefaultScheduleStatus,
+    RunRequest,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    SkipReason,
+    schedule,
+)
 
 from tmdb_dagster.defs.images import repair_config
 from tmdb_dagster.defs.jobs import (
@@ -50,8 +57,12 @@ daily_refresh_schedule = ScheduleDefinition(
     default_status=DefaultScheduleStatus.RUNNING,
     description="Every hour: missing images that are due. At 04:15 the inventory is compared with the store, too.",
 )
-def repair_images_schedule(context: ScheduleEvaluationContext) -> RunRequest:
+def repair_images_schedule(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
     """One run, also when nothing is due: whether anything is, only the database knows."""
+    from tmdb_dagster.settings import load_settings
+
+    if load_settings().movie_images_store == "none":
+        return SkipReason("MOVIE_IMAGES_STORE is none: images stay at TMDB, and there are none to repair.")
     return RunRequest(run_config=repair_config(context.scheduled_execution_time))
 
 

@@ -23,6 +23,7 @@ from dagster import (
 from dagster._core.definitions.freshness import CronFreshnessPolicy
 from dagster._utils.schedules import schedule_execution_time_iterator  # the daemon's; there is no public way
 
+from tmdb_dagster.clock import utc_now
 from tmdb_dagster.settings import REPOSITORY
 
 # Every event of https://docs.python.org/3/library/audit_events.html by which code would leave its process.
@@ -259,6 +260,17 @@ def test_the_repair_compares_with_the_store_once_a_day(moment: str, verify: bool
     (request,) = tick.run_requests or []
     assert validate_run_config(code_location.resolve_job_def("repair_images"), request.run_config)
     assert request.run_config["ops"]["repair_images"]["config"] == {"everything": False, "verify": verify}
+
+
+def test_without_a_store_no_repair_is_started(code_location: Definitions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOVIE_IMAGES_STORE", "none")
+
+    tick = code_location.resolve_schedule_def("repair_images_schedule").evaluate_tick(
+        build_schedule_context(scheduled_execution_time=utc_now(), repository_def=code_location.get_repository_def())
+    )
+
+    assert tick.run_requests == []
+    assert "MOVIE_IMAGES_STORE is none" in str(tick.skip_message)
 
 
 @pytest.mark.parametrize(
