@@ -59,7 +59,8 @@ def test_fetching_goes_on_while_a_chunk_is_being_written(start_run: Callable[...
         claimed = connection.exec_driver_sql(CLAIMED).scalar_one() + len(outcomes)
         claimed_at_first_write = claimed_at_first_write or claimed
 
-    for _ in enrich.enrich(start_run(), [Target(i, "x") for i in some_movies(sandbox, 60)], record=record):
+    targets = [Target(tmdb_id, "x") for tmdb_id in some_movies(sandbox, 3 * enrich.CHUNK)]
+    for _ in enrich.enrich(start_run(), targets, record=record):
         pass
 
     assert claimed_at_first_write > enrich.CHUNK
