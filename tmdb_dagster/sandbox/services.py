@@ -183,6 +183,9 @@ def stop_services(state: Path) -> list[str]:
     for server in (_SANDBOX, _IMAGES):
         if server.port_file(state).exists() and (pid := server.pid(state)) is not None:
             os.kill(pid, signal.SIGTERM)
+            for process in _started:
+                if process.pid == pid:
+                    process.wait()
             stopped.append(server.name)
     if stop_postgres(state / "postgres"):
         stopped.append("Postgres")
