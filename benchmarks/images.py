@@ -45,9 +45,17 @@ def image_host() -> Iterator[tuple[str, int]]:
             process.terminate()
 
 
+def used_bucket(server: S3Server) -> str:
+    """A bucket that is not quite new: SeaweedFS allocates a bucket's volumes at its first writes, which wait for it."""
+    bucket, client = server.new_bucket(), server.client()
+    with ThreadPoolExecutor(16) as executor:
+        list(executor.map(lambda n: client.put_object(Bucket=bucket, Key=f"used/{n}", Body=b"x"), range(64)))
+    return bucket
+
+
 def bare(server: S3Server, items: Sequence[Item], threads: int, *, download: bool) -> float:
     """Seconds of a pool that gets each image and puts it, with nothing around it."""
-    bucket, client = server.new_bucket(), server.client()
+    bucket, client = used_bucket(server), server.client()
     pool = urllib3.PoolManager(maxsize=threads)
     content = pool.request("GET", items[0][0]).data
 
@@ -136,7 +144,7 @@ def _settings(server: S3Server, threads: int, url: str, api_url: str, host: str)
         "tmdb_rate_limit": "unlimited",
         "movie_images_concurrency": threads,
     }
-    given |= {name.lower(): value for name, value in server.variables(server.new_bucket()).items()}
+    given |= {name.lower(): value for name, value in server.variables(used_bucket(server)).items()}
     return Settings(**given)
 
 
