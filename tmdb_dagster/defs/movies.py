@@ -1,7 +1,8 @@
 """Movies as assets and ops: one partition a movie, many movies a run, and the tables that they are written to."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -27,7 +28,7 @@ from tmdb_dagster.defs.times import AFTER_WEEKLY_INGEST
 from tmdb_dagster.transform.attribution import attribution_markdown
 
 if TYPE_CHECKING:
-    from tmdb_dagster.pipeline.enrich import MovieOutcome
+    from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes
     from tmdb_dagster.pipeline.rehost import ImageReport
 
 
@@ -61,25 +62,33 @@ class RebuildConfig(Config):
     tmdb_ids: list[int] | None = Field(None, description="TMDB ids; unset: all works.")
 
 
-def record_movies(context: OpExecutionContext, batches: "Iterable[list[MovieOutcome]]") -> MovieTally:
-    """Record a materialisation for every movie written, as it comes; returns what became of all."""
+def record_movies(context: OpExecutionContext, batches: "Outcomes") -> MovieTally:
+    """Record a materialisation for every movie written, as it comes; returns what became of all.
+
+    Where it fails or is interrupted, what is under way has ended before its caller hears of that.
+    """
     tally = MovieTally()
-    for outcomes in batches:
-        tally.add(outcomes)
-        written = [outcome for outcome in outcomes if outcome.status in ("ingested", "unchanged")]
-        if written:
-            keys = [str(outcome.tmdb_id) for outcome in written]
-            context.instance.add_dynamic_partitions(str(movie_partitions.name), keys)
-        for outcome in written:
-            context.log_event(
-                AssetMaterialization("movies", partition=str(outcome.tmdb_id), metadata=movie_metadata(outcome))
-            )
-            if outcome.images is not None and outcome.images.total:
-                _record_images(context, outcome, outcome.images)
-        for outcome in outcomes:
-            if outcome.status in ("failed", "gone", "busy"):
-                context.log.warning("%s (%s): %s", outcome.title, outcome.tmdb_id, outcome.message)
+    with closing(batches):
+        for outcomes in batches:
+            tally.add(outcomes)
+            _record_batch(context, outcomes)
     return tally
+
+
+def _record_batch(context: OpExecutionContext, outcomes: "list[MovieOutcome]") -> None:
+    written = [outcome for outcome in outcomes if outcome.status in ("ingested", "unchanged")]
+    if written:
+        keys = [str(outcome.tmdb_id) for outcome in written]
+        context.instance.add_dynamic_partitions(str(movie_partitions.name), keys)
+    for outcome in written:
+        context.log_event(
+            AssetMaterialization("movies", partition=str(outcome.tmdb_id), metadata=movie_metadata(outcome))
+        )
+        if outcome.images is not None and outcome.images.total:
+            _record_images(context, outcome, outcome.images)
+    for outcome in outcomes:
+        if outcome.status in ("failed", "gone", "busy"):
+            context.log.warning("%s (%s): %s", outcome.title, outcome.tmdb_id, outcome.message)
 
 
 def _record_images(context: OpExecutionContext, outcome: "MovieOutcome", report: "ImageReport") -> None:
@@ -152,7 +161,7 @@ def ingest_movie(
 
     with catalogue.run(context) as run:
         outcome = ingest_one(run, config.tmdb_id, force_refresh=config.force_refresh)
-        record_movies(context, [[outcome]])
+        _record_batch(context, [outcome])
     yield Output(vars(outcome), metadata=movie_metadata(outcome))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -89,6 +89,9 @@ class MovieOutcome:
         return f"{self.title} ({self.year})" if self.year else self.title
 
 
+Outcomes = Generator[list[MovieOutcome], None, None]
+"""Outcomes as they settle. Who leaves it before its end, closes it: that ends what is under way."""
+
 Record = Callable[[Connection, list[MovieOutcome]], None]
 """Notes outcomes in the transaction that makes them true."""
 
@@ -99,9 +102,7 @@ class _Result:
     fetched: FetchedMovie | None = None
 
 
-def enrich(
-    run: Run, targets: Iterable[Target], *, force: bool = False, record: Record | None = None
-) -> Iterator[list[MovieOutcome]]:
+def enrich(run: Run, targets: Iterable[Target], *, force: bool = False, record: Record | None = None) -> Outcomes:
     """Enrich `targets` that are due (not complete, or stale), or all with `force`; yields outcomes as they settle.
 
     A movie that another run is ingesting is waited for at the end, up to BUSY_WAIT_S.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import Connection, text
 
-from tmdb_dagster.pipeline.enrich import MovieOutcome, Status, enrich
+from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes, Status, enrich
 from tmdb_dagster.pipeline.errors import InvalidRequest, MovieBusy, MovieFailed, PipelineError, TmdbOutage
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.warehouse.claims import LIVE_CLAIM, Target
@@ -49,7 +49,7 @@ class CandidateIngest:
             self.batch = take_over_batch(connection, batch.batch_id, run.run_id)
             self._targets = open_candidates(connection, batch.batch_id)
 
-    def outcomes(self) -> Iterator[list[MovieOutcome]]:
+    def outcomes(self) -> Outcomes:
         """Ingest; ends with a row in scheduled_ingestion_log, whatever happens.
 
         Raises what `enrich` raises, and TmdbOutage where TMDB gave no movie at all.
@@ -57,10 +57,11 @@ class CandidateIngest:
         error = "The run was stopped"
         unavailable = attempted = 0
         try:
-            for outcomes in enrich(self._run, self._targets, record=self._record):
-                attempted += sum(outcome.status in ("ingested", "unchanged", "failed") for outcome in outcomes)
-                unavailable += sum(outcome.status == "failed" and outcome.unavailable for outcome in outcomes)
-                yield outcomes
+            with closing(enrich(self._run, self._targets, record=self._record)) as settled:
+                for outcomes in settled:
+                    attempted += sum(outcome.status in ("ingested", "unchanged", "failed") for outcome in outcomes)
+                    unavailable += sum(outcome.status == "failed" and outcome.unavailable for outcome in outcomes)
+                    yield outcomes
             _refuse_silence(attempted, unavailable)
             error = ""
         except Exception as failure:
@@ -150,19 +151,20 @@ class BatchIngest:
         self._request = request
         self.report = BatchReport()
 
-    def outcomes(self) -> Iterator[list[MovieOutcome]]:
+    def outcomes(self) -> Outcomes:
         """Ingest the page. Raises what `enrich` raises."""
         request, report = self._request, self.report
         with self._run.engine.begin() as connection:
             report.total, targets = _page_of_works(connection, request)
         stayed = 0
-        for outcomes in enrich(self._run, targets, force=request.force_refresh):
-            report.processed += len(outcomes)
-            # Without force, only works that failed stay in the list that the offset counts in.
-            stayed += sum(request.force_refresh or outcome.status == "failed" for outcome in outcomes)
-            report.failed += sum(outcome.status in ("failed", "gone", "busy") for outcome in outcomes)
-            report.succeeded = report.processed - report.failed
-            yield outcomes
+        with closing(enrich(self._run, targets, force=request.force_refresh)) as settled:
+            for outcomes in settled:
+                report.processed += len(outcomes)
+                # Without force, only works that failed stay in the list that the offset counts in.
+                stayed += sum(request.force_refresh or outcome.status == "failed" for outcome in outcomes)
+                report.failed += sum(outcome.status in ("failed", "gone", "busy") for outcome in outcomes)
+                report.succeeded = report.processed - report.failed
+                yield outcomes
         report.has_more = request.offset + report.processed < report.total
         if report.has_more:
             report.next_offset = request.offset + stayed

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.pipeline.changes import LONGEST_WINDOW, ChangeWindow, changed_movies
-from tmdb_dagster.pipeline.enrich import MovieOutcome, Status, enrich
+from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes, Status, enrich
 from tmdb_dagster.pipeline.errors import ChangesUnavailable, InvalidRequest
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
@@ -131,7 +131,7 @@ class QueueDrain:
         self._endings: dict[str, str] = {}
         self.report = DrainReport()
 
-    def outcomes(self) -> Iterator[list[MovieOutcome]]:
+    def outcomes(self) -> Outcomes:
         """Refresh until nothing is due or max_items are done; ends with a row in scheduled_ingestion_log.
 
         Raises what `enrich` raises.
@@ -139,19 +139,20 @@ class QueueDrain:
         with _logged(self._run, self._request.trigger_type, self.report):
             yield from self.drain()
 
-    def drain(self) -> Iterator[list[MovieOutcome]]:
+    def drain(self) -> Outcomes:
         """The same, without a row in the log."""
         report = self.report
         try:
-            for outcomes in enrich(self._run, self._targets(), record=self._record):
-                for outcome in outcomes:
-                    report.gone += outcome.status == "gone"
-                    report.refreshed += outcome.status == "cached"
-                    if outcome.status in ("ingested", "unchanged"):
-                        report.refreshed_titles.append(outcome.display_title)
-                    elif outcome.message:
-                        report.failed_titles.append(f"{outcome.title}: {outcome.message}")
-                yield outcomes
+            with closing(enrich(self._run, self._targets(), record=self._record)) as settled:
+                for outcomes in settled:
+                    for outcome in outcomes:
+                        report.gone += outcome.status == "gone"
+                        report.refreshed += outcome.status == "cached"
+                        if outcome.status in ("ingested", "unchanged"):
+                            report.refreshed_titles.append(outcome.display_title)
+                        elif outcome.message:
+                            report.failed_titles.append(f"{outcome.title}: {outcome.message}")
+                    yield outcomes
         finally:
             endings = Counter(self._endings.values())
             report.completed = endings["completed"]
@@ -210,7 +211,7 @@ class DailyRefresh:
         """What became of the queue's entries."""
         return self._drain.report
 
-    def outcomes(self) -> Iterator[list[MovieOutcome]]:
+    def outcomes(self) -> Outcomes:
         """Refresh; ends with a row in scheduled_ingestion_log, and in sync_state where all went well.
 
         Raises ChangesUnavailable after everything else is done, and what `enrich` raises.

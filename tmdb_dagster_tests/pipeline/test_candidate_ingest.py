@@ -144,7 +144,7 @@ def test_a_run_that_is_stopped_is_logged(start_run: Start, engine: Engine) -> No
     outcomes = CandidateIngest(run, ["run-1"]).outcomes()
     next(outcomes)
 
-    outcomes.close()  # type: ignore[attr-defined]  # a generator, which the interface need not say
+    outcomes.close()
 
     assert value(engine, "SELECT error_message FROM scheduled_ingestion_log") == "The run was stopped"
 
