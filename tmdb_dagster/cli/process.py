@@ -30,6 +30,8 @@ def started(command: list[str], output: Path) -> Iterator[subprocess.Popen[bytes
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=REPOSITORY,
+            # Ctrl+C in a terminal would reach it, too: interrupted twice, it could not end in order.
+            start_new_session=True,
         )
     try:
         yield process

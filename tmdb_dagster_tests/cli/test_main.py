@@ -253,7 +253,7 @@ def test_ctrl_c_ends_the_ingest_and_leaves_nothing_half_done(tmdb: SandboxServer
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
         while process.poll() is None and not _settled(engine):
             time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the job's process, too
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
         output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 1, output
