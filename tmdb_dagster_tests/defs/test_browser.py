@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 from dagster import DagsterInstance, Definitions, ExecuteInProcessResult
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.sandbox.services import stop_services
@@ -34,6 +34,7 @@ BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "
 MOVIES = 12
 SWITCHED_ON = 10
 """Schedules and sensors."""
+VIEWPORT: ViewportSize = {"width": 1600, "height": 1000}
 START_S = 90
 SHOWN_MS = 30_000
 
@@ -157,7 +158,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1600, "height": 1000}, timezone_id="America/Los_Angeles")
+    page = browser.new_page(viewport=VIEWPORT, timezone_id="America/Los_Angeles")
     page.set_default_timeout(SHOWN_MS)
     expect.set_options(timeout=SHOWN_MS)
     yield page
@@ -166,7 +167,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def _keep(page: Page, name: str) -> None:
     if SCREENSHOTS:
-        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
+        page.screenshot(path=REPOSITORY / SCREENSHOTS / f"{name}.png")
 
 
 def _shown(page: Page, *texts: str) -> None:
@@ -182,6 +183,7 @@ def _loaded(picture: Locator) -> bool:
 
 def test_the_asset_graph_shows_how_data_flows(ui: Ui, page: Page) -> None:
     groups = ",".join(f"global@global:{group}" for group in ("discovery", "catalogue", "refresh", "operations"))
+    page.set_viewport_size({"width": 1600, "height": 1300})
     page.goto(f"{ui.url}/asset-groups?expanded={groups}")
 
     _shown(page, "candidates", "movies", "works")
@@ -191,6 +193,7 @@ def test_the_asset_graph_shows_how_data_flows(ui: Ui, page: Page) -> None:
     _shown(page, "popular_snapshot", "work_cards_cache", "refresh_queue", "ops_report")
     page.wait_for_load_state("networkidle")
     _keep(page, "graph")
+    page.set_viewport_size(VIEWPORT)
 
 
 def test_an_assets_figures_are_plots(ui: Ui, page: Page) -> None:
