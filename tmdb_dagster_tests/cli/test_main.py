@@ -123,6 +123,7 @@ def test_an_ingest_away_from_a_terminal_prints_plain_lines(
     monkeypatch.setattr(ingest, "_LINE_EVERY_S", 0)
     tmdb.faults.add(Fault("/movie/[0-9]+", "body", body="[]", times=1))
     tmdb.faults.add(Fault("/movie/[0-9]+", "delay", delay_s=0.3))
+    tmdb.faults.add(Fault("/movie/popular", "delay", delay_s=1.0))
 
     result = _invoke("ingest", "--max-movies", "20", "--pages-per-source", "1")
 
