@@ -46,7 +46,7 @@ def _moments(seed: int, number: int) -> list[Moment]:
 def slow_tmdb() -> Iterator[SandboxServer]:
     """Slow enough that a kill falls between two movies, and nowhere else."""
     with SandboxServer(movies=300) as server:
-        server.faults.add(Fault("/movie/.*", "delay", delay_s=0.15))
+        server.faults.add(Fault("/movie/.*", "delay", delay_s=0.25))
         yield server
 
 
@@ -131,14 +131,21 @@ def _state(trial: Trial) -> dict[str, Any]:
     }
 
 
+def _killed(new_trial: NewTrial, moment: Moment) -> Trial:
+    """A trial that was interrupted; movies are settled some at a time, so a kill may come when all is done."""
+    for attempt in range(5):
+        trial = new_trial()
+        if trial.kill_at(Moment(moment.settled, moment.seconds / 2**attempt)):
+            return trial
+    pytest.fail(f"the kills came too late: {moment}")
+
+
 def _prove(moments: list[Moment], new_trial: NewTrial, output: Path) -> None:
     calm = new_trial()
     running = [(calm, calm.start(), (1, MOVIES), "undisturbed")]
-    interrupted = 0
     done = []
     for number, moment in enumerate(moments):
-        trial = new_trial()
-        interrupted += trial.kill_at(moment)
+        trial = _killed(new_trial, moment)
         settled = trial.progress()
         if number > 0:  # the first one waits for the dead run's lease
             trial.let_leases_expire()
@@ -155,7 +162,6 @@ def _prove(moments: list[Moment], new_trial: NewTrial, output: Path) -> None:
         assert trial.ask("SELECT tmdb_id FROM works WHERE ingestion_status <> 'complete'") == [], what
         assert trial.calls_of_the_last_run() == calls, f"{what}: it asks for what it has"
     assert len(expected["movies"]) == MOVIES
-    assert interrupted >= len(moments) - 1, "the kills came too late"
 
 
 def test_five_kills(new_trial: NewTrial, tmp_path: Path) -> None:
