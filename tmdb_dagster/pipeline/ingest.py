@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes, Status, enrich
 from tmdb_dagster.pipeline.errors import InvalidRequest, MovieBusy, MovieFailed, PipelineError, TmdbOutage
 from tmdb_dagster.pipeline.run import Run
-from tmdb_dagster.warehouse.claims import LIVE_CLAIM, Target
+from tmdb_dagster.warehouse.claims import HAS_TMDB_ID, LIVE_CLAIM, Target
 from tmdb_dagster.warehouse.discovery import (
     close_batch,
     find_batch,
@@ -171,8 +171,7 @@ class BatchIngest:
 
 
 def _page_of_works(connection: Connection, request: BatchRequest) -> tuple[int, list[Target]]:
-    # A catalogue that was taken over may have works that TMDB does not know of.
-    selected = "w.tmdb_id ~ '^[0-9]+$'"
+    selected = HAS_TMDB_ID
     if not request.force_refresh:
         selected += (
             f" AND w.gone_at IS NULL AND coalesce(w.ingestion_status, 'pending') <> 'complete' AND NOT {LIVE_CLAIM}"

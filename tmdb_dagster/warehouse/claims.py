@@ -15,6 +15,9 @@ from tmdb_dagster.warehouse.leases import lease_lives
 LIVE_CLAIM = f"(w.ingestion_status = 'ingesting' AND {lease_lives('w.claimed_by')})"
 """Whether a run that is alive works on `works w`."""
 
+HAS_TMDB_ID = "w.tmdb_id ~ '^[0-9]+$'"
+"""Whether TMDB can know `works w`: a catalogue that was taken over may have works without an id, or with another's."""
+
 # Before the claim, so that it sees what a writer that holds them commits; in the order in which writers lock, by
 # work_id, else the two could wait for each other.
 _LOCK = text("SELECT FROM works WHERE tmdb_id = ANY(:tmdb_ids) ORDER BY work_id FOR NO KEY UPDATE")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
-from tmdb_dagster.warehouse.claims import Target
+from tmdb_dagster.warehouse.claims import HAS_TMDB_ID, Target
 from tmdb_dagster.warehouse.engine import json_parameter
 from tmdb_dagster.warehouse.leases import lease_lives
 from tmdb_dagster.warehouse.sync_state import note_sync
@@ -66,10 +66,10 @@ def known_tmdb_ids(connection: Connection, tmdb_ids: Sequence[int]) -> set[int]:
 
 
 def refreshed_tmdb_ids(connection: Connection) -> set[str]:
-    """The movies that were ever ingested; a catalogue that was taken over may have works that TMDB does not know of."""
+    """The movies that were ever ingested."""
     return set(
         connection.scalars(
-            text("SELECT tmdb_id FROM works WHERE last_refreshed_at IS NOT NULL AND tmdb_id ~ '^[0-9]+$'")
+            text(f"SELECT tmdb_id FROM works w WHERE last_refreshed_at IS NOT NULL AND {HAS_TMDB_ID}")  # noqa: S608 - a constant
         )
     )
 
