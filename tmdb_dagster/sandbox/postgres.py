@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmdb_dagster.errors import TmdbDagsterError
+from tmdb_dagster.sandbox.errors import ServiceNotStarted
 from tmdb_dagster.settings import environment
 
 if TYPE_CHECKING:
@@ -26,15 +26,11 @@ _LONGEST_RUNTIME_FOLDER = 107 - 48
 _PATIENCE_S = 60.0
 
 
-class PostgresNotStarted(TmdbDagsterError):
-    """The embedded Postgres did not come up."""
-
-
 def start_postgres(folder: Path) -> PostmasterInfo:
     """Start the server whose data is in `folder`, or find it running; it outlives this process.
 
     Any number of processes may call this at once: the first one starts the server. What a start that was killed left
-    half done is cleared away. Raises PostgresNotStarted.
+    half done is cleared away. Raises ServiceNotStarted.
     """
     _prepare(folder)
     return _running(folder) or _start(folder)
@@ -142,7 +138,7 @@ def _wait_for_server(folder: Path) -> PostmasterInfo | None:
         if running := _running(folder):
             return running
         if time.monotonic() > deadline:
-            raise PostgresNotStarted(
+            raise ServiceNotStarted(
                 f"The embedded Postgres in {folder} has been starting or stopping for {_PATIENCE_S:.0f} seconds: see "
                 f"{folder / 'data' / 'log'}, and try again."
             )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from tmdb_dagster.errors import TmdbDagsterError
+from tmdb_dagster.sandbox.errors import ServiceNotStarted
 from tmdb_dagster.sandbox.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.warehouse.engine import check_schema, connect
@@ -30,10 +30,6 @@ _START_TIMEOUT_S = 30
 
 # A process that is never waited for would be warned about when its handle is collected.
 _started: list[subprocess.Popen[bytes]] = []
-
-
-class ServiceNotStarted(TmdbDagsterError):
-    """A local service did not come up."""
 
 
 @dataclass(frozen=True)

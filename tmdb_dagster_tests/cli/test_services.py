@@ -20,9 +20,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.sandbox import services
+from tmdb_dagster.sandbox.errors import ServiceNotStarted
 from tmdb_dagster.sandbox.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.sandbox.services import (
-    ServiceNotStarted,
     dagster_database_url,
     provide_services,
     start_sandbox,
