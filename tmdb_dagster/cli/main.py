@@ -56,12 +56,9 @@ def migrate(dry_run: bool) -> None:
     engine = connect(url, schema=settings.database_schema)
     if dry_run:
         plan = plan_migration(engine, settings.database_schema)
-        if settings.database_schema != "public":
-            schema = f'"{settings.database_schema}"'
-            click.echo(f"CREATE SCHEMA IF NOT EXISTS {schema};\n\nSET search_path TO {schema};\n")
-        show_plan(plan, with_sql=True)
+        show_plan(plan, script_in=settings.database_schema)
         raise click.exceptions.Exit(1 if plan.refusals else 0)
-    show_plan(upgrade(engine, settings.database_schema), with_sql=False)
+    show_plan(upgrade(engine, settings.database_schema))
     click.echo(f"{address(url)} is at revision {HEAD}.")
 
 

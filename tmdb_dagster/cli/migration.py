@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import click
 
-from tmdb_dagster.warehouse.takeover.plan import Plan
+from tmdb_dagster.warehouse.takeover.plan import Plan, quoted
 
 
-def show_plan(plan: Plan, *, with_sql: bool) -> None:
-    """Print what was found, the steps (`with_sql`: as a script for psql), and what stays as it is."""
-    mark = "-- " if with_sql else ""
+def show_plan(plan: Plan, *, script_in: str | None = None) -> None:
+    """Print what was found, the steps, and what stays as it is; as a script for psql where it names its schema."""
+    mark = "-- " if script_in else ""
+    if script_in and script_in != "public":
+        click.echo(f"CREATE SCHEMA IF NOT EXISTS {quoted(script_in)};\n\nSET search_path TO {quoted(script_in)};\n")
     click.echo(f"{mark}Found: {plan.found}.")
     for step in plan.steps:
-        click.echo(f"\n-- {step.what}" if with_sql else f"* {step.what}")
-        if with_sql:
+        click.echo(f"\n-- {step.what}" if script_in else f"* {step.what}")
+        if script_in:
             statements = [f"{statement.rstrip(';')};" for statement in step.sql]
             click.echo("\n".join(statements if step.alone or len(statements) == 1 else _transaction(statements)))
     for note in plan.notes:
