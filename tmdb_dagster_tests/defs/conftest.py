@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +41,21 @@ def instance() -> Iterator[DagsterInstance]:
         yield instance
 
 
+def execute_job(
+    code_location: Definitions, instance: DagsterInstance, job: str, **config: Any
+) -> ExecuteInProcessResult:
+    """Run a job in this process, with the config of its first op."""
+    op = "ingest_candidates" if job == "weekly_ingest" else job
+    return code_location.resolve_job_def(job).execute_in_process(
+        run_config={"ops": {op: {"config": config}}} if config else {}, instance=instance, raise_on_error=False
+    )
+
+
 @pytest.fixture
 def execute(code_location: Definitions, instance: DagsterInstance, settings_environment: dict[str, str]) -> Execute:
     """Runs a job of the code location on the test's catalogue: execute("ingest_movie", tmdb_id=603)."""
 
-    def run(job: str, **config: Any) -> ExecuteInProcessResult:
-        op = "ingest_candidates" if job == "weekly_ingest" else job
-        return code_location.resolve_job_def(job).execute_in_process(
-            run_config={"ops": {op: {"config": config}}}, instance=instance, raise_on_error=False
-        )
-
-    return run
+    return partial(execute_job, code_location, instance)
 
 
 @pytest.fixture(scope="session")

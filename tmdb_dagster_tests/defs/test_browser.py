@@ -13,17 +13,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import requests
-from dagster import DagsterInstance, Definitions, ExecuteInProcessResult
+from dagster import DagsterInstance, Definitions
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.sandbox.services import stop_services
 from tmdb_dagster.settings import REPOSITORY, Settings
+from tmdb_dagster_tests.defs.conftest import execute_job
 from tmdb_dagster_tests.defs.events import materializations
 
 CHROMIUM = os.environ.get("CHROMIUM") or next(
@@ -109,18 +111,11 @@ def ui(
 
 def _operate(code_location: Definitions, instance: DagsterInstance) -> str:
     """Run every job that the pages show; returns the id of the run that fails."""
-
-    def run(job: str, op: str = "", **config: Any) -> ExecuteInProcessResult:
-        return code_location.resolve_job_def(job).execute_in_process(
-            run_config={"ops": {op: {"config": config}}} if op else {},
-            instance=instance,
-            raise_on_error=False,
-        )
-
+    run = partial(execute_job, code_location, instance)
     for pages in (1, 2):
         ingest = {"max_movies": MOVIES // 2, "pages_per_source": pages}
-        assert run("weekly_ingest", "ingest_candidates", **ingest).success
-    failed = run("ingest_movie", "ingest_movie", tmdb_id=2_000_000_000)
+        assert run("weekly_ingest", **ingest).success
+    failed = run("ingest_movie", tmdb_id=2_000_000_000)
     assert not failed.success
     assert run("daily_refresh").success
     assert run("ops_report").success

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterInstance, Definitions, ExecuteInProcessResult
+from dagster import DagsterInstance, Definitions
 from sqlalchemy import Engine
 
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import REPOSITORY
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.migrate import migrate
+from tmdb_dagster_tests.defs.conftest import execute_job
 from tmdb_dagster_tests.pipeline.enriching import some_movies
 from tmdb_dagster_tests.warehouse.database import execute as change
 from tmdb_dagster_tests.warehouse.database import value
@@ -88,12 +89,7 @@ def test_every_job_runs_as_the_pipelines_role(
         "ops_report": {},
         "data_quality": {},
     }
-    results: dict[str, ExecuteInProcessResult] = {}
-    for job, config in jobs.items():
-        op = "ingest_candidates" if job == "weekly_ingest" else job
-        results[job] = code_location.resolve_job_def(job).execute_in_process(
-            run_config={"ops": {op: {"config": config}}} if config else {}, instance=instance, raise_on_error=False
-        )
+    results = {job: execute_job(code_location, instance, job, **config) for job, config in jobs.items()}
 
     assert jobs.keys() == {job.name for job in code_location.jobs or ()}
     assert [job for job, result in results.items() if not result.success] == []

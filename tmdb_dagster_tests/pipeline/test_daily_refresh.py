@@ -68,6 +68,14 @@ def queue(engine: Engine) -> dict[str, int]:
     return Counter(row.status for row in rows(engine, "SELECT status FROM refresh_queue"))
 
 
+def read_changes_until(engine: Engine, day: date) -> None:
+    execute(
+        engine,
+        "INSERT INTO sync_state (sync_type, last_sync_cursor) VALUES ('daily_refresh', :day)",
+        day=day.isoformat(),
+    )
+
+
 def make_due(engine: Engine) -> None:
     execute(engine, "UPDATE refresh_queue SET due_at = now()")
 
@@ -193,11 +201,7 @@ def test_a_month_of_downtime_is_caught_up(
     settings: Settings, sandbox: SandboxServer, engine: Engine, ingested: list[int]
 ) -> None:
     today = utc_now().date()
-    execute(
-        engine,
-        "INSERT INTO sync_state (sync_type, last_sync_cursor) VALUES ('daily_refresh', :day)",
-        day=(today - timedelta(days=45)).isoformat(),
-    )
+    read_changes_until(engine, today - timedelta(days=45))
     sandbox.catalogue.touch(ingested[0])
 
     with open_run(settings, run_id="daily", job="test", origin="tmdb") as run:
@@ -221,11 +225,7 @@ def test_a_window_with_more_pages_than_tmdb_serves_is_read_in_parts(
     settings: Settings, sandbox: SandboxServer, engine: Engine, ingested: list[int]
 ) -> None:
     today = utc_now().date()
-    execute(
-        engine,
-        "INSERT INTO sync_state (sync_type, last_sync_cursor) VALUES ('daily_refresh', :day)",
-        day=(today - timedelta(days=8)).isoformat(),
-    )
+    read_changes_until(engine, today - timedelta(days=8))
     sandbox.catalogue.touch(ingested[0])
     sandbox.faults.add(Fault("/movie/changes", "patch", body={"total_pages": 501}, times=2))
 
