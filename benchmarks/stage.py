@@ -21,7 +21,7 @@ import requests
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from tmdb_dagster.sandbox.postgres import database_url, start_postgres, stop_postgres
+from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.settings import REPOSITORY, Settings
 from tmdb_dagster.tmdb.models import PARTS
 from tmdb_dagster.warehouse.engine import connect

@@ -17,9 +17,9 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.pipeline.run import Run, open_run
-from tmdb_dagster.sandbox.images import image_server as image_server_app
-from tmdb_dagster.sandbox.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.services.image_server import image_server as image_server_app
+from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.settings import Settings, load_settings
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.migrate import migrate

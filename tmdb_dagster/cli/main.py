@@ -43,7 +43,7 @@ def main() -> None:
 def migrate(dry_run: bool) -> None:
     """Bring the database to the current schema, also one of the old system's; safe to repeat."""
     from tmdb_dagster.cli.migration import show_plan
-    from tmdb_dagster.sandbox.services import provide_database
+    from tmdb_dagster.services.provide import provide_database
     from tmdb_dagster.warehouse.engine import HEAD, address, connect
     from tmdb_dagster.warehouse.migrate import migrate as upgrade
     from tmdb_dagster.warehouse.migrate import plan_migration
@@ -69,7 +69,7 @@ def migrate(dry_run: bool) -> None:
 def ingest(source: str, max_movies: int, pages_per_source: int) -> None:
     """Run the job weekly_ingest here and now, as the schedule does, and show how it goes."""
     from tmdb_dagster.pipeline.discover import IngestRequest
-    from tmdb_dagster.sandbox.services import SANDBOX_NOTICE, provide_services
+    from tmdb_dagster.services.provide import SANDBOX_NOTICE, provide_services
     from tmdb_dagster.warehouse.engine import connect
     from tmdb_dagster.warehouse.migrate import migrate as upgrade
 
@@ -87,7 +87,7 @@ def ingest(source: str, max_movies: int, pages_per_source: int) -> None:
 def refresh(tmdb_ids: tuple[int, ...]) -> None:
     """Put movies at the head of the refresh queue, by their TMDB ids; the sensor refresh_worker drains it."""
     from tmdb_dagster.pipeline.run import open_catalogue
-    from tmdb_dagster.sandbox.services import provide_database
+    from tmdb_dagster.services.provide import provide_database
     from tmdb_dagster.warehouse.discovery import known_tmdb_ids
     from tmdb_dagster.warehouse.refresh_queue import enqueue_requested
 
@@ -105,7 +105,7 @@ def refresh(tmdb_ids: tuple[int, ...]) -> None:
 @click.option("--port", default=UI_PORT, show_default=True, help="Port of the UI.")
 def ui(port: int) -> None:
     """Open the Dagster UI with the daemon that runs schedules; Ctrl+C ends both."""
-    from tmdb_dagster.sandbox.services import (
+    from tmdb_dagster.services.provide import (
         SANDBOX_NOTICE,
         dagster_database_url,
         provide_services,
@@ -128,7 +128,7 @@ def ui(port: int) -> None:
 @main.command()
 def stop() -> None:
     """Stop the embedded Postgres, the sandbox and the image server; they start again when they are needed."""
-    from tmdb_dagster.sandbox.services import stop_services
+    from tmdb_dagster.services.provide import stop_services
 
     stopped = stop_services(load_settings().tmdb_dagster_state)
     click.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
@@ -137,7 +137,7 @@ def stop() -> None:
 @main.command()
 def clean() -> None:
     """Stop what runs here and remove all local state: embedded databases, logs, the sandbox's port."""
-    from tmdb_dagster.sandbox.services import stop_services
+    from tmdb_dagster.services.provide import stop_services
 
     state = load_settings().tmdb_dagster_state
     stop_services(state)
@@ -150,7 +150,7 @@ def clean() -> None:
 def doctor() -> None:
     """Say what is wrong with the database or the store of the images, and how to mend it."""
     from tmdb_dagster.images.stores import open_store
-    from tmdb_dagster.sandbox.services import provide_services
+    from tmdb_dagster.services.provide import provide_services
     from tmdb_dagster.warehouse.engine import address, check_schema, connect
 
     settings = provide_services(load_settings()).settings
@@ -185,7 +185,7 @@ def status(as_json: bool) -> None:
 
     from tmdb_dagster.cli.status import show
     from tmdb_dagster.pipeline.run import open_catalogue
-    from tmdb_dagster.sandbox.services import provide_database
+    from tmdb_dagster.services.provide import provide_database
     from tmdb_dagster.warehouse.problems import look
 
     try:
@@ -209,7 +209,7 @@ def purge(yes: bool) -> None:
     from tmdb_dagster.images.stores import open_store
     from tmdb_dagster.pipeline.purge import purge as remove
     from tmdb_dagster.pipeline.run import open_catalogue
-    from tmdb_dagster.sandbox.services import provide_services
+    from tmdb_dagster.services.provide import provide_services
     from tmdb_dagster.warehouse.engine import address
 
     settings = provide_services(load_settings()).settings
@@ -225,7 +225,7 @@ def purge(yes: bool) -> None:
 @main.command(name="data-model")
 def data_model() -> None:
     """Print the data model as Markdown, read from the database."""
-    from tmdb_dagster.sandbox.services import provide_database
+    from tmdb_dagster.services.provide import provide_database
     from tmdb_dagster.warehouse.data_model import data_model as page
     from tmdb_dagster.warehouse.engine import connect
 

@@ -24,7 +24,7 @@ class CatalogueResource(ConfigurableResource[Any]):
     def run(self, context: OpExecutionContext) -> Iterator[Run]:
         """All that a run needs to ask TMDB and write movies; our errors end it as clear failures."""
         from tmdb_dagster.pipeline.run import open_run
-        from tmdb_dagster.sandbox.services import SANDBOX_NOTICE, provide_services
+        from tmdb_dagster.services.provide import SANDBOX_NOTICE, provide_services
 
         with clear_failures():
             services = provide_services(self._settings())
@@ -39,7 +39,7 @@ class CatalogueResource(ConfigurableResource[Any]):
     def database(self) -> Iterator[tuple[Engine, Settings]]:
         """The database alone, for what asks TMDB nothing."""
         from tmdb_dagster.pipeline.run import open_catalogue
-        from tmdb_dagster.sandbox.services import provide_services
+        from tmdb_dagster.services.provide import provide_services
         from tmdb_dagster.warehouse.origin import require_origin
 
         with clear_failures():

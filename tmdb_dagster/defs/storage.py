@@ -25,7 +25,7 @@ class SettingsPostgresStorage(DagsterPostgresStorage):
         config_value: Mapping[str, Any],  # noqa: ARG003 - Dagster passes it by position
     ) -> SettingsPostgresStorage:
         """Dagster's entry; starts the embedded Postgres where no address is set."""
-        from tmdb_dagster.sandbox.services import dagster_database_url
+        from tmdb_dagster.services.provide import dagster_database_url
         from tmdb_dagster.settings import load_settings
 
         return cls(dagster_database_url(load_settings()), inst_data=inst_data)

@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tmdb_dagster.sandbox import artwork
 from tmdb_dagster.sandbox.api import CODE_OF_STATUS, Api, error_body
 from tmdb_dagster.sandbox.catalogue import Catalogue, Packed
+from tmdb_dagster.sandbox.drawings import artwork
 from tmdb_dagster.sandbox.faults import REMOVE, Fault, FaultPlan
 from tmdb_dagster.sandbox.meter import RateLimit, Stats
 from tmdb_dagster.sandbox.tokens import ImageRef, read_image_path, read_video_key

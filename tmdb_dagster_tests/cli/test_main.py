@@ -20,9 +20,9 @@ from sqlalchemy.pool import NullPool
 from tmdb_dagster.cli import ingest
 from tmdb_dagster.cli.main import main
 from tmdb_dagster.sandbox.faults import Fault
-from tmdb_dagster.sandbox.postgres import database_url, start_postgres
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.sandbox.services import SANDBOX_NOTICE, stop_services
+from tmdb_dagster.services.postgres import database_url, start_postgres
+from tmdb_dagster.services.provide import SANDBOX_NOTICE, stop_services
 from tmdb_dagster.settings import REPOSITORY, Settings
 from tmdb_dagster.warehouse.engine import HEAD, connect
 from tmdb_dagster_tests.cli.conftest import tmdb_dagster

@@ -23,7 +23,7 @@ from dagster import DagsterInstance, Definitions
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.sandbox.services import stop_services
+from tmdb_dagster.services.provide import stop_services
 from tmdb_dagster.settings import REPOSITORY, Settings
 from tmdb_dagster_tests.defs.conftest import execute_job
 from tmdb_dagster_tests.defs.events import materializations

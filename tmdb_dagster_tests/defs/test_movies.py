@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from tmdb_dagster.defs.movies import record_movies
 from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.sandbox.services import stop_services
+from tmdb_dagster.services.provide import stop_services
 from tmdb_dagster.settings import Settings
 from tmdb_dagster_tests.defs.conftest import Execute
 from tmdb_dagster_tests.defs.content import catalogue_content, etags

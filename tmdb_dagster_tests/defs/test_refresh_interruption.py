@@ -16,8 +16,8 @@ from sqlalchemy import Engine
 
 from tmdb_dagster.pipeline.run import open_run
 from tmdb_dagster.sandbox.faults import Fault
-from tmdb_dagster.sandbox.images import image_server as image_server_app
 from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.services.image_server import image_server as image_server_app
 from tmdb_dagster.settings import load_settings
 from tmdb_dagster_tests.defs.conftest import StartJob
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies

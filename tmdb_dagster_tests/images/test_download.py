@@ -19,7 +19,7 @@ from starlette.routing import Route
 from tmdb_dagster.images import download
 from tmdb_dagster.images.download import Downloader
 from tmdb_dagster.images.errors import ImageInvalid, ImageMissing, ImageRefused, ImageUnavailable
-from tmdb_dagster.sandbox.artwork import grey_placeholder
+from tmdb_dagster.sandbox.drawings.artwork import grey_placeholder
 from tmdb_dagster_tests.images.pictures import bomb, jpeg
 from tmdb_dagster_tests.serving import serving
 

@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.run import open_run
-from tmdb_dagster.sandbox.postgres import database_url, start_postgres, stop_postgres
+from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.settings import REPOSITORY, load_settings
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.migrate import alembic_config, migrate

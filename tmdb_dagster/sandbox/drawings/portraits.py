@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tmdb_dagster.sandbox.canvas import Canvas
 from tmdb_dagster.sandbox.draw import Draw
-from tmdb_dagster.sandbox.palette import Colour, luminance, mix
+from tmdb_dagster.sandbox.drawings.canvas import Canvas
+from tmdb_dagster.sandbox.drawings.palette import Colour, luminance, mix
 from tmdb_dagster.sandbox.people import person
 
 _SKINS: tuple[Colour, ...] = (

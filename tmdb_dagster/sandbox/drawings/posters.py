@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tmdb_dagster.sandbox.canvas import Canvas, Lettering
 from tmdb_dagster.sandbox.draw import Draw
+from tmdb_dagster.sandbox.drawings.canvas import Canvas, Lettering
+from tmdb_dagster.sandbox.drawings.palette import PAPER, Colour, Palette, luminance, mix
+from tmdb_dagster.sandbox.drawings.scenes import Scene, shapes
 from tmdb_dagster.sandbox.movie import Movie
-from tmdb_dagster.sandbox.palette import PAPER, Colour, Palette, luminance, mix
-from tmdb_dagster.sandbox.scenes import Scene, shapes
 
 Layout = Callable[[Canvas, Draw, Movie, Palette, Scene], None]
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 from tmdb_dagster.sandbox.draw import Draw
-from tmdb_dagster.sandbox.palette import Colour
+from tmdb_dagster.sandbox.drawings.palette import Colour
 
 Point = tuple[float, float]
 Edges = tuple[float, float, float, float]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
-from tmdb_dagster.sandbox.canvas import Canvas, Lettering
 from tmdb_dagster.sandbox.catalogue import Catalogue
 from tmdb_dagster.sandbox.draw import Draw, hashed
+from tmdb_dagster.sandbox.drawings.canvas import Canvas, Lettering
+from tmdb_dagster.sandbox.drawings.palette import PAPER, luminance, palette_for
+from tmdb_dagster.sandbox.drawings.portraits import draw_portrait
+from tmdb_dagster.sandbox.drawings.posters import draw_poster
+from tmdb_dagster.sandbox.drawings.scenes import scene_for
 from tmdb_dagster.sandbox.movie import Movie, company_name
 from tmdb_dagster.sandbox.names import PROVIDERS
-from tmdb_dagster.sandbox.palette import PAPER, luminance, palette_for
-from tmdb_dagster.sandbox.portraits import draw_portrait
-from tmdb_dagster.sandbox.posters import draw_poster
-from tmdb_dagster.sandbox.scenes import scene_for
 from tmdb_dagster.sandbox.tokens import ImageKind, ImageRef
 from tmdb_dagster.sandbox.world import CONFIGURATION_SIZES
 

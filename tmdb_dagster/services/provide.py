@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from tmdb_dagster.sandbox.errors import ServiceNotStarted
-from tmdb_dagster.sandbox.postgres import database_url, start_postgres, stop_postgres
+from tmdb_dagster.services.local_server import LocalServer
+from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.warehouse.engine import check_schema, connect
 from tmdb_dagster.warehouse.errors import SchemaNotCurrent
@@ -25,11 +18,8 @@ SANDBOX_NOTICE = (
     "No TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY is set: the sandbox answers in TMDB's place, with synthetic movies."
 )
 
-_HEALTH_TIMEOUT_S = 2
-_START_TIMEOUT_S = 30
-
-# A process that is never waited for would be warned about when its handle is collected.
-_started: list[subprocess.Popen[bytes]] = []
+_SANDBOX = LocalServer("sandbox", "tmdb_dagster.sandbox", "tmdb_dagster")
+_IMAGES = LocalServer("images", "tmdb_dagster.services.image_server", "tmdb_dagster.images")
 
 
 @dataclass(frozen=True)
@@ -103,60 +93,6 @@ def dagster_database_url(settings: Settings) -> str:
     return database_url(start_postgres(settings.tmdb_dagster_state / "postgres"), "dagster")
 
 
-@dataclass(frozen=True)
-class _LocalServer:
-    """A server of ours on this machine: a module that takes --port and tells its name at /_sandbox/health."""
-
-    name: str
-    module: str
-    says: str
-
-    def port_file(self, state: Path) -> Path:
-        return state / f"{self.name}.port"
-
-    def url(self, state: Path) -> str:
-        """Its address, which stays the same for a state folder."""
-        return f"http://127.0.0.1:{_port(self.port_file(state))}"
-
-    def pid(self, state: Path) -> int | None:
-        """Its process, or None where it does not answer."""
-        import requests
-
-        try:
-            answer = requests.get(f"{self.url(state)}/_sandbox/health", timeout=_HEALTH_TIMEOUT_S).json()
-        except (requests.RequestException, ValueError):
-            return None
-        return answer.get("pid") if answer.get("sandbox") == self.says else None
-
-    def start(self, state: Path, *arguments: str) -> str:
-        """Start it in the background, or find it running; returns its address. Raises ServiceNotStarted."""
-        state.mkdir(parents=True, exist_ok=True)
-        url = self.url(state)
-        if self.pid(state) is not None:
-            return url
-        command = [sys.executable, "-m", self.module, "--port", url.rpartition(":")[2], *arguments]
-        with (state / f"{self.name}.log").open("ab") as log:
-            _started.append(
-                subprocess.Popen(  # noqa: S603 - our own module
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-                )
-            )
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            # Where two processes start it at once, one finds the port taken; either way it is up then.
-            if self.pid(state) is not None:
-                return url
-            time.sleep(0.05)
-        raise ServiceNotStarted(
-            f"The {self.name} server did not start at {url}. {state / self.name}.log says why; if another program has "
-            f"the port, remove {self.port_file(state)}."
-        )
-
-
-_SANDBOX = _LocalServer("sandbox", "tmdb_dagster.sandbox", "tmdb_dagster")
-_IMAGES = _LocalServer("images", "tmdb_dagster.sandbox.images", "tmdb_dagster.images")
-
-
 def start_sandbox(state: Path) -> str:
     """Start the sandbox in the background, or find it running; returns its address, which stays the same.
 
@@ -175,27 +111,7 @@ def start_image_server(state: Path) -> str:
 
 def stop_services(state: Path) -> list[str]:
     """Stop what was started for this state folder; returns the names of what was running."""
-    stopped = []
-    for server in (_SANDBOX, _IMAGES):
-        if server.port_file(state).exists() and (pid := server.pid(state)) is not None:
-            os.kill(pid, signal.SIGTERM)
-            for process in _started:
-                if process.pid == pid:
-                    process.wait()
-            stopped.append(server.name)
+    stopped = [server.name for server in (_SANDBOX, _IMAGES) if server.stop(state)]
     if stop_postgres(state / "postgres"):
         stopped.append("Postgres")
     return stopped
-
-
-def _port(file: Path) -> int:
-    """The port that this state folder's server has; chosen once, since stored image URLs name it."""
-    if not file.exists():
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            choice = file.with_name(f"{file.name}.{os.getpid()}")
-            choice.write_text(str(probe.getsockname()[1]))
-        with suppress(FileExistsError):
-            file.hardlink_to(choice)  # whole or not at all, and never over another process's choice
-        choice.unlink()
-    return int(file.read_text())

