@@ -88,8 +88,8 @@ def refresh(tmdb_ids: tuple[int, ...]) -> None:
     """Put movies at the head of the refresh queue, by their TMDB ids; the sensor refresh_worker drains it."""
     from tmdb_dagster.pipeline.run import open_catalogue
     from tmdb_dagster.services.provide import provide_database
-    from tmdb_dagster.warehouse.discovery import known_tmdb_ids
     from tmdb_dagster.warehouse.refresh_queue import enqueue_requested
+    from tmdb_dagster.warehouse.works import known_tmdb_ids
 
     with open_catalogue(provide_database(load_settings())) as engine, engine.begin() as connection:
         known = known_tmdb_ids(connection, tmdb_ids)

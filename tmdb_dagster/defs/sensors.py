@@ -156,7 +156,7 @@ def partition_changes(keys: Set[str], materialised: Set[str], tmdb_ids: Set[str]
 )
 def movie_partitions_sync(context: SensorEvaluationContext, catalogue: CatalogueResource) -> SensorResult:
     """Add partitions of movies that came by another way, and remove those of movies that left."""
-    from tmdb_dagster.warehouse.discovery import refreshed_tmdb_ids
+    from tmdb_dagster.warehouse.works import refreshed_tmdb_ids
 
     with catalogue.database() as (engine, _), engine.begin() as connection:
         tmdb_ids = refreshed_tmdb_ids(connection)

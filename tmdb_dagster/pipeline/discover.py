@@ -18,22 +18,21 @@ from tmdb_dagster.tmdb.client import LAST_PAGE, ListSource
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
 from tmdb_dagster.tmdb.models import ListPage
 from tmdb_dagster.transform.list_movers import Mover, Place, list_movers
-from tmdb_dagster.warehouse.claims import give_back_dead_claims
-from tmdb_dagster.warehouse.discovery import (
-    Batch,
+from tmdb_dagster.warehouse.batches import (
     Candidate,
+    CandidateBatch,
     abandoned_batches,
     adopt_batch,
     close_batch,
-    known_tmdb_ids,
     live_rival_leases,
-    log_ingest,
     open_batch,
     open_candidates,
-    save_snapshot,
 )
+from tmdb_dagster.warehouse.claims import give_back_dead_claims
 from tmdb_dagster.warehouse.leases import LEASE_S, RENEW_EVERY_S
-from tmdb_dagster.warehouse.list_history import ListSnapshot, newest_snapshot
+from tmdb_dagster.warehouse.run_log import log_ingest
+from tmdb_dagster.warehouse.snapshots import ListSnapshot, newest_snapshot, save_snapshot
+from tmdb_dagster.warehouse.works import known_tmdb_ids
 
 SOURCES: Mapping[str, tuple[ListSource, ...]] = {
     "popular": ("popular",),
@@ -96,7 +95,7 @@ class Snapshot:
 class Discovery:
     """A batch of candidates, and how it came about; a resumed batch has no snapshots."""
 
-    batch: Batch
+    batch: CandidateBatch
     candidates: int
     resumed: bool
     snapshots: tuple[Snapshot, ...] = ()

@@ -12,14 +12,14 @@ from sqlalchemy import Connection, text
 from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes, Status, enrich
 from tmdb_dagster.pipeline.errors import InvalidRequest, MovieBusy, MovieFailed, PipelineError, TmdbOutage
 from tmdb_dagster.pipeline.run import Run
-from tmdb_dagster.warehouse.claims import HAS_TMDB_ID, LIVE_CLAIM, Target
-from tmdb_dagster.warehouse.discovery import (
+from tmdb_dagster.warehouse.batches import (
     close_batch,
     find_batch,
     open_candidates,
     record_outcomes,
     take_over_batch,
 )
+from tmdb_dagster.warehouse.claims import HAS_TMDB_ID, LIVE_CLAIM, Target
 
 _LOGGED: dict[Status, Literal["ingested", "skipped", "failed"]] = {
     "ingested": "ingested",

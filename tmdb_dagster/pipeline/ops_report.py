@@ -24,8 +24,8 @@ from tmdb_dagster.warehouse.health import (
     calls_hourly,
     images_by_status,
 )
-from tmdb_dagster.warehouse.list_history import ListSnapshot, newest_snapshot
 from tmdb_dagster.warehouse.problems import Health, look
+from tmdb_dagster.warehouse.snapshots import ListSnapshot, newest_snapshot
 
 RUNS = 30
 DAYS = 7

@@ -22,7 +22,6 @@ from tmdb_dagster.pipeline.errors import ChangesUnavailable, InvalidRequest
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
 from tmdb_dagster.warehouse.claims import Target, give_back_dead_claims
-from tmdb_dagster.warehouse.discovery import log_ingest
 from tmdb_dagster.warehouse.engine import patiently
 from tmdb_dagster.warehouse.refresh_queue import (
     Ending,
@@ -35,6 +34,7 @@ from tmdb_dagster.warehouse.refresh_queue import (
     finish_entries,
     rescue_entries,
 )
+from tmdb_dagster.warehouse.run_log import log_ingest
 from tmdb_dagster.warehouse.sync_state import move_cursor, note_sync, read_cursor
 
 SYNC_TYPE = "daily_refresh"

@@ -1,13 +1,16 @@
-"""The snapshots of TMDB's lists, as they were kept."""
+"""The snapshots of TMDB's lists: each page that a run fetched is kept, and the history is read from that."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
 from tmdb_dagster.transform.list_movers import Place
+from tmdb_dagster.warehouse.engine import json_parameter
 
 _NEWEST = text("""
     SELECT run_id, fetched_at FROM list_snapshots
@@ -26,6 +29,18 @@ class ListSnapshot:
     source: str
     fetched_at: datetime
     places: tuple[Place, ...]
+
+
+def save_snapshot(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep a fetched page's rows: mappings of list_snapshots' columns; a repetition changes nothing."""
+    connection.execute(
+        text("""
+            INSERT INTO list_snapshots
+            SELECT * FROM jsonb_populate_recordset(NULL::list_snapshots, CAST(:rows AS jsonb))
+            ON CONFLICT DO NOTHING
+        """),
+        {"rows": json_parameter(rows)},
+    )
 
 
 def newest_snapshot(connection: Connection, source: str, *, before: datetime | None = None) -> ListSnapshot | None:

@@ -1,4 +1,4 @@
-"""What discoveries leave behind: list snapshots, batches of candidates, and the log of ingests."""
+"""Batches of candidates: what a discovery chose, whose run works on them, and what became of each."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
-from tmdb_dagster.warehouse.claims import HAS_TMDB_ID, Target
+from tmdb_dagster.warehouse.claims import Target
 from tmdb_dagster.warehouse.engine import json_parameter
 from tmdb_dagster.warehouse.leases import lease_lives
+from tmdb_dagster.warehouse.run_log import log_ingest
 from tmdb_dagster.warehouse.sync_state import note_sync
 
 _OWNER_LIVES = lease_lives("b.run_id")
 
-# What duration_ms can hold: 25 days, and an ingest that was killed may be closed later than that.
-_LONGEST_MS = 2**31 - 1
-
 
 @dataclass(frozen=True)
-class Batch:
-    """One discovery: what was asked for, and what the lists held."""
+class CandidateBatch:
+    """The candidates of one discovery: what was asked for, and what the lists held."""
 
     batch_id: int
     run_id: str
@@ -44,41 +42,11 @@ class Candidate:
     sources: tuple[str, ...]
 
 
-def save_snapshot(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Keep a fetched page's rows: mappings of list_snapshots' columns; a repetition changes nothing."""
-    connection.execute(
-        text("""
-            INSERT INTO list_snapshots
-            SELECT * FROM jsonb_populate_recordset(NULL::list_snapshots, CAST(:rows AS jsonb))
-            ON CONFLICT DO NOTHING
-        """),
-        {"rows": json_parameter(rows)},
-    )
-
-
-def known_tmdb_ids(connection: Connection, tmdb_ids: Sequence[int]) -> set[int]:
-    """Which of these movies are in works already."""
-    rows = connection.scalars(
-        text("SELECT tmdb_id FROM works WHERE tmdb_id = ANY(:tmdb_ids)"),
-        {"tmdb_ids": [str(tmdb_id) for tmdb_id in tmdb_ids]},
-    )
-    return {int(tmdb_id) for tmdb_id in rows}
-
-
-def refreshed_tmdb_ids(connection: Connection) -> set[str]:
-    """The movies that were ever ingested."""
-    return set(
-        connection.scalars(
-            text(f"SELECT tmdb_id FROM works w WHERE last_refreshed_at IS NOT NULL AND {HAS_TMDB_ID}")  # noqa: S608 - a constant
-        )
-    )
-
-
 def open_batch(
     connection: Connection,
     request: Mapping[str, Any],
     candidates: Sequence[Candidate],
-) -> Batch:
+) -> CandidateBatch:
     """Save a discovery; `request` maps ingest_batches' columns, `batch_id` and `closed_at` excepted."""
     names = ", ".join(request)
     values = ", ".join(f":{name}" for name in request)
@@ -100,7 +68,7 @@ def open_batch(
 
 def adopt_batch(
     connection: Connection, run_id: str, *, source: str, max_movies: int, pages_per_source: int
-) -> Batch | None:
+) -> CandidateBatch | None:
     """Take over the newest batch of the last day that a dead run left open for the same request, if there is one."""
     row = connection.execute(
         text(f"""
@@ -124,7 +92,7 @@ def adopt_batch(
     return None if row is None else _batch(row)
 
 
-def abandoned_batches(connection: Connection) -> list[Batch]:
+def abandoned_batches(connection: Connection) -> list[CandidateBatch]:
     """Batches that dead runs left open, locked: nobody else closes them meanwhile."""
     rows = connection.execute(
         text(f"""
@@ -147,7 +115,7 @@ def live_rival_leases(connection: Connection, source: str) -> dict[str, datetime
     return {row.run_id: row.expires_at for row in rows}
 
 
-def find_batch(connection: Connection, run_ids: Sequence[str]) -> Batch | None:
+def find_batch(connection: Connection, run_ids: Sequence[str]) -> CandidateBatch | None:
     """The open batch of a run, or of the run that it repeats: the first of `run_ids` that has one.
 
     One that a failed run closed, with candidates left, counts as open.
@@ -166,7 +134,7 @@ def find_batch(connection: Connection, run_ids: Sequence[str]) -> Batch | None:
     return found[0] if found else None
 
 
-def take_over_batch(connection: Connection, batch_id: int, run_id: str) -> Batch:
+def take_over_batch(connection: Connection, batch_id: int, run_id: str) -> CandidateBatch:
     """Make a run the one that works on the batch."""
     row = connection.execute(
         text("UPDATE ingest_batches SET run_id = :run_id, closed_at = NULL WHERE batch_id = :batch_id RETURNING *"),
@@ -189,7 +157,7 @@ def open_candidates(connection: Connection, batch_id: int) -> list[Target]:
 
 def record_outcomes(
     connection: Connection,
-    batch: Batch,
+    batch: CandidateBatch,
     outcomes: Mapping[int, tuple[Literal["ingested", "skipped", "failed"], str]],
 ) -> None:
     """Say what became of candidates: (outcome, message) by TMDB id; only the run that works on the batch has a say."""
@@ -209,7 +177,7 @@ def record_outcomes(
     )
 
 
-def close_batch(connection: Connection, batch: Batch, error: str | None) -> None:
+def close_batch(connection: Connection, batch: CandidateBatch, error: str | None) -> None:
     """End a batch: its row in scheduled_ingestion_log, and sync_state where the ingest as a whole succeeded.
 
     A batch that another run has taken over is left to it.
@@ -248,21 +216,8 @@ def close_batch(connection: Connection, batch: Batch, error: str | None) -> None
         note_sync(connection, "scheduled_ingest")
 
 
-def log_ingest(connection: Connection, *, started_at: datetime, **row: Any) -> None:
-    """Write a row of scheduled_ingestion_log; `row` maps its columns."""
-    names = ", ".join(row)
-    connection.execute(
-        text(f"""
-            INSERT INTO scheduled_ingestion_log ({names}, duration_ms)
-            SELECT {names}, least(extract(epoch FROM clock_timestamp() - :started_at) * 1000, {_LONGEST_MS})
-            FROM jsonb_populate_record(NULL::scheduled_ingestion_log, CAST(:row AS jsonb))
-        """),  # noqa: S608 - our own names
-        {"row": json_parameter(row), "started_at": started_at},
-    )
-
-
-def _batch(row: Any) -> Batch:
-    return Batch(
+def _batch(row: Any) -> CandidateBatch:
+    return CandidateBatch(
         row.batch_id,
         row.run_id,
         row.source,
