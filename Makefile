@@ -1,4 +1,4 @@
-# Needs Python 3.10 to 3.13 and make. PYTHON=python3.12 chooses another Python than python3.
+# Needs Python 3.11 to 3.14 and make. PYTHON=python3.12 chooses another Python than python3.
 PYTHON ?= python3
 BIN := .venv/bin
 # Without a home, Dagster makes temporary ones, and its daemon refuses to start. Its commands read .env.
@@ -11,8 +11,8 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/runtime: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
-		|| { echo "Python 3.10 to 3.13 is needed; choose one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+		|| { echo "Python 3.11 to 3.14 is needed; choose one: make PYTHON=python3.12 ..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the dependencies ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
@@ -74,7 +74,7 @@ screenshots: .venv/dev ## Take the pictures in docs/images anew, with Chromium
 	@SCREENSHOTS=docs/images $(BIN)/pytest -q tmdb_dagster_tests/defs/test_browser.py
 
 lock: .venv/dev ## Pin the dependencies anew
-	@$(BIN)/uv pip compile pyproject.toml --universal --no-strip-extras --python-version 3.10 --generate-hashes --no-header \
+	@$(BIN)/uv pip compile pyproject.toml --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links -q -o requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.10 --generate-hashes --no-header \
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links -c requirements.lock -q -o requirements-dev.lock

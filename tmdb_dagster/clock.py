@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
     """The present moment, aware, in UTC."""
-    return datetime.now(timezone.utc)  # noqa: TID251 - this is the clock itself
+    return datetime.now(UTC)  # noqa: TID251 - this is the clock itself

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
@@ -256,7 +256,7 @@ class DailyRefresh:
         The window's last day may not be over, and is read again as the first day of the next window. What was refreshed
         on it waits for that reading: otherwise each run of a day would ask again for all that changed on it.
         """
-        last_day = datetime.combine(window.end, time(), timezone.utc)
+        last_day = datetime.combine(window.end, time(), UTC)
         with self._run.engine.begin() as connection:
             changed = enqueue_changed(connection, sorted(window.tmdb_ids), refreshed_before=last_day)
             move_cursor(connection, SYNC_TYPE, window.end)
@@ -300,7 +300,7 @@ def _first_day(connection: Connection, today: date) -> date | None:
     cursor = read_cursor(connection, SYNC_TYPE)
     if cursor is not None:
         return min(today, max(cursor, today - _OLDEST_CHANGE))
-    return min(today, max(first.astimezone(timezone.utc).date(), today - LONGEST_WINDOW))
+    return min(today, max(first.astimezone(UTC).date(), today - LONGEST_WINDOW))
 
 
 @contextmanager

@@ -18,10 +18,6 @@ def hashed(*key: int | str) -> int:
 class Draw(Random):
     """A random generator seeded by a key."""
 
-    def __new__(cls, *_key: int | str) -> Draw:
-        # Python 3.10's own takes one argument at most.
-        return super().__new__(cls)
-
     def __init__(self, *key: int | str) -> None:
         super().__init__(hashed(*key))
 

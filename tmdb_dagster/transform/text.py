@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 OVERVIEW_SHORT_LENGTH = 150
 
@@ -39,4 +39,4 @@ def runtime_display(minutes: int | None) -> str | None:
 
 def utc_seconds(moment: datetime) -> str:
     """An aware moment as `2026-11-23T02:22:07Z`: in whole seconds, since strict decoders refuse fractions."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -302,7 +302,7 @@ def test_a_tick_asks_for_one_run_with_a_valid_config(
     job: str, op: str, config: dict[str, Any], code_location: Definitions
 ) -> None:
     schedule = code_location.resolve_schedule_def(f"{job}_schedule")
-    moment = datetime(2027, 3, 7, 10, tzinfo=timezone.utc)
+    moment = datetime(2027, 3, 7, 10, tzinfo=UTC)
 
     tick = schedule.evaluate_tick(
         build_schedule_context(

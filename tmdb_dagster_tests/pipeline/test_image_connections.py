@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -87,7 +87,7 @@ def start(
 
 def photos(name: str, count: int) -> list[WantedImage]:
     """Cast photos of people with numbers of their own."""
-    moment = datetime(2026, 11, 24, tzinfo=timezone.utc)
+    moment = datetime(2026, 11, 24, tzinfo=UTC)
     return [
         WantedImage(
             f"cast/{name}{number}.jpg", "cast", None, f"{name}{number}", f"/{name}-{number}.jpg", "w185", moment

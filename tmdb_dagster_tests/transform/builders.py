@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from tmdb_dagster.tmdb.models import parse_movie
 from tmdb_dagster.transform.movie import ImageUrls, MovieRows, ScorePrior, transform_movie
 
-FETCHED_AT = datetime(2026, 11, 23, 2, 22, 7, 654321, tzinfo=timezone.utc)
+FETCHED_AT = datetime(2026, 11, 23, 2, 22, 7, 654321, tzinfo=UTC)
 PRIOR = ScorePrior(mean=6.5, votes=20)
 IMAGES = ImageUrls(image_url="https://images.example/t/p/", youtube_url="https://thumbs.example/vi")
 WORK_ID = 41

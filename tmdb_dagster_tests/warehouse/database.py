@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -15,7 +15,7 @@ from tmdb_dagster.warehouse.movies import FetchedMovie, Written, write_movies
 from tmdb_dagster.warehouse.responses import canonical, stored_response
 from tmdb_dagster_tests.transform.builders import movie_body
 
-FETCHED_AT = datetime(2026, 11, 23, 2, 22, 7, tzinfo=timezone.utc)
+FETCHED_AT = datetime(2026, 11, 23, 2, 22, 7, tzinfo=UTC)
 DERIVED = ("works_meta", "rating_sources", "aggregates", "similar_movies", "work_cards_cache")
 """The tables that are made from TMDB's answers, works apart."""
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ from tmdb_dagster.warehouse.refresh_queue import (
 )
 from tmdb_dagster_tests.warehouse.database import add_work, execute, rows, take_lease, value
 
-FUTURE = datetime(2100, 1, 1, tzinfo=timezone.utc)
+FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def add_works(engine: Engine, *tmdb_ids: int, **columns: Any) -> None:
@@ -135,10 +135,10 @@ def test_what_is_asked_for_while_it_is_processed_is_processed_again(engine: Engi
 
 
 def test_a_change_that_is_known_already_is_not_queued(engine: Engine) -> None:
-    add_works(engine, 603, last_refreshed_at=datetime(2026, 11, 20, tzinfo=timezone.utc))
+    add_works(engine, 603, last_refreshed_at=datetime(2026, 11, 20, tzinfo=UTC))
     with engine.begin() as connection:
-        assert enqueue_changed(connection, [603], refreshed_before=datetime(2026, 11, 20, tzinfo=timezone.utc)) == 0
-        assert enqueue_changed(connection, [603], refreshed_before=datetime(2026, 11, 21, tzinfo=timezone.utc)) == 1
+        assert enqueue_changed(connection, [603], refreshed_before=datetime(2026, 11, 20, tzinfo=UTC)) == 0
+        assert enqueue_changed(connection, [603], refreshed_before=datetime(2026, 11, 21, tzinfo=UTC)) == 1
 
 
 def test_claims_are_disjoint_under_concurrency(engine: Engine) -> None:
