@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
+from jsonschema_rs import meta
 from sqlalchemy import Engine
 
 from tmdb_dagster.settings import REPOSITORY
@@ -27,6 +27,6 @@ def test_the_data_model_page_says_what_the_database_is(engine: Engine) -> None:
 def test_the_published_schemas_of_the_cards_are_those_that_the_cards_are_checked_by(
     name: str, schema: dict[str, Any]
 ) -> None:
-    jsonschema.Draft202012Validator.check_schema(schema)
+    meta.validate(schema)
     published = json.loads(Path(REPOSITORY / "docs" / name).read_text("utf8"))
     assert published == schema, f"docs/{name} is out of date: run `make docs`"

@@ -152,7 +152,7 @@ def refreshed_within_six_months(connection: Connection) -> Finding:
 
 def valid_cards(connection: Connection) -> Finding:
     """Cards are what their readers decode: the newest ones and some at random, for a limited time."""
-    from jsonschema import Draft202012Validator
+    from jsonschema_rs import Draft202012Validator
 
     validator = Draft202012Validator(CARD_SCHEMA)
     rows = connection.execute(
@@ -171,5 +171,6 @@ def valid_cards(connection: Connection) -> Finding:
             break
         checked += 1
         if (error := next(validator.iter_errors(row.payload), None)) is not None:
-            problems.append(f"work {row.work_id}, {error.json_path}: {error.message}"[:300])
+            place = ".".join(["$", *map(str, error.instance_path)])
+            problems.append(f"work {row.work_id}, {place}: {error.message}"[:300])
     return Finding(not problems, {"cards checked": checked, "invalid cards": len(problems)}, tuple(problems[:EXAMPLES]))

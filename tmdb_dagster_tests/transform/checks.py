@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_type_hints
 
-import jsonschema
 import orjson
+from jsonschema_rs import Draft202012Validator
 
 from tmdb_dagster.transform import rows
 from tmdb_dagster.transform.card_schema import CARD_SCHEMA, CARD_SHORT_SCHEMA
 from tmdb_dagster.transform.movie import MovieRows
 
-_CARD = jsonschema.Draft202012Validator(CARD_SCHEMA)
-_SHORT_CARD = jsonschema.Draft202012Validator(CARD_SHORT_SCHEMA)
+_CARD = Draft202012Validator(CARD_SCHEMA)
+_SHORT_CARD = Draft202012Validator(CARD_SHORT_SCHEMA)
 _BIGINTS = {"budget", "revenue_worldwide", "revenue"}
 _REALS = {"value_raw", "value_0_100", "ai_score", "ai_score_low", "ai_score_high", "audience_score"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import jsonschema
 import pytest
+from jsonschema_rs import meta
 
 from tmdb_dagster.transform.attribution import TMDB_NOTICE
 from tmdb_dagster.transform.card_schema import CARD_SCHEMA
@@ -14,7 +14,7 @@ from tmdb_dagster_tests.transform.builders import FETCHED_AT, WORK_ID, cast, mov
 
 
 def test_the_schema_is_itself_valid() -> None:
-    jsonschema.Draft202012Validator.check_schema(CARD_SCHEMA)
+    meta.validate(CARD_SCHEMA)
 
 
 def test_the_card_says_what_the_tables_say() -> None:
