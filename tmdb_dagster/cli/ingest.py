@@ -16,22 +16,16 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from tmdb_dagster.cli.process import dagster_command, started
 from tmdb_dagster.pipeline.discover import IngestRequest
+from tmdb_dagster.warehouse.batches import batch_progress
+from tmdb_dagster.warehouse.run_log import logged_ingest
 
 _POLL_S = 0.3
 _LINE_EVERY_S = 5.0
 
-_PROGRESS = text("""
-    SELECT count(*) AS movies, count(outcome) AS done
-    FROM ingest_batches JOIN ingest_candidates USING (batch_id) WHERE run_id = :run_id
-""")
-_RESULT = text("""
-    SELECT *, (SELECT count(*) FROM tmdb_api_logs c WHERE c.metadata ->> 'run_id' = :run_id) AS calls
-    FROM scheduled_ingestion_log WHERE run_id = :run_id ORDER BY created_at DESC LIMIT 1
-""")
 _ROWS = (
     ("checked", "movies_checked"),
     ("skipped", "movies_skipped"),
@@ -83,8 +77,8 @@ def _progress(engine: Engine, process: subprocess.Popen[bytes], output: Path) ->
         run_id = run_id or _run_id(output)
         if run_id is not None:
             with engine.begin() as connection:
-                row = connection.execute(_PROGRESS, {"run_id": run_id}).one()
-            yield row.done, row.movies
+                progress = batch_progress(connection, run_id)
+            yield progress
 
 
 def _show_progress(console: Console, progress: Iterator[tuple[int, int]]) -> None:
@@ -104,8 +98,7 @@ def _show_progress(console: Console, progress: Iterator[tuple[int, int]]) -> Non
 
 def _result(engine: Engine, run_id: str) -> dict[str, Any] | None:
     with engine.begin() as connection:
-        row = connection.execute(_RESULT, {"run_id": run_id}).mappings().one_or_none()
-    return None if row is None else dict(row)
+        return logged_ingest(connection, run_id)
 
 
 def _show_result(console: Console, row: dict[str, Any]) -> None:

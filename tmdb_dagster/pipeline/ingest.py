@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes, Status, enrich
 from tmdb_dagster.pipeline.errors import InvalidRequest, MovieBusy, MovieFailed, PipelineError, TmdbOutage
@@ -19,7 +19,8 @@ from tmdb_dagster.warehouse.batches import (
     record_outcomes,
     take_over_batch,
 )
-from tmdb_dagster.warehouse.claims import HAS_TMDB_ID, LIVE_CLAIM, Target
+from tmdb_dagster.warehouse.claims import Target
+from tmdb_dagster.warehouse.works import page_of_works
 
 _LOGGED: dict[Status, Literal["ingested", "skipped", "failed"]] = {
     "ingested": "ingested",
@@ -155,7 +156,9 @@ class BatchIngest:
         """Ingest the page. Raises what `enrich` raises."""
         request, report = self._request, self.report
         with self._run.engine.begin() as connection:
-            report.total, targets = _page_of_works(connection, request)
+            report.total, targets = page_of_works(
+                connection, unfinished=not request.force_refresh, limit=request.page_size, offset=request.offset
+            )
         stayed = 0
         with closing(enrich(self._run, targets, force=request.force_refresh)) as settled:
             for outcomes in settled:
@@ -168,20 +171,3 @@ class BatchIngest:
         report.has_more = request.offset + report.processed < report.total
         if report.has_more:
             report.next_offset = request.offset + stayed
-
-
-def _page_of_works(connection: Connection, request: BatchRequest) -> tuple[int, list[Target]]:
-    selected = HAS_TMDB_ID
-    if not request.force_refresh:
-        selected += (
-            f" AND w.gone_at IS NULL AND coalesce(w.ingestion_status, 'pending') <> 'complete' AND NOT {LIVE_CLAIM}"
-        )
-    total = connection.scalar(text(f"SELECT count(*) FROM works w WHERE {selected}"))  # noqa: S608 - constants
-    rows = connection.execute(
-        text(
-            f"SELECT tmdb_id, coalesce(title, 'TMDB movie ' || tmdb_id) AS title FROM works w WHERE {selected} "  # noqa: S608 - constants only
-            "ORDER BY work_id LIMIT :limit OFFSET :offset"
-        ),
-        {"limit": request.page_size, "offset": request.offset},
-    )
-    return total or 0, [Target(int(row.tmdb_id), row.title) for row in rows]

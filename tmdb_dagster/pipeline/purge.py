@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from tmdb_dagster.images.stores import open_store
 from tmdb_dagster.pipeline.errors import InvalidRequest
 from tmdb_dagster.settings import Settings
+from tmdb_dagster.warehouse.catalogue import empty_catalogue
 from tmdb_dagster.warehouse.leases import jobs_at_work
-
-# work_id's foreign keys take everything else of a movie along.
-_TABLES = (
-    "works",
-    "image_inventory",
-    "ingest_batches",
-    "list_snapshots",
-    "scheduled_ingestion_log",
-    "score_prior",
-    "catalogue_origin",
-)
-
 
 # A bucket may hold what is not ours.
 _FOLDERS = ("posters/", "backdrops/", "trailers/", "cast/", "stills/")
@@ -43,7 +32,4 @@ def purge(engine: Engine, settings: Settings) -> tuple[int, int]:
                 # One by one: some servers do not know the removal of many at once.
                 files += len(list(pool.map(store.delete, [key for key in page if key.startswith(_FOLDERS)])))
     with engine.begin() as connection:
-        movies = connection.scalar(text("SELECT count(*) FROM works"))
-        for table in _TABLES:
-            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - constants
-    return movies or 0, files
+        return empty_catalogue(connection), files

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.pipeline.changes import LONGEST_WINDOW, ChangeWindow, changed_movies
@@ -36,6 +36,7 @@ from tmdb_dagster.warehouse.refresh_queue import (
 )
 from tmdb_dagster.warehouse.run_log import log_ingest
 from tmdb_dagster.warehouse.sync_state import move_cursor, note_sync, read_cursor
+from tmdb_dagster.warehouse.works import first_refresh
 
 SYNC_TYPE = "daily_refresh"
 
@@ -294,7 +295,7 @@ def _first_day(connection: Connection, today: date) -> date | None:
 
     Works that were not refreshed for 30 days are stale anyhow, so that older changes need not be read.
     """
-    first: datetime | None = connection.scalar(text("SELECT min(last_refreshed_at) FROM works"))
+    first = first_refresh(connection)
     if first is None:
         return None
     cursor = read_cursor(connection, SYNC_TYPE)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import text
-
 from tmdb_dagster.pipeline.errors import InvalidRequest
 from tmdb_dagster.pipeline.rebuild import rebuild_from_raw
 from tmdb_dagster.pipeline.rehost import ImageReport, Rehoster
@@ -17,6 +15,7 @@ from tmdb_dagster.warehouse.images import (
     images_of,
     mark_lost,
     mark_moved,
+    time_of_listing,
     works_behind,
     works_without_plan,
 )
@@ -116,7 +115,7 @@ def _find_lost(run: Run, rehoster: Rehoster) -> int:
     """Compare the inventory with the store's listing; both are in the order of the keys' bytes."""
     with run.engine.begin() as connection:
         lost = mark_moved(connection, rehoster.store.name)
-        listed_at = connection.scalar(text("SELECT clock_timestamp()"))
+        listed_at = time_of_listing(connection)
     after = ""
     for page in rehoster.store.pages():
         with run.engine.begin() as connection:

@@ -177,6 +177,18 @@ def record_outcomes(
     )
 
 
+def batch_progress(connection: Connection, run_id: str) -> tuple[int, int]:
+    """How many candidates of the run's batch are settled, and how many there are."""
+    row = connection.execute(
+        text("""
+            SELECT count(outcome) AS settled, count(*) AS candidates
+            FROM ingest_batches JOIN ingest_candidates USING (batch_id) WHERE run_id = :run_id
+        """),
+        {"run_id": run_id},
+    ).one()
+    return row.settled, row.candidates
+
+
 def close_batch(connection: Connection, batch: CandidateBatch, error: str | None) -> None:
     """End a batch: its row in scheduled_ingestion_log, and sync_state where the ingest as a whole succeeded.
 

@@ -206,6 +206,12 @@ def mark_moved(connection: Connection, store: str) -> int:
     return connection.execute(_MARK_MOVED, {"store": store}).rowcount
 
 
+def time_of_listing(connection: Connection) -> datetime:
+    """The database's time, to be taken before the store's files are listed for `mark_lost`."""
+    moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return moment
+
+
 def mark_lost(
     connection: Connection, present: Sequence[str], *, after: str, upto: str | None, listed_at: datetime
 ) -> int:

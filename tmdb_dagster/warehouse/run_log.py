@@ -24,3 +24,16 @@ def log_ingest(connection: Connection, *, started_at: datetime, **row: Any) -> N
         """),  # noqa: S608 - our own names
         {"row": json_parameter(row), "started_at": started_at},
     )
+
+
+def logged_ingest(connection: Connection, run_id: str) -> dict[str, Any] | None:
+    """The run's row of scheduled_ingestion_log, and how many `calls` it made; None where it ended without one."""
+    rows = connection.execute(
+        text("""
+            SELECT *, (SELECT count(*) FROM tmdb_api_logs c WHERE c.metadata ->> 'run_id' = :run_id) AS calls
+            FROM scheduled_ingestion_log WHERE run_id = :run_id ORDER BY created_at DESC LIMIT 1
+        """),
+        {"run_id": run_id},
+    )
+    row = rows.mappings().one_or_none()
+    return None if row is None else dict(row)

@@ -1,12 +1,35 @@
-"""Which works there are."""
+"""The works of the catalogue: which of them there are, and how far they have come."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from tmdb_dagster.warehouse.claims import HAS_TMDB_ID
+from tmdb_dagster.warehouse.claims import HAS_TMDB_ID, LIVE_CLAIM, Target
+
+_UNFINISHED = f"w.gone_at IS NULL AND coalesce(w.ingestion_status, 'pending') <> 'complete' AND NOT {LIVE_CLAIM}"
+
+
+def first_refresh(connection: Connection) -> datetime | None:
+    """When the work that has waited longest was last refreshed; None where none ever was."""
+    moment: datetime | None = connection.scalar(text("SELECT min(last_refreshed_at) FROM works"))
+    return moment
+
+
+def page_of_works(connection: Connection, *, unfinished: bool, limit: int, offset: int) -> tuple[int, list[Target]]:
+    """How many works TMDB can know, and a page of them; `unfinished`: those alone that are not complete."""
+    selected = f"{HAS_TMDB_ID} AND {_UNFINISHED}" if unfinished else HAS_TMDB_ID
+    total = connection.scalar(text(f"SELECT count(*) FROM works w WHERE {selected}"))  # noqa: S608 - constants
+    rows = connection.execute(
+        text(f"""
+            SELECT tmdb_id, coalesce(title, 'TMDB movie ' || tmdb_id) AS title FROM works w WHERE {selected}
+            ORDER BY work_id LIMIT :limit OFFSET :offset
+        """),  # noqa: S608 - constants only
+        {"limit": limit, "offset": offset},
+    )
+    return total or 0, [Target(int(row.tmdb_id), row.title) for row in rows]
 
 
 def known_tmdb_ids(connection: Connection, tmdb_ids: Sequence[int]) -> set[int]:
