@@ -24,7 +24,7 @@ GRANT SELECT, INSERT, DELETE ON tmdb_api_logs, scheduled_ingestion_log, list_sna
 
 GRANT SELECT, INSERT, UPDATE ON
     works, works_meta, rating_sources, aggregates, work_cards_cache, movie_responses, sync_state, ingest_candidates,
-    rate_limits, score_prior, catalogue_origin, image_inventory, image_connections
+    rate_limits, score_prior, catalogue_origin, image_inventory
 TO tmdb_dagster_pipeline;
 GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_queue, ingest_batches TO tmdb_dagster_pipeline;
 

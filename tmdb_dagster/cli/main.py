@@ -149,7 +149,7 @@ def clean() -> None:
 @main.command()
 def doctor() -> None:
     """Say what is wrong with the database or the store of the images, and how to mend it."""
-    from tmdb_dagster.images.stores import open_store
+    from tmdb_dagster.services.image_store import open_store
     from tmdb_dagster.services.provide import provide_services
     from tmdb_dagster.warehouse.engine import address, check_schema, connect
 
@@ -206,9 +206,9 @@ def status(as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def purge(yes: bool) -> None:
     """Remove everything that came from TMDB: all movies with all their rows, all lists, all images."""
-    from tmdb_dagster.images.stores import open_store
     from tmdb_dagster.pipeline.purge import purge as remove
     from tmdb_dagster.pipeline.run import open_catalogue
+    from tmdb_dagster.services.image_store import open_store
     from tmdb_dagster.services.provide import provide_services
     from tmdb_dagster.warehouse.engine import address
 

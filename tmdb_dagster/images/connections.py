@@ -1,66 +1,116 @@
-"""The connections to the image hosts: only to public addresses, and only as many as all runs together may have.
+"""The connections to the image hosts: only to public addresses, and only as many as one machine may have.
 
-A connection needs a slot, and runs share the slots. It is lent for one request at a time: a thread that decodes,
-stores or waits holds none. A slot goes back when its connection idles, and from time to time when another run
-may have none.
+A host counts the connections of an address, so all runs on a machine share them: a connection holds the lock of one of
+CONNECTIONS files for as long as it is open, and the kernel gives the lock back however a process ends. It is lent for
+one request at a time: a thread that decodes, stores or waits has none. It is closed when it idles, and after
+MAX_LIFETIME_S where another run waits for one.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import functools
 import ipaddress
+import os
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from pathlib import Path
 
 import urllib3
 from certifi import where
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from tmdb_dagster.images.errors import ImageRefused
+from tmdb_dagster.images.errors import ImageError, ImageRefused
+
+CONNECTIONS = 20
+"""Of one machine to an image host."""
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
-IDLE_S = 1.0
+IDLE_TIMEOUT_S = 1.0
 """A connection that nobody has used for so long is closed."""
 
-POLL_S = 0.2
-"""How often a thread without a connection asks for a slot."""
+MAX_LIFETIME_S = 2.0
+"""So long a connection is kept where another run waits for one; a run that is alone keeps its own."""
 
-REVIEW_S = 1.0
-"""How often a run looks whether others wait for its slots."""
+POLL_S = 0.1
+"""How often a run without a free connection looks for a lock."""
 
-_SOON_S = 0.05
 # A host may hear of a connection's end later than of the beginning of the one that follows.
 _MARGIN_S = 0.05
 
 
-class Slots(Protocol):
-    """The right to a connection, which runs share."""
+class _Locks:
+    """The locks of one machine's connections, and the word that somebody waits for one.
+
+    Each opening of a file has a lock of its own, so that two runs in one process exclude one another as well. Raises
+    ImageError where the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._waiting = -1
 
     def take(self) -> int | None:
-        """A free slot, if there is one."""
-        ...
+        """The open file of a lock that was free, if there is one: closing it gives the lock back."""
+        for number in range(CONNECTIONS):
+            file = self._open(f"connection-{number}")
+            if _locked(file, fcntl.LOCK_EX):
+                return file
+            os.close(file)
+        return None
 
-    def keep(self, slots: Sequence[int]) -> tuple[frozenset[int], int] | None:
-        """Keep these slots and give back all others.
+    def wait(self, waits: bool) -> None:
+        """Say whether this run waits for a lock."""
+        if waits and self._waiting < 0:
+            self._waiting = self._open("waiting")
+        if self._waiting >= 0:
+            _locked(self._waiting, fcntl.LOCK_SH if waits else fcntl.LOCK_UN)
 
-        Returns those that are the run's, and how many of them other runs should have; None where nobody can tell at
-        this moment.
-        """
-        ...
+    def others_wait(self) -> bool:
+        """Whether another run waits for a lock; forgets that this one does."""
+        if self._waiting < 0:
+            self._waiting = self._open("waiting")
+        others = not _locked(self._waiting, fcntl.LOCK_EX)
+        _locked(self._waiting, fcntl.LOCK_UN)
+        return others
+
+    def close(self) -> None:
+        if self._waiting >= 0:
+            os.close(self._waiting)
+            self._waiting = -1
+
+    def _open(self, name: str) -> int:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._folder.lstat().st_uid != os.getuid():
+                raise PermissionError(errno.EPERM, "the folder is another user's")
+            return os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise ImageError(
+                f"{self._folder / name}, a lock of the connections to the image hosts, cannot be opened: "
+                f"{error.strerror}. Remove the folder, or let this user write to it."
+            ) from error
 
 
-class Line(urllib3.PoolManager):
-    """What a slot allows: one connection to each host."""
+def _locked(file: int, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
-    def __init__(self, slot: int, hosts: int, context: ssl.SSLContext) -> None:
+
+class Connection(urllib3.PoolManager):
+    """What a lock allows: one connection to each host."""
+
+    def __init__(self, lock: int, context: ssl.SSLContext) -> None:
         super().__init__(
-            num_pools=hosts,
             maxsize=1,
             block=True,
             retries=False,
@@ -69,129 +119,120 @@ class Line(urllib3.PoolManager):
             headers={"Accept": "image/jpeg,image/png,image/webp", "User-Agent": "tmdb_dagster"},
         )
         self.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-        self.slot = slot
-        self.retired = False
-        self.used_at = time.monotonic()
+        self.lock = lock
+        self.opened_at = self.used_at = time.monotonic()
 
-    def hang_up(self) -> None:
-        """Close the connections."""
+    def close(self) -> None:
+        """Close the connections; the lock stays."""
         for key in self.pools.keys():  # noqa: SIM118 - it is no mapping to iterate over
             self.pools[key].close()
         self.clear()
 
 
-class Lines:
-    """A run's lines to `hosts` image hosts, opened as they are needed. Threads share them."""
+class ConnectionPool:
+    """A run's connections, opened as they are needed; `folder` has the locks. Threads share it."""
 
-    def __init__(self, slots: Slots, *, hosts: int, sleep: Callable[[float], None]) -> None:
-        self._slots = slots
-        self._hosts = hosts
+    def __init__(self, folder: Path, *, sleep: Callable[[float], None]) -> None:
+        self._locks = _Locks(folder)
         self._sleep = sleep
-        self._lines: dict[int, Line] = {}
-        self._free: list[Line] = []
-        self._retired: list[Line] = []
-        self._changed = threading.Condition()
-        self._asking = False
+        self._free: list[Connection] = []
+        self._waiting = 0
+        self._returned = threading.Condition()
         self._asks_again_at = 0.0
-        self._closed = threading.Event()
-        self._reviewer: threading.Thread | None = None
+        self._gives_again_at = 0.0
+        self._idle_timer: threading.Timer | None = None
 
     @contextmanager
-    def one(self) -> Iterator[Line]:
-        """A line for one request; waits for it where all slots are taken. `sleep` may end the wait."""
-        while (line := self._take()) is None:
-            self._sleep(0)
+    def connection(self) -> Iterator[Connection]:
+        """A connection for one request; waits for it where all are taken. `sleep` may end the wait."""
+        connection = self._acquire()
         try:
-            yield line
+            yield connection
         finally:
-            line.used_at = time.monotonic()
-            with self._changed:
-                (self._retired if line.retired else self._free).append(line)
-                self._changed.notify_all()
+            self._release(connection)
 
     def close(self) -> None:
         """Close all connections, when no thread uses one any more."""
-        self._closed.set()
-        if self._reviewer is not None:
-            self._reviewer.join()
-            self._retire(list(self._lines.values()))
-            self._give_back()
+        with self._returned:
+            timer, self._idle_timer = self._idle_timer, None
+            ending, self._free = self._free, []
+        if timer is not None:
+            timer.cancel()
+            timer.join()
+        _end(ending)
+        self._locks.close()
 
-    def _take(self) -> Line | None:
-        with self._changed:
-            if self._free:
-                return self._free.pop()  # the last used one, so that those which are not needed idle
-            if self._asking or time.monotonic() < self._asks_again_at:
-                self._changed.wait(POLL_S)
-                return None
-            self._asking = True
-        line = None
-        try:
-            if (slot := self._slots.take()) is not None:
-                line = self._lines[slot] = Line(slot, self._hosts, self._context)
-        finally:
-            with self._changed:
-                self._asking = False
-                if line is None:
-                    self._asks_again_at = time.monotonic() + POLL_S
-                elif self._reviewer is None:
-                    self._reviewer = threading.Thread(target=self._review, name="image-connections", daemon=True)
-                    self._reviewer.start()
-                self._changed.notify_all()
-        return line
+    def _acquire(self) -> Connection:
+        with self._returned:
+            self._waiting += 1
+            try:
+                while True:
+                    if self._free:
+                        return self._free.pop()  # the last used one, so that those which are not needed idle
+                    if time.monotonic() >= self._asks_again_at:
+                        if (lock := self._locks.take()) is not None:
+                            return Connection(lock, self._context)
+                        self._locks.wait(True)
+                        self._asks_again_at = time.monotonic() + POLL_S
+                    self._returned.wait(POLL_S)
+                    self._sleep(0)
+            finally:
+                self._waiting -= 1
+                if not self._waiting:
+                    self._locks.wait(False)
+
+    def _release(self, connection: Connection) -> None:
+        connection.used_at = time.monotonic()
+        with self._returned:
+            if gives := self._gives(connection):
+                # The others look first.
+                self._gives_again_at = connection.used_at + POLL_S
+                self._asks_again_at = connection.used_at + 2 * POLL_S
+            else:
+                self._free.append(connection)
+                self._returned.notify()
+                self._watch_idle()
+        if gives:
+            _end([connection])
+
+    def _gives(self, connection: Connection) -> bool:
+        now = connection.used_at
+        if now - connection.opened_at < MAX_LIFETIME_S or now < self._gives_again_at:
+            return False
+        others_wait = self._locks.others_wait()
+        self._locks.wait(self._waiting > 0)
+        return others_wait
+
+    def _watch_idle(self) -> None:
+        if self._idle_timer is None and self._free:
+            self._idle_timer = threading.Timer(IDLE_TIMEOUT_S, self._close_idle)
+            self._idle_timer.daemon = True
+            self._idle_timer.start()
+
+    def _close_idle(self) -> None:
+        with self._returned:
+            if self._idle_timer is None:
+                return  # the pool is closed
+            longest = time.monotonic() - IDLE_TIMEOUT_S
+            ending = [connection for connection in self._free if connection.used_at < longest]
+            self._free = [connection for connection in self._free if connection.used_at >= longest]
+            self._idle_timer = None
+            self._watch_idle()
+        _end(ending)
 
     @functools.cached_property
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=where())
 
-    def _review(self) -> None:
-        pause = REVIEW_S
-        while not self._closed.wait(pause):
-            now = time.monotonic()
-            with self._changed:
-                idle = [line for line in self._free if now - line.used_at > IDLE_S]
-            self._retire(idle)
-            self._give_back()
-            # Those that are in use end with their request.
-            pause = _SOON_S if any(line.retired for line in list(self._lines.values())) else REVIEW_S
 
-    def _retire(self, lines: Iterable[Line]) -> None:
-        with self._changed:
-            for line in lines:
-                line.retired = True
-                if line in self._free:
-                    self._free.remove(line)
-                    self._retired.append(line)
-
-    def _give_back(self) -> None:
-        """Close the retired lines and give back their slots; where others wait, retire some of the rest."""
-        with self._changed:
-            ending, self._retired = self._retired, []
-        for line in ending:
-            line.hang_up()
-        if ending:
-            time.sleep(_MARGIN_S)
-        with self._changed:
-            self._changed.wait_for(lambda: not self._asking)
-            self._asking = True  # a slot that is being taken is in no list yet: it would be given back
-        try:
-            for line in ending:
-                del self._lines[line.slot]
-            review = self._slots.keep(list(self._lines))
-        finally:
-            with self._changed:
-                self._asking = False
-                self._changed.notify_all()
-        if review is not None:
-            self._give_way(*review)
-
-    def _give_way(self, mine: Collection[int], surplus: int) -> None:
-        lines = list(self._lines.values())
-        # One that is not ours any more was taken over when the lease had expired.
-        self._retire(line for line in lines if line.slot not in mine)
-        if surplus and not any(line.retired for line in lines):
-            self._retire(lines[:surplus])
-            self._asks_again_at = time.monotonic() + 2 * POLL_S
+def _end(connections: Sequence[Connection]) -> None:
+    """Close connections, and give back their locks."""
+    for connection in connections:
+        connection.close()
+    if connections:
+        time.sleep(_MARGIN_S)
+    for connection in connections:
+        os.close(connection.lock)
 
 
 class _HttpConnection(HTTPConnection):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import tenacity
 import urllib3
 
 from tmdb_dagster.clock import utc_now
-from tmdb_dagster.images.connections import Line, Lines, Slots, is_local
+from tmdb_dagster.images.connections import Connection, ConnectionPool, is_local
 from tmdb_dagster.images.errors import ImageInvalid, ImageMissing, ImageRefused, ImageUnavailable
 from tmdb_dagster.images.picture import Picture, read_picture
 from tmdb_dagster.tmdb.retry_after import retry_after_s
@@ -31,11 +32,14 @@ _PLACEHOLDER = (120, 90)
 
 
 class Downloader:
-    """Fetches images from the hosts of `bases` (URLs), with the connections that `slots` allow. Threads share it."""
+    """Fetches images from the hosts of `bases` (URLs). Threads share it.
 
-    def __init__(self, bases: Iterable[str], slots: Slots, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    All that name the same folder of `locks` share the connections of this machine.
+    """
+
+    def __init__(self, bases: Iterable[str], locks: Path, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._origins = {_origin(base) for base in bases}
-        self._lines = Lines(slots, hosts=len(self._origins), sleep=sleep)
+        self._connections = ConnectionPool(locks, sleep=sleep)
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_soon),
             wait=_wait_s,
@@ -56,11 +60,11 @@ class Downloader:
 
     def close(self) -> None:
         """Close the connections, when no thread uses it any more."""
-        self._lines.close()
+        self._connections.close()
 
     def _attempt(self, url: str) -> Picture:
-        with self._lines.one() as line:
-            content = self._get(line, url, time.monotonic() + DEADLINE_S)
+        with self._connections.connection() as connection:
+            content = self._get(connection, url, time.monotonic() + DEADLINE_S)
         try:
             picture = read_picture(content)
         except ImageInvalid as error:
@@ -69,12 +73,12 @@ class Downloader:
             raise ImageMissing(f"{url}: YouTube shows its placeholder")
         return picture
 
-    def _get(self, line: Line, url: str, deadline: float) -> bytes:
+    def _get(self, connection: Connection, url: str, deadline: float) -> bytes:
         here = url
         for _ in range(_MAX_REDIRECTS + 1):
             self._check(here)
             try:
-                answer = line.request("GET", here, preload_content=False, redirect=False)
+                answer = connection.request("GET", here, preload_content=False, redirect=False)
                 try:
                     if location := answer.get_redirect_location():
                         here = _joined(here, location)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -36,7 +36,6 @@ from botocore.utils import get_environ_proxies
 
 from tmdb_dagster.images.errors import StoreError, StoreRefused, StoreUnavailable
 from tmdb_dagster.images.stores import CACHE_CONTROL
-from tmdb_dagster.settings import Settings
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 20.0
@@ -55,13 +54,29 @@ _T = TypeVar("_T")
 
 
 class S3Store:
-    """A bucket. Session and client are made at the first use: a run that moves no image does not pay for them."""
+    """A bucket, at AWS where no `endpoint` is given; what it shows is read at `public_url`, or the provider's address.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._bucket = settings.movie_images_bucket
-        self._endpoint = settings.aws_endpoint_url_s3
-        self._region = settings.aws_region or settings.aws_default_region
+    `credentials` are boto3's, by the names that its Session has for them; what is not given, boto3 finds in its own
+    places: profiles, roles of the machine. Session and client are made at the first use: a run that moves no image
+    does not pay for them.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a bucket has, by keyword
+        self,
+        bucket: str,
+        *,
+        endpoint: str | None,
+        region: str | None,
+        credentials: Mapping[str, str],
+        public_url: str | None,
+        connections: int,
+    ) -> None:
+        self._bucket = bucket
+        self._endpoint = endpoint
+        self._region = region
+        self._credentials = credentials
+        self._public_url = public_url
+        self._connections = connections
         self._lock = threading.Lock()
         self._core = botocore.session.get_session()
         self._made: Any = None
@@ -108,7 +123,7 @@ class S3Store:
                     verify=self._core.get_config_variable("ca_bundle") or True,
                     proxies=get_environ_proxies(url),
                     timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
-                    max_pool_connections=self._settings.movie_images_concurrency,
+                    max_pool_connections=self._connections,
                     # As boto3 has it; else a body waits for the acknowledgement of its headers, often for 40 ms.
                     socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
                 )
@@ -164,8 +179,8 @@ class S3Store:
         return None
 
     def _public_base(self) -> str:
-        if self._settings.movie_images_public_url:
-            return self._settings.movie_images_public_url
+        if self._public_url:
+            return self._public_url
         if not self._endpoint:
             return f"https://{self._bucket}.s3.{self._region_name()}.amazonaws.com"
         if found := _SUPABASE.fullmatch(self._endpoint):
@@ -175,17 +190,8 @@ class S3Store:
     def _session(self) -> Any:
         with self._lock:
             if self._opened is None:
-                settings = self._settings
-                secrets = {
-                    "aws_access_key_id": settings.aws_access_key_id,
-                    "aws_secret_access_key": settings.aws_secret_access_key,
-                    "aws_session_token": settings.aws_session_token,
-                }
-                # What is not set, boto3 finds in its own places: profiles, roles of the machine.
                 self._opened = boto3.session.Session(
-                    botocore_session=self._core,
-                    region_name=self._region,
-                    **{name: value.get_secret_value() for name, value in secrets.items() if value is not None},
+                    botocore_session=self._core, region_name=self._region, **self._credentials
                 )
             return self._opened
 
@@ -210,16 +216,16 @@ class S3Store:
                 # Other servers than AWS choke on the newer checksums.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
-                max_pool_connections=self._settings.movie_images_concurrency,
+                max_pool_connections=self._connections,
                 connect_timeout=CONNECT_TIMEOUT_S,
                 read_timeout=READ_TIMEOUT_S,
                 retries={"mode": "standard", "max_attempts": 3},
             ),
         )
 
-    def _call(self, deed: Callable[[Any], _T]) -> _T:
+    def _call(self, request: Callable[[Any], _T]) -> _T:
         with self._named_errors():
-            return deed(self._client())
+            return request(self._client())
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Engine
 
-from tmdb_dagster.images.stores import open_store
 from tmdb_dagster.pipeline.errors import InvalidRequest
+from tmdb_dagster.services.image_store import open_store
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.warehouse.catalogue import empty_catalogue
 from tmdb_dagster.warehouse.leases import jobs_at_work

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from tmdb_dagster.images.stores import ImageStore, open_store
+from tmdb_dagster.images.stores import ImageStore
 from tmdb_dagster.pipeline.run import image_urls, score_prior
+from tmdb_dagster.services.image_store import open_store
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.errors import InvalidResponse
 from tmdb_dagster.tmdb.models import parse_movie

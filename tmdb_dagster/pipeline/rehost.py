@@ -8,11 +8,14 @@ together. An image that cannot be rehosted is a result, not an error: the movie 
 from __future__ import annotations
 
 import logging
+import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
@@ -25,7 +28,6 @@ from tmdb_dagster.transform.image_plan import WantedImage, planned_images, sourc
 from tmdb_dagster.transform.images import ImageUrls
 from tmdb_dagster.transform.rows import MovieRows
 from tmdb_dagster.warehouse.engine import patiently
-from tmdb_dagster.warehouse.image_slots import ImageSlots
 from tmdb_dagster.warehouse.images import (
     ImageResult,
     ImageStates,
@@ -44,6 +46,15 @@ BUSY_WAIT_S = 60.0
 _BUSY_POLL_S = 0.05
 
 _log = logging.getLogger(__name__)
+
+
+def locks_folder() -> Path:
+    """Where the runs of this machine share the connections to the image hosts.
+
+    A user's runs share them, whatever their databases and checkouts; another user's have connections of their own, for
+    in a folder that all may write to, anybody could hold up all.
+    """
+    return Path(tempfile.gettempdir()) / f"tmdb_dagster-{os.getuid()}"
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,7 @@ class Rehoster:
         self._outage = _Outage()
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="images")
         hosts = (images.image_url, images.youtube_url)
-        self._downloader = Downloader(hosts, ImageSlots(engine, run_id), sleep=sleep)
+        self._downloader = Downloader(hosts, locks_folder(), sleep=sleep)
 
     def close(self) -> None:
         """Wait for what is under way, and close the connections."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from tmdb_dagster.images.stores import open_store
 from tmdb_dagster.logs import log_fields
 from tmdb_dagster.pipeline.errors import RunEnding
 from tmdb_dagster.pipeline.rehost import Rehoster
+from tmdb_dagster.services.image_store import open_store
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.client import TmdbClient
 from tmdb_dagster.tmdb.transport import ApiCall, RateLimiter, Transport, Unlimited

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 
 from tmdb_dagster.cli.main import main
-from tmdb_dagster.images.stores import open_store
 from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.run import Run
+from tmdb_dagster.services.image_store import open_store
 from tmdb_dagster.settings import load_settings
 from tmdb_dagster_tests.seaweed import S3Server
 from tmdb_dagster_tests.warehouse.database import take_lease, value

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,25 +18,12 @@ from starlette.routing import Route
 
 from tmdb_dagster.images import download
 from tmdb_dagster.images.download import Downloader
-from tmdb_dagster.images.errors import ImageInvalid, ImageMissing, ImageRefused, ImageUnavailable
+from tmdb_dagster.images.errors import ImageError, ImageInvalid, ImageMissing, ImageRefused, ImageUnavailable
 from tmdb_dagster.sandbox.drawings.artwork import grey_placeholder
 from tmdb_dagster_tests.images.pictures import bomb, jpeg
 from tmdb_dagster_tests.serving import serving
 
 Answers = dict[str, list[Response]]
-
-
-class Slots:
-    """As many connections as are asked for."""
-
-    def __init__(self) -> None:
-        self._numbers = itertools.count()
-
-    def take(self) -> int:
-        return next(self._numbers)
-
-    def keep(self, slots: Sequence[int]) -> tuple[frozenset[int], int]:
-        return frozenset(slots), 0
 
 
 class Host:
@@ -71,8 +58,8 @@ def waits() -> list[float]:
 
 
 @pytest.fixture
-def downloader(host: Host, waits: list[float]) -> Iterator[Downloader]:
-    downloader = Downloader([f"{host.url}/t/p", f"{host.url}/vi"], Slots(), sleep=waits.append)
+def downloader(host: Host, waits: list[float], tmp_path: Path) -> Iterator[Downloader]:
+    downloader = Downloader([f"{host.url}/t/p", f"{host.url}/vi"], tmp_path, sleep=waits.append)
     yield downloader
     downloader.close()
 
@@ -189,14 +176,14 @@ def test_redirects_come_to_an_end(host: Host, downloader: Downloader) -> None:
 
 
 @pytest.mark.parametrize("base", ["http://images.example/t/p", "ftp://127.0.0.1/t/p"])
-def test_plain_http_is_for_hosts_of_our_own_network(base: str) -> None:
+def test_plain_http_is_for_hosts_of_our_own_network(base: str, tmp_path: Path) -> None:
     with pytest.raises(ImageRefused, match="https only"):
-        Downloader([base], Slots()).fetch([f"{base}/a.jpg"])
+        Downloader([base], tmp_path).fetch([f"{base}/a.jpg"])
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_a_public_name_that_leads_to_a_private_address_is_refused(
-    address: str, monkeypatch: pytest.MonkeyPatch
+    address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.create_server((address, 0), family=family) as listening:
@@ -216,7 +203,7 @@ def test_a_public_name_that_leads_to_a_private_address_is_refused(
 
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
         with pytest.raises(ImageRefused, match=f"images.example is at {address}, which is no public address"):
-            Downloader(["https://images.example/t/p"], Slots()).fetch(["https://images.example/t/p/a.jpg"])
+            Downloader(["https://images.example/t/p"], tmp_path).fetch(["https://images.example/t/p/a.jpg"])
         thread.join()
     assert received == [b""], "not a byte was sent"
 
@@ -249,7 +236,7 @@ def raw_host() -> Iterator[Raw]:
         yield start
 
 
-def test_a_body_that_is_cut_off_is_tried_again(raw_host: Raw) -> None:
+def test_a_body_that_is_cut_off_is_tried_again(raw_host: Raw, tmp_path: Path) -> None:
     tries = []
 
     def half(connection: socket.socket) -> None:
@@ -258,11 +245,13 @@ def test_a_body_that_is_cut_off_is_tried_again(raw_host: Raw) -> None:
 
     url = raw_host(half)
     with pytest.raises(ImageUnavailable, match="no complete answer"):
-        Downloader([url], Slots(), sleep=lambda _: None).fetch([f"{url}/a.jpg"])
+        Downloader([url], tmp_path, sleep=lambda _: None).fetch([f"{url}/a.jpg"])
     assert len(tries) == 3
 
 
-def test_a_host_that_drips_does_not_outlast_the_deadline(raw_host: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_drips_does_not_outlast_the_deadline(
+    raw_host: Raw, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(download, "DEADLINE_S", 0.2)
     monkeypatch.setattr(download, "ATTEMPTS", 1)
 
@@ -277,4 +266,11 @@ def test_a_host_that_drips_does_not_outlast_the_deadline(raw_host: Raw, monkeypa
 
     url = raw_host(drip)
     with pytest.raises(ImageUnavailable, match="not complete after"):
-        Downloader([url], Slots()).fetch([f"{url}/a.jpg"])
+        Downloader([url], tmp_path).fetch([f"{url}/a.jpg"])
+
+
+def test_a_folder_of_locks_that_cannot_be_used_is_named(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "locks").write_text("no folder")
+
+    with pytest.raises(ImageError, match=r"/locks/connection-0, a lock .* cannot be opened: File exists"):
+        Downloader([host.url], tmp_path / "locks").fetch([f"{host.url}/a.jpg"])

@@ -11,7 +11,8 @@ import urllib3
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.images.errors import StoreRefused, StoreUnavailable
-from tmdb_dagster.images.stores import ImageStore, open_store
+from tmdb_dagster.images.stores import ImageStore
+from tmdb_dagster.services.image_store import open_store
 from tmdb_dagster.settings import Settings, load_settings
 from tmdb_dagster_tests.images.pictures import jpeg
 from tmdb_dagster_tests.seaweed import ACCESS_KEY, SECRET_KEY, S3Server
@@ -58,7 +59,7 @@ def test_a_file_is_replaced_and_removed(store: ImageStore) -> None:
 
 
 def test_keys_come_in_the_order_of_their_bytes(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tmdb_dagster.images.stores.PAGE", 2)
+    monkeypatch.setattr("tmdb_dagster.images.local.PAGE", 2)
     keys = ["posters/10_large.jpg", "posters/1_large.jpg", "cast/9.jpg", "cast/10.jpg", "backdrops/1.jpg"]
     for key in keys:
         store.put(key, b"x")

@@ -1,8 +1,11 @@
-"""Runs share the connections to the image hosts; the judge is the host's own count of them."""
+"""The runs of a machine share the connections to the image hosts; the judge is the host's own count of them."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -12,16 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
 from tmdb_dagster.images import connections
+from tmdb_dagster.pipeline import rehost
 from tmdb_dagster.pipeline.errors import RunEnding
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.transform.image_plan import WantedImage
 from tmdb_dagster_tests.images.pictures import jpeg
-from tmdb_dagster_tests.warehouse.database import execute, take_lease, until, value
+from tmdb_dagster_tests.warehouse.database import until
 
-TAKEN = "SELECT count(*) FROM image_connections WHERE claimed_by IS NOT NULL"
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
 _LATENCY_S = 0.02
 
@@ -30,7 +32,7 @@ class CountingHost:
     """Answers every path with an image, and counts its connections from accepting to closing."""
 
     def __init__(self) -> None:
-        self.open = self.peak = 0
+        self.open = self.peak = self.accepted = 0
         self.answered: Counter[str] = Counter()
         self._content = jpeg(92, 138)
         self._loop = asyncio.new_event_loop()
@@ -52,6 +54,7 @@ class CountingHost:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
+        self.accepted += 1
         self.peak = max(self.peak, self.open)
         while request := await reader.read(10_000):
             await asyncio.sleep(_LATENCY_S)
@@ -68,12 +71,19 @@ def host() -> Iterator[CountingHost]:
 
 
 @pytest.fixture
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which the runs of this machine share their connections."""
+    monkeypatch.setattr(rehost, "locks_folder", lambda: tmp_path / "locks")
+    return tmp_path / "locks"
+
+
+@pytest.fixture
 def start(
-    host: CountingHost, start_run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: CountingHost, locks: Path, start_run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Run]:
     """Starts runs of 16 threads whose images come from the counting host."""
-    monkeypatch.setattr(connections, "REVIEW_S", 0.2)
-    monkeypatch.setattr(connections, "IDLE_S", 0.2)
+    monkeypatch.setattr(connections, "MAX_LIFETIME_S", 0.3)
+    monkeypatch.setattr(connections, "IDLE_TIMEOUT_S", 0.2)
     changes = {
         "tmdb_image_url": f"{host.url}/t/p",
         "youtube_image_url": f"{host.url}/vi",
@@ -83,6 +93,27 @@ def start(
         "movie_images_concurrency": 16,
     }
     return lambda run_id: start_run(run_id, **changes)
+
+
+@pytest.fixture
+def other_process(locks: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process of another run, which has all connections until it dies."""
+    script = f"""
+import time
+from pathlib import Path
+from tmdb_dagster.images.connections import CONNECTIONS, ConnectionPool
+pool = ConnectionPool(Path({str(locks)!r}), sleep=time.sleep)
+held = [pool.connection() for _ in range(CONNECTIONS)]
+for connection in held:
+    connection.__enter__()
+print("ready", flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
 
 
 def photos(name: str, count: int) -> list[WantedImage]:
@@ -119,43 +150,34 @@ def test_two_runs_share_at_most_20_connections(
     assert host.peak == 20
 
 
-def test_a_connection_that_idles_is_closed_and_given_back(
-    host: CountingHost, start: Callable[[str], Run], engine: Engine
+def test_a_run_that_is_alone_keeps_its_connections(host: CountingHost, start: Callable[[str], Run]) -> None:
+    assert fetch(start("run-1"), photos("a", 600)) == 600
+    assert host.accepted <= 16
+
+
+def test_a_connection_that_idles_is_closed_and_given_back(host: CountingHost, start: Callable[[str], Run]) -> None:
+    first, second = start("run-1"), start("run-2")
+    assert fetch(first, photos("a", 40)) == 40
+    until(lambda: host.open == 0, "idle connections to be closed")
+    assert fetch(second, photos("b", 40)) == 40
+    assert host.peak <= 16
+    assert fetch(first, photos("c", 40)) == 40
+
+
+def test_a_dead_runs_connections_come_back(
+    host: CountingHost, start: Callable[[str], Run], other_process: subprocess.Popen[str]
 ) -> None:
-    run = start("run-1")
-    assert fetch(run, photos("a", 40)) == 40
-    until(lambda: value(engine, TAKEN) == 0, "idle connections to be given back")
-    assert host.open == 0
-    assert fetch(run, photos("b", 40)) == 40
-
-
-def test_a_dead_runs_connections_come_back(host: CountingHost, start: Callable[[str], Run], engine: Engine) -> None:
-    take_lease(engine, "dead")
-    execute(engine, "UPDATE image_connections SET claimed_by = 'dead'")
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(fetch, start("run-1"), photos("a", 10))
         time.sleep(0.5)
         assert host.peak == 0, "it waits"
-        take_lease(engine, "dead", seconds=-1)
+        other_process.send_signal(signal.SIGKILL)
         assert done.result() == 10
 
 
-def test_a_run_that_lost_its_connections_does_not_use_them_on(
-    host: CountingHost, start: Callable[[str], Run], engine: Engine
+def test_a_run_that_ends_does_not_wait_for_a_connection(
+    start: Callable[[str], Run], other_process: subprocess.Popen[str]
 ) -> None:
-    run = start("run-1")
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(fetch, run, photos("a", 200))
-        until(lambda: host.answered["a"] > 30, "the run to have its connections")
-        take_lease(engine, "other")
-        execute(engine, "UPDATE image_connections SET claimed_by = 'other' WHERE slot > 2")
-        until(lambda: host.open <= 2, "the connections that are another's to be closed")
-        assert done.result() == 200
-
-
-def test_a_run_that_ends_does_not_wait_for_a_connection(start: Callable[[str], Run], engine: Engine) -> None:
-    take_lease(engine, "other")
-    execute(engine, "UPDATE image_connections SET claimed_by = 'other'")
     run = start("run-1")
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(fetch, run, photos("a", 3))

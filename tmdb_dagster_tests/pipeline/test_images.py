@@ -13,7 +13,6 @@ import pytest
 import urllib3
 from sqlalchemy import Engine
 
-from tmdb_dagster.images.stores import open_store
 from tmdb_dagster.pipeline import rehost
 from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.rebuild import rebuild_from_raw
@@ -21,6 +20,7 @@ from tmdb_dagster.pipeline.repair import ImageRepair, RepairReport, repair_movie
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.services.image_store import open_store
 from tmdb_dagster.settings import load_settings
 from tmdb_dagster_tests.pipeline.enriching import some_movies
 from tmdb_dagster_tests.seaweed import S3Server

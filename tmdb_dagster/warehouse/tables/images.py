@@ -72,11 +72,3 @@ work_images = Table(
     Index("work_images_behind_idx", "key", postgresql_where=text("NOT rehosted")),
     comment="Which images a movie shows.",
 )
-
-image_connections = Table(
-    "image_connections",
-    metadata,
-    Column("slot", Integer, primary_key=True, autoincrement=False, comment="Number of the connection."),
-    Column("claimed_by", Text, comment="Run that may have it; counts while its lease lives."),
-    comment="The connections to the image hosts that all runs share: one row each, and never more.",
-)

@@ -1,0 +1,37 @@
+"""The store that the settings name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tmdb_dagster.settings import Settings
+
+if TYPE_CHECKING:
+    from tmdb_dagster.images.stores import ImageStore
+
+
+def open_store(settings: Settings) -> ImageStore | None:
+    """The store that the settings name; None where images stay at TMDB. Connects to nothing yet."""
+    if settings.movie_images_store == "none":
+        return None
+    if settings.movie_images_store == "s3":
+        from tmdb_dagster.images.s3 import S3Store
+
+        keys = {
+            "aws_access_key_id": settings.aws_access_key_id,
+            "aws_secret_access_key": settings.aws_secret_access_key,
+            "aws_session_token": settings.aws_session_token,
+        }
+        return S3Store(
+            settings.movie_images_bucket,
+            endpoint=settings.aws_endpoint_url_s3,
+            region=settings.aws_region or settings.aws_default_region,
+            credentials={name: value.get_secret_value() for name, value in keys.items() if value is not None},
+            public_url=settings.movie_images_public_url,
+            connections=settings.movie_images_concurrency,
+        )
+    from tmdb_dagster.images.local import LocalStore
+
+    if settings.movie_images_folder is None or settings.movie_images_public_url is None:
+        raise TypeError("settings.movie_images_folder is None: provide the services first")
+    return LocalStore(settings.movie_images_folder, settings.movie_images_public_url)
