@@ -1,13 +1,14 @@
 """Movies as assets and ops: one partition a movie, many movies a run, and the tables that they are written to."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetExecutionContext,
     AssetMaterialization,
+    AssetSpec,
     Config,
     MaterializeResult,
     OpExecutionContext,
@@ -23,9 +24,10 @@ from tmdb_dagster.defs.failures import clear_failures
 from tmdb_dagster.defs.metadata import MovieTally, image_metadata, ingest_metadata, movie_metadata
 from tmdb_dagster.defs.partitions import movie_partitions, tmdb_id_of
 from tmdb_dagster.defs.resources import CatalogueResource
-from tmdb_dagster.defs.tables import MOVIE_TABLES, OWNERS, table_results, table_spec
-from tmdb_dagster.defs.times import AFTER_WEEKLY_INGEST
+from tmdb_dagster.defs.tables import MOVIE_TABLES, OWNERS, row_counts, table_spec
+from tmdb_dagster.defs.times import AFTER_DAILY_REFRESH
 from tmdb_dagster.transform.attribution import attribution_markdown
+from tmdb_dagster.transform.movie import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 
 _WITH_IMAGES = ("works_meta", "work_cards_cache")
+_RULES = str(SCHEMA_VERSION)
+"""The code version of what is derived from an answer: assets that older rules made show as outdated in the UI."""
 
 
 class MovieConfig(Config):
@@ -108,6 +112,7 @@ def _record_images(context: OpExecutionContext, outcome: "MovieOutcome", report:
     group_name="catalogue",
     owners=OWNERS,
     kinds={"tmdb", "postgres"},
+    code_version=_RULES,
     description="Each movie of the catalogue: one call to TMDB, written to all tables.\n\n"
     + attribution_markdown(with_justwatch=True),
 )
@@ -124,32 +129,54 @@ def movies(
     return MaterializeResult(metadata=movie_metadata(outcome))
 
 
-@multi_asset(
-    name="enrich_candidates",
-    specs=[
-        table_spec(
-            table.name,
-            group="catalogue",
-            deps=["candidates", "movies", *(["movie_images"] if table.name in _WITH_IMAGES else [])],
-        ).replace_attributes(freshness_policy=AFTER_WEEKLY_INGEST)
-        for table in MOVIE_TABLES
-    ],
-)
+def _movie_table_spec(table: str) -> AssetSpec:
+    deps = ["candidates", "movies", *(["movie_images"] if table in _WITH_IMAGES else [])]
+    spec = table_spec(table, group="catalogue", deps=deps)
+    return spec.replace_attributes(
+        description=f"{spec.description}\n\nMaterialised without `candidates`, it takes in those that wait, which "
+        "writes all tables of movies; where none wait, its rows are counted and TMDB is asked nothing.",
+        freshness_policy=AFTER_DAILY_REFRESH,
+        code_version=None if table == "movie_responses" else _RULES,  # answers are kept as they came
+    )
+
+
+@multi_asset(name="enrich_candidates", specs=[_movie_table_spec(table.name) for table in MOVIE_TABLES], can_subset=True)
 def enrich_candidates(
     context: AssetExecutionContext, catalogue: CatalogueResource
 ) -> Iterator[MaterializeResult[None]]:
-    """Ingest the candidates of this run, each a partition of `movies`, and log the ingest."""
+    """Ingest the candidates of this run, or those that wait, each a partition of `movies`, and log the ingest."""
+    from tmdb_dagster.pipeline.errors import NoCandidates
     from tmdb_dagster.pipeline.ingest import CandidateIngest
 
     started = time.monotonic()
     repeated = [context.run.parent_run_id, context.run.root_run_id]
+    chosen_here = "ingest_candidates" in (node.name for node in context.job_def.nodes)
     with catalogue.run(context.op_execution_context) as run:
-        ingest = CandidateIngest(run, [context.run.run_id, *filter(None, repeated)])
+        try:
+            ingest = CandidateIngest(run, [context.run.run_id, *filter(None, repeated)], waiting=not chosen_here)
+        except NoCandidates:
+            if chosen_here:
+                raise
+            context.log.info("No candidates wait: rows are counted, and TMDB is asked nothing.")
+            yield from _table_results(context, row_counts(run.engine))
+            return
         tally = record_movies(context.op_execution_context, ingest.outcomes())
         checked = {"movies checked": ingest.batch.movies_checked, "movies skipped": ingest.batch.movies_skipped}
         figures = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
-        context.add_output_metadata(checked | figures, output_name="works")
-        yield from table_results(run.engine)
+        counts = row_counts(run.engine)
+    counts["works"] |= checked | figures
+    yield from _table_results(context, counts)
+    for table in sorted(counts.keys() - {key.to_user_string() for key in context.selected_asset_keys}):
+        context.log_event(
+            AssetMaterialization(table, metadata=counts[table])
+        )  # not asked for, and written all the same
+
+
+def _table_results(
+    context: AssetExecutionContext, counts: "Mapping[str, Mapping[str, Any]]"
+) -> Iterator[MaterializeResult[None]]:
+    for key in context.selected_asset_keys:
+        yield MaterializeResult(asset_key=key, metadata=counts[key.to_user_string()])
 
 
 @op(out=Out(dict, is_required=False))
@@ -198,6 +225,6 @@ def rebuild_from_raw(
             for tmdb_id, problem in result.problems.items():
                 context.log.warning("%s: %s", tmdb_id, problem)
             context.log.info("Rebuilt %s works", rebuilt)
-        for table in table_results(engine):
-            context.log_event(AssetMaterialization(str(table.asset_key), metadata=table.metadata))
+        for table, metadata in row_counts(engine).items():
+            context.log_event(AssetMaterialization(table, metadata=metadata))
     return Output({"rebuilt": rebuilt, "failed": failed}, metadata={"rebuilt": rebuilt, "failed": failed})

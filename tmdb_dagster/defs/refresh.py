@@ -4,23 +4,39 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from dagster import AssetMaterialization, Config, OpExecutionContext, Out, Output, op
+from dagster import AssetMaterialization, Config, MaterializeResult, OpExecutionContext, Out, Output, multi_asset, op
 from pydantic import Field
 
 from tmdb_dagster.defs.failures import clear_failures
 from tmdb_dagster.defs.metadata import MovieTally, ingest_metadata, queue_figures
 from tmdb_dagster.defs.movies import record_movies
 from tmdb_dagster.defs.resources import CatalogueResource
-from tmdb_dagster.defs.tables import table_results, table_spec
+from tmdb_dagster.defs.tables import row_counts, table_spec
 from tmdb_dagster.defs.times import AFTER_DAILY_REFRESH
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from tmdb_dagster.pipeline.refresh import DrainReport
     from tmdb_dagster.pipeline.run import Run
 
-refresh_queue = table_spec("refresh_queue", group="refresh", deps=["works"]).replace_attributes(
-    freshness_policy=AFTER_DAILY_REFRESH
+
+_QUEUE = table_spec("refresh_queue", group="refresh", deps=["works"])
+
+
+@multi_asset(
+    name="count_refresh_queue",
+    specs=[
+        _QUEUE.replace_attributes(
+            description=f"{_QUEUE.description}\n\nMaterialised by itself, its entries are counted; the jobs drain it.",
+            freshness_policy=AFTER_DAILY_REFRESH,
+        )
+    ],
 )
+def refresh_queue(catalogue: CatalogueResource) -> MaterializeResult[None]:
+    """Record how the queue stands; what is due is refreshed by the jobs."""
+    with catalogue.database() as (engine, _):
+        return MaterializeResult(metadata=_queue_metadata(engine))
 
 
 class DrainConfig(Config):
@@ -90,16 +106,19 @@ def _drain_figures(report: "DrainReport") -> dict[str, int]:
     }
 
 
+def _queue_metadata(engine: "Engine") -> dict[str, Any]:
+    from tmdb_dagster.warehouse.health import queue_status
+
+    with engine.begin() as connection:
+        return queue_figures(queue_status(connection))
+
+
 def _record_refresh(
     context: OpExecutionContext, run: "Run", figures: dict[str, int], tally: MovieTally, seconds: float
 ) -> dict[str, Any]:
     """A materialisation of the queue and of every table that the refresh wrote; returns all that the UI shows."""
-    from tmdb_dagster.warehouse.health import queue_status
-
-    with run.engine.begin() as connection:
-        queue = queue_figures(queue_status(connection))
-    metadata = {**figures, **ingest_metadata(tally, run.api_log.calls, seconds), **queue}
+    metadata = {**figures, **ingest_metadata(tally, run.api_log.calls, seconds), **_queue_metadata(run.engine)}
     context.log_event(AssetMaterialization("refresh_queue", metadata=metadata))
-    for table in table_results(run.engine):
-        context.log_event(AssetMaterialization(str(table.asset_key), metadata=table.metadata))
+    for table, row_count in row_counts(run.engine).items():
+        context.log_event(AssetMaterialization(table, metadata=row_count))
     return metadata

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dagster import ConfigurableResource, OpExecutionContext
+from dagster import AssetKey, ConfigurableResource, OpExecutionContext
 
 from tmdb_dagster.defs.failures import clear_failures
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from tmdb_dagster.pipeline.run import Run
     from tmdb_dagster.settings import Settings
+
+
+def job_or_assets(job: str, assets: Iterable[AssetKey]) -> str:
+    """The name of a job; of one that Dagster made to run assets outside of jobs, these assets' keys instead."""
+    return ", ".join(sorted(key.to_user_string() for key in assets)) if job.startswith("__") else job
 
 
 class CatalogueResource(ConfigurableResource[Any]):
@@ -31,7 +36,10 @@ class CatalogueResource(ConfigurableResource[Any]):
             if services.origin == "sandbox":
                 context.log.info(SANDBOX_NOTICE)
             with open_run(
-                services.settings, run_id=context.run_id, job=context.job_name, origin=services.origin
+                services.settings,
+                run_id=context.run_id,
+                job=job_or_assets(context.job_name, context.selected_asset_keys),
+                origin=services.origin,
             ) as run:
                 yield run
 

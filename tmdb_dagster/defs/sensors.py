@@ -30,7 +30,7 @@ from dagster import (
 
 from tmdb_dagster.defs.jobs import daily_refresh_job, drain_refresh_queue_job
 from tmdb_dagster.defs.partitions import movie_partitions
-from tmdb_dagster.defs.resources import CatalogueResource
+from tmdb_dagster.defs.resources import CatalogueResource, job_or_assets
 
 ITEMS_A_RUN = 100
 """Entries that one run of drain_refresh_queue takes."""
@@ -185,7 +185,8 @@ def run_failure_alert(context: RunFailureSensorContext) -> None:
     from tmdb_dagster.settings import load_settings
 
     run = context.dagster_run
-    text = f"Run {run.run_id} of {run.job_name} failed. {_reason(context)}"
+    name = job_or_assets(run.job_name, run.asset_selection or [])
+    text = f"Run {run.run_id} of {name} failed. {_reason(context)}"
     context.log.error(text)
     with clear_failures():
         url = load_settings().alert_webhook_url

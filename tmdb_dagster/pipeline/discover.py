@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
+
+from sqlalchemy import Connection
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.logs import inherited
@@ -74,6 +76,11 @@ class IngestRequest:
             )
 
     @property
+    def lists(self) -> tuple[ListSource, ...]:
+        """The lists that the source means."""
+        return SOURCES[self.source]
+
+    @property
     def logged_source(self) -> str:
         """The source as scheduled_ingestion_log names it."""
         return "mixed" if self.source == "all" else self.source
@@ -107,20 +114,59 @@ class _Lists:
     pages: dict[tuple[ListSource, int], ListPage] = field(default_factory=dict)
     errors: dict[tuple[ListSource, int], TmdbError] = field(default_factory=dict)
 
+    def places(self, source: ListSource) -> list[Place]:
+        """Who stands where in a list."""
+        return [
+            Place(str(movie.id), movie.title, _rank(page, index), page)
+            for (of, page), content in self.pages.items()
+            if of == source
+            for index, movie in enumerate(content.results)
+        ]
 
-def discover(run: Run, request: IngestRequest) -> Discovery:
-    """Choose candidates for ingestion, or go on with those of a run that was interrupted.
+    def problems(self) -> tuple[str, ...]:
+        """What was wrong with pages."""
+        failed = [f"{source} page {page}: {error}" for (source, page), error in self.errors.items()]
+        return (
+            *failed,
+            *(f"{source} page {page}: {text}" for (source, page), c in self.pages.items() for text in c.problems),
+        )
+
+
+def take_snapshots(
+    run: Run, request: IngestRequest, asked: Collection[ListSource]
+) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
+    """Keep a snapshot of each list in `asked`, and choose nothing; also returns what was wrong with pages.
+
+    Raises InvalidRequest where the request names none of these lists, ListsUnavailable, AuthenticationFailed,
+    DatabaseUnavailable.
+    """
+    sources = tuple(source for source in request.lists if source in asked)
+    if not sources:
+        raise InvalidRequest(f"source is '{request.source}', and the snapshots chosen are of {', '.join(asked)} alone.")
+    lists = _fetch_lists(run, sources, request.pages_per_source)
+    with run.engine.begin() as connection:
+        snapshots = _save_snapshots(connection, run.run_id, sources, lists)
+    return snapshots, lists.problems()
+
+
+def discover(
+    run: Run, request: IngestRequest, *, asked: Collection[ListSource] | None = None, resume: bool = True
+) -> Discovery:
+    """Choose candidates for ingestion, or, with `resume`, go on with those of a run that was interrupted.
+
+    The lists in `asked` (None: all that the request names) are asked for; of the others the newest snapshot counts.
 
     Raises ListsUnavailable, AuthenticationFailed, DatabaseUnavailable; they leave a row in
     scheduled_ingestion_log, as every ingest does.
     """
     started_at = utc_now()
     try:
-        if batch := _interrupted_batch(run, request):
+        if batch := _interrupted_batch(run, request, resume=resume):
             return batch
         score_prior(run.engine, update=True)
-        lists = _fetch_lists(run, request)
-        return _choose(run, request, lists, started_at)
+        sources = tuple(source for source in request.lists if asked is None or source in asked)
+        lists = _fetch_lists(run, sources, request.pages_per_source) if sources else _Lists()
+        return _choose(run, request, sources, lists, started_at)
     except BaseException as error:
         with run.engine.begin() as connection:
             log_ingest(
@@ -140,17 +186,19 @@ def discover(run: Run, request: IngestRequest) -> Discovery:
         raise
 
 
-def _interrupted_batch(run: Run, request: IngestRequest) -> Discovery | None:
+def _interrupted_batch(run: Run, request: IngestRequest, *, resume: bool) -> Discovery | None:
     """Go on with the batch of a dead run, and tidy up after other dead runs, whose batches nobody will go on with."""
     _wait_for_silent_rivals(run, request)
     with run.engine.begin() as connection:
-        batch = adopt_batch(
-            connection,
-            run.run_id,
-            source=request.logged_source,
-            max_movies=request.max_movies,
-            pages_per_source=request.pages_per_source,
-        )
+        batch = None
+        if resume:
+            batch = adopt_batch(
+                connection,
+                run.run_id,
+                source=request.logged_source,
+                max_movies=request.max_movies,
+                pages_per_source=request.pages_per_source,
+            )
         for dead in abandoned_batches(connection):
             _log.warning("batch of a dead run closed", extra={"batch_id": dead.batch_id, "of_run": dead.run_id})
             close_batch(connection, dead, error=f"Run {dead.run_id} was interrupted and not resumed")
@@ -179,10 +227,9 @@ def _wait_for_silent_rivals(run: Run, request: IngestRequest) -> None:
         silent = {run_id for run_id in silent if run_id in now and now[run_id] == first[run_id]}
 
 
-def _fetch_lists(run: Run, request: IngestRequest) -> _Lists:
+def _fetch_lists(run: Run, sources: Sequence[ListSource], pages_per_source: int) -> _Lists:
     """The lists' pages; the first pages say how many there are, so they are fetched first."""
     lists = _Lists()
-    sources = SOURCES[request.source]
     with ThreadPoolExecutor(run.settings.tmdb_concurrency, thread_name_prefix="lists", initializer=inherited()) as pool:
 
         def fetch(wanted: Iterable[tuple[ListSource, int]]) -> None:
@@ -199,7 +246,7 @@ def _fetch_lists(run: Run, request: IngestRequest) -> _Lists:
         fetch((source, 1) for source in sources)
         last = {
             source: min(
-                request.pages_per_source,
+                pages_per_source,
                 LAST_PAGE,
                 # A list whose first page failed may still have others.
                 lists.pages[source, 1].total_pages if (source, 1) in lists.pages else LAST_PAGE,
@@ -213,13 +260,30 @@ def _fetch_lists(run: Run, request: IngestRequest) -> _Lists:
     return lists
 
 
-def _choose(run: Run, request: IngestRequest, lists: _Lists, started_at: datetime) -> Discovery:
+def _save_snapshots(
+    connection: Connection, run_id: str, sources: Sequence[ListSource], lists: _Lists
+) -> tuple[Snapshot, ...]:
+    previous = {source: newest_snapshot(connection, source) for source in sources}
     fetched_at = utc_now()
-    ranked = _ranked(SOURCES[request.source], lists.pages)
+    for (source, page), content in lists.pages.items():
+        save_snapshot(connection, _snapshot_rows(run_id, source, page, content, fetched_at))
+    return tuple(
+        _snapshot(source, lists, previous[source]) for source in sources if any(of == source for of, _ in lists.pages)
+    )
+
+
+def _choose(
+    run: Run, request: IngestRequest, asked: Sequence[ListSource], lists: _Lists, started_at: datetime
+) -> Discovery:
     with run.engine.begin() as connection:
-        previous = {source: newest_snapshot(connection, source) for source in SOURCES[request.source]}
-        for (source, page), content in lists.pages.items():
-            save_snapshot(connection, _snapshot_rows(run.run_id, source, page, content, fetched_at))
+        kept = _kept_places(connection, [source for source in request.lists if source not in asked])
+        ranked = _ranked({source: lists.places(source) or kept.get(source, ()) for source in request.lists})
+        snapshots = _save_snapshots(connection, run.run_id, asked, lists)
+        if not snapshots and not kept:
+            raise ListsUnavailable(
+                f"No snapshot of {', '.join(request.lists)} is kept. "
+                "Materialise one before the candidates, or together with them."
+            )
         known = known_tmdb_ids(connection, [candidate.tmdb_id for candidate in ranked])
         new = [candidate for candidate in ranked if candidate.tmdb_id not in known]
         batch = open_batch(
@@ -236,30 +300,22 @@ def _choose(run: Run, request: IngestRequest, lists: _Lists, started_at: datetim
             },
             new[: request.max_movies],
         )
-    snapshots = [
-        _snapshot(source, lists, previous[source])
-        for source in SOURCES[request.source]
-        if any(of == source for of, _ in lists.pages)
-    ]
-    problems = [f"{source} page {page}: {error}" for (source, page), error in lists.errors.items()]
-    problems += [
-        f"{source} page {page}: {problem}" for (source, page), c in lists.pages.items() for problem in c.problems
-    ]
     chosen = min(len(new), request.max_movies)
     _log.info(
         "movies discovered",
         extra={"source": batch.source, "checked": len(ranked), "skipped": len(known), "chosen": chosen},
     )
-    return Discovery(batch, chosen, resumed=False, snapshots=tuple(snapshots), problems=tuple(problems))
+    return Discovery(batch, chosen, resumed=False, snapshots=snapshots, problems=lists.problems())
+
+
+def _kept_places(connection: Connection, sources: Iterable[ListSource]) -> dict[ListSource, Sequence[Place]]:
+    """The newest snapshots of lists; one that was never taken is left out."""
+    kept = {source: newest_snapshot(connection, source) for source in sources}
+    return {source: snapshot.places for source, snapshot in kept.items() if snapshot is not None}
 
 
 def _snapshot(source: ListSource, lists: _Lists, previous: ListSnapshot | None) -> Snapshot:
-    places = [
-        Place(str(movie.id), movie.title, _rank(page, index), page)
-        for (of, page), content in lists.pages.items()
-        if of == source
-        for index, movie in enumerate(content.results)
-    ]
+    places = lists.places(source)
     return Snapshot(
         source,
         pages=sum(of == source for of, _ in lists.pages),
@@ -274,14 +330,16 @@ def _rank(page: int, index: int) -> int:
     return (page - 1) * 20 + index + 1
 
 
-def _ranked(sources: tuple[ListSource, ...], pages: Mapping[tuple[ListSource, int], ListPage]) -> list[Candidate]:
-    """Each movie once, best place first; between lists, the order of `sources` decides."""
+def _ranked(lists: Mapping[ListSource, Sequence[Place]]) -> list[Candidate]:
+    """Each movie once, best place first; between lists, their order decides."""
     places: dict[int, list[tuple[int, int]]] = {}
     titles: dict[int, str] = {}
-    for (source, page), content in pages.items():
-        for index, movie in enumerate(content.results):
-            places.setdefault(movie.id, []).append((_rank(page, index), sources.index(source)))
-            titles.setdefault(movie.id, movie.title)
+    sources = list(lists)
+    for source in sources:
+        for place in lists[source]:
+            tmdb_id = int(place.tmdb_id)
+            places.setdefault(tmdb_id, []).append((place.rank, sources.index(source)))
+            titles.setdefault(tmdb_id, place.title or f"TMDB movie {tmdb_id}")
     order = sorted(places, key=lambda tmdb_id: min(places[tmdb_id]))
     return [
         Candidate(

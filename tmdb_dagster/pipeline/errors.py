@@ -3,7 +3,8 @@
 TmdbDagsterError
 └── PipelineError
     ├── InvalidRequest     asked for something that does not exist; nothing was done
-    ├── ListsUnavailable   no page of any list could be fetched
+    ├── ListsUnavailable   no page of any list could be fetched, and no snapshot is kept that is wanted instead
+    ├── NoCandidates       no candidates wait for their ingest
     ├── ChangesUnavailable TMDB's feed of changes could not be read to its end
     ├── TmdbOutage         TMDB failed one movie after another
     ├── MovieFailed        the one movie asked for could not be ingested
@@ -26,7 +27,11 @@ class InvalidRequest(PipelineError):
 
 
 class ListsUnavailable(PipelineError):
-    """No page of any list could be fetched."""
+    """No page of any list could be fetched, and no snapshot is kept that is wanted instead."""
+
+
+class NoCandidates(PipelineError):
+    """No candidates wait for their ingest."""
 
 
 class ChangesUnavailable(PipelineError):

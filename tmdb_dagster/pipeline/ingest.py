@@ -10,7 +10,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes, Status, enrich
-from tmdb_dagster.pipeline.errors import InvalidRequest, MovieBusy, MovieFailed, PipelineError, TmdbOutage
+from tmdb_dagster.pipeline.errors import InvalidRequest, MovieBusy, MovieFailed, NoCandidates, TmdbOutage
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.warehouse.batches import (
     close_batch,
@@ -18,6 +18,7 @@ from tmdb_dagster.warehouse.batches import (
     open_candidates,
     record_outcomes,
     take_over_batch,
+    waiting_batch,
 )
 from tmdb_dagster.warehouse.claims import Target
 from tmdb_dagster.warehouse.works import page_of_works
@@ -35,17 +36,17 @@ _LOGGED: dict[Status, Literal["ingested", "skipped", "failed"]] = {
 class CandidateIngest:
     """The ingest of the candidates that a discovery chose for `run_ids`: this run, or the ones that it repeats.
 
-    Iterate over `outcomes`. Raises PipelineError where no discovery was made for these runs.
+    With `waiting`, and where these runs chose none, those that another run chose and did not ingest.
+    Iterate over `outcomes`. Raises NoCandidates.
     """
 
-    def __init__(self, run: Run, run_ids: list[str]) -> None:
+    def __init__(self, run: Run, run_ids: list[str], *, waiting: bool = False) -> None:
         self._run = run
         with run.engine.begin() as connection:
-            batch = find_batch(connection, run_ids)
+            batch = find_batch(connection, run_ids) or (waiting_batch(connection) if waiting else None)
             if batch is None:
-                raise PipelineError(
-                    f"Run {run_ids[0]} has no open batch of candidates: materialise the candidates first, "
-                    "in the same run."
+                raise NoCandidates(
+                    f"Run {run_ids[0]} has no open batch of candidates: materialise the candidates first."
                 )
             self.batch = take_over_batch(connection, batch.batch_id, run.run_id)
             self._targets = open_candidates(connection, batch.batch_id)

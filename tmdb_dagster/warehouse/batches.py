@@ -134,6 +134,19 @@ def find_batch(connection: Connection, run_ids: Sequence[str]) -> CandidateBatch
     return found[0] if found else None
 
 
+def waiting_batch(connection: Connection) -> CandidateBatch | None:
+    """The newest open batch that no live run works on and that has candidates left, locked."""
+    row = connection.execute(
+        text(f"""
+            SELECT * FROM ingest_batches b WHERE b.closed_at IS NULL AND NOT {_OWNER_LIVES}
+                AND EXISTS (SELECT FROM ingest_candidates c WHERE c.batch_id = b.batch_id AND c.outcome IS NULL)
+            ORDER BY b.batch_id DESC LIMIT 1
+            FOR UPDATE SKIP LOCKED
+        """)  # noqa: S608 - constants only
+    ).one_or_none()
+    return None if row is None else _batch(row)
+
+
 def take_over_batch(connection: Connection, batch_id: int, run_id: str) -> CandidateBatch:
     """Make a run the one that works on the batch."""
     row = connection.execute(

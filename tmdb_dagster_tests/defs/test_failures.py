@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from dagster import AssetKey, DagsterInstance, DagsterInvalidConfigError, Definitions
+from dagster import DagsterInstance, DagsterInvalidConfigError
 from sqlalchemy import Engine, text
 
 from tmdb_dagster.sandbox.faults import Fault
@@ -184,22 +184,3 @@ def test_a_wrong_setting_is_one_clear_message(execute: Execute, monkeypatch: pyt
 
     assert message is not None
     assert "TMDB_RATE_LIMIT" in message
-
-
-def test_tables_without_candidates_in_the_same_run_say_what_to_do(
-    code_location: Definitions, instance: DagsterInstance, settings_environment: dict[str, str]
-) -> None:
-    result = code_location.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=instance,
-        raise_on_error=False,
-        asset_selection=[AssetKey(name) for name in _enriched(code_location)],
-    )
-
-    (message,) = failures(result.all_events)
-    assert message is not None
-    assert message.endswith("materialise the candidates first, in the same run.")
-
-
-def _enriched(code_location: Definitions) -> list[str]:
-    (tables,) = [one for one in code_location.resolve_asset_graph().assets_defs if AssetKey("works") in one.keys]
-    return [key.to_user_string() for key in tables.keys]

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pytest
 from dagster import (
+    AssetKey,
     DagsterInstance,
     DagsterRunStatus,
     Definitions,
@@ -316,3 +317,21 @@ def test_a_failed_run_is_told_to_the_webhook(
         with pytest.raises(Exception, match="ALERT_WEBHOOK_URL") as refused:
             _alert(result, instance)
         assert "secret-token" not in str(refused.value)
+
+
+def test_a_failed_run_of_an_asset_is_told_by_its_key(
+    code_location: Definitions,
+    settings_environment: dict[str, str],
+    instance: DagsterInstance,
+    webhook: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", webhook)
+    result = code_location.resolve_implicit_global_asset_job_def().execute_in_process(
+        asset_selection=[AssetKey("candidates")], instance=instance, raise_on_error=False
+    )
+
+    _alert(result, instance)
+
+    [alert] = _Webhook.received
+    assert alert["text"].startswith(f"Run {result.run_id} of candidates failed. No snapshot of popular")
