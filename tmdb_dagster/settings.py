@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -16,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.logs import LogFormat
+from tmdb_dagster.rate_limit import RateLimit, parse_rate_limit
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -26,17 +26,6 @@ YOUTUBE_IMAGE_URL = "https://img.youtube.com/vi"
 
 class SettingsError(TmdbDagsterError):
     """A setting is missing or malformed; the text names the environment variable."""
-
-
-@dataclass(frozen=True)
-class RateLimit:
-    """At most `calls` in any `seconds`."""
-
-    calls: int
-    seconds: float
-
-    def __str__(self) -> str:
-        return f"{self.calls}/{self.seconds:g}s"
 
 
 class Settings(BaseSettings):
@@ -111,14 +100,7 @@ class Settings(BaseSettings):
     @field_validator("tmdb_rate_limit", mode="before")
     @classmethod
     def _parse_rate_limit(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        if value.strip().lower() == "unlimited":
-            return None
-        match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)?\s*s\s*", value)
-        if not match or int(match[1]) < 1 or float(match[2] or 1) <= 0:
-            raise ValueError("expected calls per seconds such as `40/10s` or `40/s`, or `unlimited`")
-        return RateLimit(int(match[1]), float(match[2] or 1))
+        return parse_rate_limit(value) if isinstance(value, str) else value
 
     @field_validator("tmdb_watch_regions", mode="before")
     @classmethod

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tmdb_dagster.settings import REPOSITORY, RateLimit, Settings, SettingsError, environment, load_settings
+from tmdb_dagster.rate_limit import RateLimit
+from tmdb_dagster.settings import REPOSITORY, Settings, SettingsError, environment, load_settings
 
 SECRET = "geheim-7f3a"
 DATABASE = "postgresql+psycopg2://me:word@host:5432/movies"

@@ -14,7 +14,7 @@ from tmdb_dagster.clock import utc_now
 from tmdb_dagster.images.connections import Connection, ConnectionPool, is_local
 from tmdb_dagster.images.errors import ImageInvalid, ImageMissing, ImageRefused, ImageUnavailable
 from tmdb_dagster.images.picture import Picture, read_picture
-from tmdb_dagster.tmdb.retry_after import retry_after_s
+from tmdb_dagster.retry_after import retry_after_s
 
 MAX_BYTES = 8_000_000
 DEADLINE_S = 20.0

@@ -12,10 +12,10 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from tmdb_dagster.pipeline.discover import SOURCES
+from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.report import charts
 from tmdb_dagster.report.charts import BAD, CALM, GOOD, GREY, WAITING, Part
 from tmdb_dagster.report.page import Cell, Page, Section, Table
-from tmdb_dagster.settings import RateLimit
 from tmdb_dagster.transform.list_movers import CHANGES, Mover, list_movers
 from tmdb_dagster.warehouse.health import (
     EndpointCalls,

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from tmdb_dagster.retry_after import retry_after_s
 from tmdb_dagster.tmdb.errors import (
     AuthenticationFailed,
     BadRequest,
@@ -18,7 +19,6 @@ from tmdb_dagster.tmdb.errors import (
     TmdbError,
     TmdbUnavailable,
 )
-from tmdb_dagster.tmdb.retry_after import retry_after_s
 
 WHERE_TO_GET_CREDENTIALS = "https://www.themoviedb.org/settings/api"
 

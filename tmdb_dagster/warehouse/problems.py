@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from tmdb_dagster.clock import utc_now
-from tmdb_dagster.settings import RateLimit
+from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.warehouse.health import (
     ApiErrors,
     CallTotals,

@@ -7,7 +7,7 @@ import time
 
 from sqlalchemy import Engine, text
 
-from tmdb_dagster.settings import RateLimit
+from tmdb_dagster.rate_limit import RateLimit
 
 # A call counts when it reaches TMDB, some time after its permit. Its thread's next permit comes after the answer, and
 # then the moment is set right; this much room is for calls whose moments are not set right yet.

@@ -13,9 +13,9 @@ from sqlalchemy import Engine
 
 from tmdb_dagster.pipeline.ops_report import OpsData, ops_data, ops_report, write_page
 from tmdb_dagster.pipeline.run import Run
+from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.report.page import Page
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.settings import RateLimit
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
 from tmdb_dagster_tests.warehouse.database import add_work, execute
 

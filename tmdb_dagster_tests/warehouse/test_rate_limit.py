@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine
 
+from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.settings import RateLimit
 from tmdb_dagster.tmdb.transport import Transport
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.rate_limit import MARGIN_S, SharedRateLimiter
@@ -24,7 +24,7 @@ SHORT = RateLimit(5, 0.2)
 WORKER = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from tmdb_dagster.settings import RateLimit
+from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.tmdb.transport import Transport
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.rate_limit import SharedRateLimiter

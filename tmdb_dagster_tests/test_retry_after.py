@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from tmdb_dagster.tmdb.retry_after import retry_after_s
+from tmdb_dagster.retry_after import retry_after_s
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 

@@ -1,0 +1,29 @@
+"""How many calls may be sent in how much time: what a setting says, and the warehouse keeps to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_WRITTEN = re.compile(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)?\s*s\s*")
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """At most `calls` in any `seconds`."""
+
+    calls: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.calls}/{self.seconds:g}s"
+
+
+def parse_rate_limit(text: str) -> RateLimit | None:
+    """Read `40/10s`, `40/s` (in one second) or `unlimited`, which is None. Raises ValueError for anything else."""
+    if text.strip().lower() == "unlimited":
+        return None
+    found = _WRITTEN.fullmatch(text)
+    if not found or int(found[1]) < 1 or float(found[2] or 1) <= 0:
+        raise ValueError("expected calls per seconds such as `40/10s` or `40/s`, or `unlimited`")
+    return RateLimit(int(found[1]), float(found[2] or 1))
