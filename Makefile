@@ -51,6 +51,7 @@ lint: .venv/dev ## Check style, types and the rooms' borders
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@.ci/check-definitions
 
 format: .venv/dev ## Format the code
 	@$(BIN)/ruff check --fix .
