@@ -1,45 +1,41 @@
 """Our log: one line an event on stderr, as key=value or as JSON, with the run and the movie that it is about.
 
 A module logs as ever, with what it is about in `extra`: _log.info("movie ingested", extra={"tmdb_id": 603}).
+structlog writes the lines. It is imported with the first one: it takes as long to load as all else of a short command.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Any, Literal
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from structlog.stdlib import ProcessorFormatter
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 LogFormat = Literal["text", "json"]
 
-_fields: ContextVar[Mapping[str, Any]] = ContextVar("log_fields", default={})  # noqa: B039 - never changed in place
-_OWN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
-_PLAIN = re.compile(r"[^\s\"=\\]+")
+# What a terminal would obey, and what would end the line, is shown as Python shows it.
+_CONTROL = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 
 
-@contextmanager
-def log_fields(**fields: Any) -> Iterator[None]:
+def log_fields(**fields: Any) -> AbstractContextManager[None]:
     """Add fields to every line that is logged within the block, by this thread and by those that inherit them."""
-    token = _fields.set({**_fields.get(), **fields})
-    try:
-        yield
-    finally:
-        _fields.reset(token)
+    from structlog.contextvars import bound_contextvars
+
+    return bound_contextvars(**fields)
 
 
-def inherited() -> Callable[[], None]:
+def inherited() -> Callable[[], object]:
     """For a new thread to call first (as a pool's initializer): it logs with the fields of the thread that made it."""
-    fields = _fields.get()
+    from structlog.contextvars import bind_contextvars, get_contextvars
 
-    def inherit() -> None:
-        _fields.set(fields)
-
-    return inherit
+    return partial(bind_contextvars, **get_contextvars())
 
 
 class EventFormatter(logging.Formatter):
@@ -47,20 +43,46 @@ class EventFormatter(logging.Formatter):
 
     def __init__(self, form: LogFormat) -> None:
         super().__init__()
-        self._write = _as_text if form == "text" else _as_json
+        self._form = form
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **_fields.get(),
-            **{name: value for name, value in vars(record).items() if name not in _OWN},
-            "logger": record.name,
-        }
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return self._write({name: value for name, value in line.items() if value is not None})
+        return self._structlog.format(record)
+
+    @cached_property
+    def _structlog(self) -> ProcessorFormatter:
+        from structlog.contextvars import merge_contextvars
+        from structlog.processors import JSONRenderer, LogfmtRenderer, format_exc_info
+        from structlog.stdlib import ExtraAdder, ProcessorFormatter
+
+        text: list[Processor] = [LogfmtRenderer(bool_as_flag=False), _visible]
+        return ProcessorFormatter(
+            foreign_pre_chain=[merge_contextvars, ExtraAdder(), format_exc_info],
+            processors=[
+                _in_order,
+                *(text if self._form == "text" else [JSONRenderer(default=str, ensure_ascii=False)]),
+            ],
+        )
+
+
+def _in_order(_logger: WrappedLogger, _level: str, event: EventDict) -> EventDict:
+    """What a reader looks for first, first; nothing that is unknown."""
+    record: logging.LogRecord = event.pop("_record")
+    del event["_from_structlog"]
+    error = event.pop("exception", None)
+    line = {
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "level": record.levelname.lower(),
+        "event": event.pop("event"),
+        "run_id": event.pop("run_id", None),
+        **event,
+        "logger": record.name,
+        "error": error,
+    }
+    return {name: value for name, value in line.items() if value is not None}
+
+
+def _visible(_logger: WrappedLogger, _level: str, line: Any) -> str:
+    return str(line).translate(_CONTROL)
 
 
 class _StandardError(logging.Handler):
@@ -82,15 +104,3 @@ def configure_logging(form: LogFormat) -> None:
     for name in ("tmdb_dagster", "uvicorn"):
         logging.getLogger(name).addHandler(_handler)
     logging.getLogger("tmdb_dagster").setLevel(logging.INFO)
-
-
-def _as_json(line: dict[str, Any]) -> str:
-    return json.dumps(line, default=str, ensure_ascii=False)
-
-
-def _as_text(line: dict[str, Any]) -> str:
-    return " ".join(f"{name}={_quoted(str(value))}" for name, value in line.items())
-
-
-def _quoted(value: str) -> str:
-    return value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)

@@ -88,6 +88,15 @@ def test_an_exception_stays_on_its_line(form: Any) -> None:
     assert "ValueError: invalid literal" in line
 
 
+def test_a_text_of_others_neither_ends_its_line_nor_commands_the_terminal() -> None:
+    hostile = "one\rtwo\u2028three\x85\x1b[2J"
+
+    line = _formatted("text", "movie failed", reason=hostile)
+
+    assert r"reason=one\rtwo\u2028three\x85\x1b[2J " in line
+    assert json.loads(_formatted("json", "movie failed", reason=hostile))["reason"] == hostile
+
+
 def test_fields_end_with_their_block_and_reach_the_threads_that_inherit_them(lines: list[dict[str, Any]]) -> None:
     with log_fields(run_id="run-1"), log_fields(job="test"):
         with ThreadPoolExecutor(1, initializer=inherited()) as pool:
