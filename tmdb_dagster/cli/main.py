@@ -86,7 +86,7 @@ def ingest(source: str, max_movies: int, pages_per_source: int) -> None:
 @click.argument("tmdb_ids", type=int, nargs=-1, required=True)
 def refresh(tmdb_ids: tuple[int, ...]) -> None:
     """Put movies at the head of the refresh queue, by their TMDB ids; the sensor refresh_worker drains it."""
-    from tmdb_dagster.pipeline.run import open_catalogue
+    from tmdb_dagster.services.catalogue import open_catalogue
     from tmdb_dagster.services.provide import provide_database
     from tmdb_dagster.warehouse.refresh_queue import enqueue_requested
     from tmdb_dagster.warehouse.works import known_tmdb_ids
@@ -184,7 +184,7 @@ def status(as_json: bool) -> None:
     from rich.console import Console
 
     from tmdb_dagster.cli.status import show
-    from tmdb_dagster.pipeline.run import open_catalogue
+    from tmdb_dagster.services.catalogue import open_catalogue
     from tmdb_dagster.services.provide import provide_database
     from tmdb_dagster.warehouse.problems import look
 
@@ -207,7 +207,7 @@ def status(as_json: bool) -> None:
 def purge(yes: bool) -> None:
     """Remove everything that came from TMDB: all movies with all their rows, all lists, all images."""
     from tmdb_dagster.pipeline.purge import purge as remove
-    from tmdb_dagster.pipeline.run import open_catalogue
+    from tmdb_dagster.services.catalogue import open_catalogue
     from tmdb_dagster.services.image_store import open_store
     from tmdb_dagster.services.provide import provide_services
     from tmdb_dagster.warehouse.engine import address

@@ -46,7 +46,7 @@ class CatalogueResource(ConfigurableResource[Any]):
     @contextmanager
     def database(self) -> Iterator[tuple[Engine, Settings]]:
         """The database alone, for what asks TMDB nothing."""
-        from tmdb_dagster.pipeline.run import open_catalogue
+        from tmdb_dagster.services.catalogue import open_catalogue
         from tmdb_dagster.services.provide import provide_services
         from tmdb_dagster.warehouse.origin import require_origin
 

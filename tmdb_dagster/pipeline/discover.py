@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.logs import inherited
 from tmdb_dagster.pipeline.errors import InvalidRequest, ListsUnavailable
-from tmdb_dagster.pipeline.run import Run, score_prior
+from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.client import LAST_PAGE, ListSource
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
 from tmdb_dagster.tmdb.models import ListPage
@@ -33,6 +33,7 @@ from tmdb_dagster.warehouse.batches import (
 from tmdb_dagster.warehouse.claims import give_back_dead_claims
 from tmdb_dagster.warehouse.leases import LEASE_S, RENEW_EVERY_S
 from tmdb_dagster.warehouse.run_log import log_ingest
+from tmdb_dagster.warehouse.scores import score_prior
 from tmdb_dagster.warehouse.snapshots import ListSnapshot, newest_snapshot, save_snapshot
 from tmdb_dagster.warehouse.works import known_tmdb_ids
 

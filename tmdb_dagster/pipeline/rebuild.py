@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from tmdb_dagster.images.stores import ImageStore
-from tmdb_dagster.pipeline.run import image_urls, score_prior
+from tmdb_dagster.pipeline.tmdb import image_urls
 from tmdb_dagster.services.image_store import open_store
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.errors import InvalidResponse
@@ -20,6 +20,7 @@ from tmdb_dagster.transform.rows import MovieRows
 from tmdb_dagster.warehouse.images import image_states, register_images
 from tmdb_dagster.warehouse.movies import write_rows
 from tmdb_dagster.warehouse.responses import lock_responses
+from tmdb_dagster.warehouse.scores import score_prior
 
 CHUNK = 50
 """Works rebuilt, and locked, in one transaction."""

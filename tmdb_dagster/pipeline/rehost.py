@@ -12,7 +12,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 from tmdb_dagster.images.download import LONGEST_WAIT_S, Downloader
 from tmdb_dagster.images.errors import ImageError, ImageUnavailable, StoreError
 from tmdb_dagster.images.stores import ImageStore
+from tmdb_dagster.pipeline.ending import Ending
 from tmdb_dagster.pipeline.errors import RunEnding
 from tmdb_dagster.transform.image_plan import WantedImage, planned_images, source_urls, with_images
 from tmdb_dagster.transform.images import ImageUrls
@@ -126,19 +127,17 @@ class Rehoster:
         *,
         run_id: str,
         concurrency: int,
-        ending: threading.Event,
-        sleep: Callable[[float], None],
+        ending: Ending,
     ) -> None:
         self.store = store
         self._engine = engine
         self._images = images
         self._run_id = run_id
         self._ending = ending
-        self._sleep = sleep
         self._outage = _Outage()
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="images")
         hosts = (images.image_url, images.youtube_url)
-        self._downloader = Downloader(hosts, locks_folder(), sleep=sleep)
+        self._downloader = Downloader(hosts, locks_folder(), sleep=ending.sleep)
 
     def close(self) -> None:
         """Wait for what is under way, and close the connections."""
@@ -181,7 +180,7 @@ class Rehoster:
             open_images = [image for image in open_images if image.key in states.busy - mine]
             if not open_images or time.monotonic() > deadline:
                 return results, ImageStates(stored, frozenset(image.key for image in open_images))
-            self._sleep(_BUSY_POLL_S)
+            self._ending.sleep(_BUSY_POLL_S)
 
     def _claim(self, images: Sequence[WantedImage], *, everything: bool) -> tuple[list[WantedImage], ImageStates]:
         with self._engine.begin() as connection:

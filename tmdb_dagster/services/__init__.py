@@ -1,6 +1,6 @@
-"""The services' room: what a machine needs that has nothing.
+"""The services' room: what stands behind the settings, such as the catalogue's database and the store of images.
 
-An embedded Postgres, the server that shows the local store's images, and the process of the sandbox belong here; what
-the settings name is not started. The synthetic catalogue is the sandbox's, and the schema the warehouse's. Begin in
-`provide.py`, which fills in what the settings leave open.
+Where the settings name nothing, it is provided here: an embedded Postgres, the server that shows the local store's
+images, the process of the sandbox. Where they name everything, nothing is started. The synthetic catalogue is the
+sandbox's, the schema the warehouse's, and how images are kept is said in `images/`. Begin in `provide.py`.
 """

@@ -47,6 +47,13 @@ class ScorePrior:
             raise ValueError(f"A score prior needs a mean of 0 to 10 and votes above 0, not {self}")
 
 
+PRIOR_VOTES = 25.0
+"""How many votes the catalogue's mean counts as: a movie with as many is half its own, half the catalogue's."""
+
+DEFAULT_PRIOR = ScorePrior(mean=6.5, votes=PRIOR_VOTES)
+"""For a catalogue that is too small to have a mean of its own."""
+
+
 def rating_row(work_id: int, vote_average: float | None, vote_count: int | None) -> RatingRow | None:
     """TMDB's own rating; None where it gives none."""
     if vote_average is None:

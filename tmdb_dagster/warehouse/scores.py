@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
+
+from tmdb_dagster.transform.score import DEFAULT_PRIOR, METHOD_V2, PRIOR_VOTES, ScorePrior
 
 # Below this many rated movies their mean says little of movies in general.
 ENOUGH_RATED_MOVIES = 100
@@ -18,6 +20,15 @@ _COMPUTE = text("""
     ON CONFLICT (method_version) DO UPDATE SET
         mean = EXCLUDED.mean, votes = EXCLUDED.votes, computed_at = EXCLUDED.computed_at
 """)
+
+
+def score_prior(engine: Engine, *, update: bool = False) -> ScorePrior:
+    """What scores assume before votes, as stored; `update` computes it anew from the catalogue first."""
+    with engine.begin() as connection:
+        if update:
+            update_score_prior(connection, METHOD_V2, PRIOR_VOTES)
+        stored = read_score_prior(connection, METHOD_V2)
+    return DEFAULT_PRIOR if stored is None else ScorePrior(*stored)
 
 
 def update_score_prior(connection: Connection, method_version: str, votes: float) -> None:

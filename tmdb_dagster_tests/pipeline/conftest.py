@@ -14,5 +14,5 @@ ATTEMPTS = 3
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls are tried again as usual, but soon."""
     retry = RetryPolicy(max_attempts=ATTEMPTS, base_s=0.01)
-    monkeypatch.setattr("tmdb_dagster.pipeline.run.Transport", partial(Transport, retry=retry))
+    monkeypatch.setattr("tmdb_dagster.pipeline.tmdb.Transport", partial(Transport, retry=retry))
     monkeypatch.setattr(enrich, "_BUSY_POLL_S", 0.02)

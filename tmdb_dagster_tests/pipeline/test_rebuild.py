@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 
 from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.rebuild import CHUNK, rebuild_from_raw
-from tmdb_dagster.pipeline.run import DEFAULT_PRIOR, Run
+from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.transform import movie as rules
-from tmdb_dagster.transform.score import METHOD_V2
+from tmdb_dagster.transform.score import DEFAULT_PRIOR, METHOD_V2
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
 from tmdb_dagster_tests.warehouse.database import DERIVED, contents, execute, rows, value, versions
 

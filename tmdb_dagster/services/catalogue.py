@@ -1,0 +1,32 @@
+"""The catalogue's database that the settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+
+from tmdb_dagster.settings import Settings
+from tmdb_dagster.warehouse.engine import check_schema, connect, reachable
+
+
+@contextmanager
+def open_catalogue(settings: Settings) -> Iterator[Engine]:
+    """The database of the catalogue, at the current schema.
+
+    Raises DatabaseUnavailable, SchemaNotCurrent.
+    """
+    if settings.database_url is None:
+        raise TypeError("settings.database_url is None: provide the services first")
+    engine = connect(
+        settings.database_url.get_secret_value(),
+        schema=settings.database_schema,
+        connections=settings.tmdb_concurrency,
+    )
+    try:
+        check_schema(engine)
+        with reachable(engine):
+            yield engine
+    finally:
+        engine.dispose()
