@@ -186,7 +186,7 @@ def status(as_json: bool) -> None:
     from tmdb_dagster.cli.status import show
     from tmdb_dagster.services.catalogue import open_catalogue
     from tmdb_dagster.services.provide import provide_database
-    from tmdb_dagster.warehouse.problems import look
+    from tmdb_dagster.warehouse.health import look
 
     try:
         settings = provide_database(load_settings())
@@ -199,7 +199,7 @@ def status(as_json: bool) -> None:
         click.echo(orjson.dumps(health, option=orjson.OPT_INDENT_2))
     else:
         show(health, Console(soft_wrap=True))
-    raise click.exceptions.Exit(1 if health.problems else 0)
+    raise click.exceptions.Exit(1 if health.needs_a_person else 0)
 
 
 @main.command()

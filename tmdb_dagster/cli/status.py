@@ -11,8 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tmdb_dagster.warehouse.health import CatalogueTier, QueueEntries, images_by_status
-from tmdb_dagster.warehouse.problems import Health
+from tmdb_dagster.transform.health import CatalogueTier, Health, QueueEntries, images_by_status
 
 _STYLES = {"failed": "red", "incomplete": "yellow", "succeeded": "green"}
 
@@ -25,8 +24,9 @@ def show(health: Health, console: Console) -> None:
     console.print(_catalogue(health))
     console.print(_images(health))
     for problem in health.problems:
-        console.print(Text.assemble(("problem: ", "red"), f"{problem.name}: {problem.text}"))
-    if not health.problems:
+        kind = ("problem: ", "red") if problem.severity == "error" else ("warning: ", "yellow")
+        console.print(Text.assemble(kind, f"{problem.name}: {problem.text} {problem.advice}"))
+    if not health.needs_a_person:
         console.print(Text("Nothing needs a person.", "green"))
 
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 
+from tmdb_dagster.transform.health import QueueEntries, images_by_status
 from tmdb_dagster.transform.list_movers import CHANGES
-from tmdb_dagster.warehouse.health import QueueEntries, images_by_status
 
 if TYPE_CHECKING:
     from tmdb_dagster.pipeline.discover import Discovery, Snapshot
     from tmdb_dagster.pipeline.enrich import MovieOutcome
     from tmdb_dagster.pipeline.rehost import ImageReport
+    from tmdb_dagster.transform.health import Health
     from tmdb_dagster.transform.list_movers import Mover
     from tmdb_dagster.transform.rows import MovieRows
     from tmdb_dagster.warehouse.call_figures import CallFigures, RunCalls
-    from tmdb_dagster.warehouse.problems import Health
 
 ROWS_SHOWN = 100
 """Rows of a table in the UI; the figures beside it count all."""

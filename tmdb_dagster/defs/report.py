@@ -37,7 +37,7 @@ def ops_report(context: AssetExecutionContext, catalogue: CatalogueResource) -> 
     page = draw(data)
     file = write_page(page, settings.tmdb_dagster_state / "reports")
     for problem in data.health.problems:
-        context.log.warning("%s: %s", problem.name, problem.text)
+        context.log.warning("%s: %s %s", problem.name, problem.text, problem.advice)
     return MaterializeResult(
         metadata={
             "report": MetadataValue.md(page.markdown()),

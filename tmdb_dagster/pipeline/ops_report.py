@@ -16,15 +16,9 @@ from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.report import charts
 from tmdb_dagster.report.charts import BAD, CALM, GOOD, GREY, WAITING, Part
 from tmdb_dagster.report.page import Cell, Page, Section, Table
+from tmdb_dagster.transform.health import EndpointCalls, Health, HourlyCalls, images_by_status
 from tmdb_dagster.transform.list_movers import CHANGES, Mover, list_movers
-from tmdb_dagster.warehouse.health import (
-    EndpointCalls,
-    HourlyCalls,
-    calls_by_endpoint,
-    calls_hourly,
-    images_by_status,
-)
-from tmdb_dagster.warehouse.problems import Health, look
+from tmdb_dagster.warehouse.health import calls_by_endpoint, calls_hourly, look
 from tmdb_dagster.warehouse.snapshots import ListSnapshot, newest_snapshot
 
 RUNS = 30
@@ -110,7 +104,7 @@ def write_page(page: Page, folder: Path) -> Path:
 
 
 def _attention(health: Health) -> Section:
-    problems = [f"{problem.name}: {problem.text}" for problem in health.problems]
+    problems = [f"{one.name}: {one.text} {one.advice}" for one in health.problems]
     return Section("What needs a person", problems or ["Nothing."])
 
 

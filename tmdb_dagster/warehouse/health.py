@@ -1,178 +1,52 @@
-"""How the catalogue is: what the operators' views say, as typed rows.
+"""How the catalogue is: what the operators' views say, as typed rows; checks/ says what of it is wrong.
 
-The command `status` and the UI's report ask here, so that they never tell different stories. problems.py says which of
-it needs a person; quality.py and upkeep.py, which the UI's checks ask, look for single rows.
+The command `status` and the UI's report ask here, so that they never tell different stories.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from datetime import datetime
-from typing import Any, Literal, TypeVar
+from dataclasses import fields
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, text
 
-Period = Literal["1 day", "7 days", "30 days"]
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """A run of v_run_history."""
-
-    started_at: datetime
-    ended_at: datetime
-    duration_s: float | None
-    source: str
-    trigger_type: str | None
-    status: Literal["failed", "incomplete", "succeeded"]
-    movies_checked: int
-    movies_skipped: int
-    movies_ingested: int
-    movies_failed: int
-    ingested_titles: list[str]
-    failed_titles: list[str]
-    error_message: str | None
-    run_id: str | None
-
-
-@dataclass(frozen=True)
-class EndpointCalls:
-    """A row of v_api_calls_by_endpoint."""
-
-    period: Period
-    endpoint: str
-    calls: int
-    errors: int
-    error_rate: float
-    retries: int
-    rate_limited: int
-    p50_ms: int | None
-    p95_ms: int | None
-    bytes: int
-    last_call_at: datetime
-
-
-@dataclass(frozen=True)
-class HourlyCalls:
-    """A row of v_api_calls_hourly."""
-
-    hour: datetime
-    job: str | None
-    calls: int
-    errors: int
-    error_rate: float
-    retries: int
-    rate_limited: int
-    p50_ms: int | None
-    p95_ms: int | None
-    bytes: int
-
-
-@dataclass(frozen=True)
-class ApiErrors:
-    """A row of v_api_errors."""
-
-    period: Period
-    http_status: int | None
-    endpoint: str
-    message: str | None
-    calls: int
-    movies: int
-    first_seen_at: datetime
-    last_seen_at: datetime
-
-
-@dataclass(frozen=True)
-class QueueEntries:
-    """A row of v_queue_status."""
-
-    status: Literal["queued", "processing", "completed", "failed"]
-    priority: int | None
-    reason: str | None
-    claimed: bool
-    entries: int
-    due: int
-    next_due_at: datetime | None
-    oldest_queued_at: datetime | None
-    oldest_age_s: float | None
-    retries: int
-    last_processed_at: datetime | None
-    last_error: str | None
-
-
-@dataclass(frozen=True)
-class CatalogueTier:
-    """A row of v_catalogue_health."""
-
-    status: Literal["pending", "ingesting", "complete", "failed"]
-    age_tier: str
-    refresh_days: int
-    works: int
-    stale: int
-    gone: int
-    never_refreshed: int
-    over_six_months: int
-    oldest_refresh_at: datetime | None
-    without_meta: int
-    without_card: int
-    without_rating: int
-    without_poster: int
-    images_missing: int
-
-
-@dataclass(frozen=True)
-class ImageCount:
-    """A row of v_image_coverage."""
-
-    kind: str
-    status: Literal["pending", "stored", "failed", "gave_up"]
-    images: int
-    bytes: int
-    next_attempt_at: datetime | None
-    last_error: str | None
-
-
-@dataclass(frozen=True)
-class SyncState:
-    """How far a regular job has come: a row of sync_state."""
-
-    sync_type: str
-    last_sync_at: datetime | None
-    last_sync_cursor: str | None
-    sync_count: int | None
-
-
-@dataclass(frozen=True)
-class CallTotals:
-    """All calls of the last day together; `peak` is the most in any window of the rate limit's length."""
-
-    calls: int
-    errors: int
-    retries: int
-    rate_limited: int
-    p50_ms: int | None
-    p95_ms: int | None
-    peak: int
-
-    @property
-    def error_rate(self) -> float:
-        """errors / calls."""
-        return self.errors / self.calls if self.calls else 0.0
-
+from tmdb_dagster.clock import utc_now
+from tmdb_dagster.rate_limit import RateLimit
+from tmdb_dagster.transform.health import (
+    ApiErrors,
+    CallTotals,
+    CatalogueTier,
+    EndpointCalls,
+    Health,
+    HourlyCalls,
+    ImageCount,
+    Period,
+    QueueEntries,
+    RunRow,
+)
+from tmdb_dagster.warehouse.checks import problems
 
 _Row = TypeVar("_Row")
+
+
+def look(connection: Connection, rate_limit: RateLimit | None, *, runs: int = 5) -> Health:
+    """The catalogue's state now, with its last `runs`."""
+    return Health(
+        utc_now(),
+        run_history(connection, limit=runs),
+        rate_limit,
+        call_totals(connection, window_s=rate_limit.seconds if rate_limit else 10),
+        api_errors(connection),
+        queue_status(connection),
+        catalogue_health(connection),
+        image_coverage(connection),
+        problems(connection),
+    )
 
 
 def run_history(connection: Connection, *, limit: int = 20) -> list[RunRow]:
     """The last runs, newest first."""
     return _rows(connection, RunRow, "v_run_history ORDER BY ended_at DESC LIMIT :limit", limit=limit)
-
-
-def last_runs(connection: Connection) -> list[RunRow]:
-    """The last refresh and the last ingest, where there was one."""
-    return _rows(connection, RunRow, "v_run_history ORDER BY source = 'refresh', ended_at DESC", "source = 'refresh'")
 
 
 def calls_by_endpoint(connection: Connection, period: Period = "1 day") -> list[EndpointCalls]:
@@ -235,23 +109,7 @@ def image_coverage(connection: Connection) -> list[ImageCount]:
     return _rows(connection, ImageCount, "v_image_coverage ORDER BY kind, status")
 
 
-def images_by_status(images: Iterable[ImageCount]) -> Counter[str]:
-    """How many images have which status, all kinds together."""
-    counts = Counter[str]()
-    for count in images:
-        counts[count.status] += count.images
-    return counts
-
-
-def sync_states(connection: Connection) -> list[SyncState]:
-    """The regular jobs, and when each last ended well."""
-    return _rows(connection, SyncState, "sync_state ORDER BY sync_type")
-
-
-def _rows(
-    connection: Connection, kind: type[_Row], source: str, distinct: str | None = None, **parameters: Any
-) -> list[_Row]:
+def _rows(connection: Connection, kind: type[_Row], source: str, **parameters: Any) -> list[_Row]:
     names = ", ".join(field.name for field in fields(kind))  # type: ignore[arg-type]  # dataclasses, all of them
-    first_of = f"DISTINCT ON ({distinct})" if distinct else ""
-    statement = text(f"SELECT {first_of} {names} FROM {source}")  # noqa: S608 - constants only
+    statement = text(f"SELECT {names} FROM {source}")  # noqa: S608 - constants only
     return [kind(*row) for row in connection.execute(statement, parameters)]

@@ -9,9 +9,12 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
 from tmdb_dagster.cli.main import main
+from tmdb_dagster.warehouse.checks import CHECKS
+from tmdb_dagster.warehouse.checks.check import find
 from tmdb_dagster_tests.warehouse.database import add_work, execute
 from tmdb_dagster_tests.warehouse.operated import operate
 
+FIRST = "(SELECT min(work_id) FROM works)"
 CALL = "INSERT INTO tmdb_api_logs (endpoint, http_status, error_message, retry_count)"
 
 
@@ -21,9 +24,9 @@ def status(*arguments: str) -> Result:
 
 def problems() -> dict[str, str]:
     done = status("--json")
-    found = {one["name"]: one["text"] for one in json.loads(done.stdout)["problems"]}
-    assert done.exit_code == (1 if found else 0)
-    return found
+    found = json.loads(done.stdout)["problems"]
+    assert done.exit_code == (1 if "error" in {one["severity"] for one in found} else 0)
+    return {one["name"]: one["text"] for one in found}
 
 
 def test_an_empty_catalogue_is_fine(settings_environment: dict[str, str]) -> None:
@@ -56,8 +59,9 @@ def test_one_screen_shows_runs_calls_queue_catalogue_images_and_problems(
         "Last error: no answer",
         "83.3% of 6 in the store; 0 not tried yet, 1 to be tried again, 0 given up",
         "problem: last_ingest: The last ingest (popular, ",
-        "failed: No page of any list",
-        "problem: six_months: 1 movies",
+        "failed: No page of any list Its run in Dagster says what to do.",
+        "problem: refreshed_within_six_months: Works older than six months: 1, such as ",
+        "warning: images_rehosted: 1 of 6 images are not in the store.",
     ):
         assert expected in done.stdout, done.stdout
     assert [line for line in lines if "refresh" in line and "succeeded" in line]
@@ -73,25 +77,30 @@ def test_for_machines_it_is_json(settings_environment: dict[str, str], engine: E
     assert done.exit_code == 1
     assert [run["run_id"] for run in told["runs"]] == ["run-3", "run-2", "run-1", None]
     assert (told["rate_limit"], told["calls"]["calls"], told["calls"]["peak"]) == (None, 11, 10)
-    assert {one["name"] for one in told["problems"]} == {"last_ingest", "six_months"}
+    assert [(one["name"], one["severity"]) for one in told["problems"]] == [
+        ("last_ingest", "error"),
+        ("refreshed_within_six_months", "error"),
+        ("images_rehosted", "warning"),
+    ]
 
 
 def test_each_problem_has_a_name_and_ends_with_its_cause(settings_environment: dict[str, str], engine: Engine) -> None:
     operate(engine)
     cures = {
         "last_ingest": "UPDATE scheduled_ingestion_log SET error_message = NULL",
-        "six_months": "UPDATE works SET last_refreshed_at = now() WHERE tmdb_id = '605'",
+        "refreshed_within_six_months": "UPDATE works SET last_refreshed_at = now() WHERE tmdb_id = '605'",
+        "images_rehosted": "UPDATE image_inventory SET status = 'stored'",
     }
     causes = {
         "last_refresh": (
             "UPDATE scheduled_ingestion_log SET error_message = 'TMDB is down' WHERE source = 'refresh'",
             "UPDATE scheduled_ingestion_log SET error_message = NULL",
         ),
-        "scheduled_ingest_overdue": (
+        "ingested_lately": (
             "INSERT INTO sync_state (sync_type, last_sync_at) VALUES ('scheduled_ingest', now() - interval '9 days')",
             "UPDATE sync_state SET last_sync_at = now() - interval '7 days'",
         ),
-        "daily_refresh_overdue": (
+        "refreshed_lately": (
             "INSERT INTO sync_state (sync_type, last_sync_at) VALUES ('daily_refresh', now() - interval '3 days')",
             "UPDATE sync_state SET last_sync_at = now() - interval '1 day'",
         ),
@@ -103,19 +112,31 @@ def test_each_problem_has_a_name_and_ends_with_its_cause(settings_environment: d
             f"{CALL} SELECT '/movie/1', 500, 'broken', 0 FROM generate_series(1, 10)",
             "DELETE FROM tmdb_api_logs WHERE error_message = 'broken'",
         ),
-        "queue_waits": (
-            "UPDATE refresh_queue SET queued_at = now() - interval '25 hours' WHERE status = 'queued'",
+        "queue_moves": (
+            "UPDATE refresh_queue SET due_at = now() - interval '25 hours' WHERE status = 'queued'",
             "UPDATE refresh_queue SET status = 'completed'",
         ),
-        "without_card": (
+        "complete_works_have_rows": (
             "DELETE FROM work_cards_cache WHERE work_id = (SELECT work_id FROM works WHERE tmdb_id = '603')",
             "INSERT INTO work_cards_cache (work_id, payload) SELECT work_id, '{}' FROM works WHERE tmdb_id = '603'",
         ),
-        "images": (
-            "UPDATE image_inventory SET status = 'gave_up' WHERE status = 'failed'",
+        "no_images_given_up": (
+            f"""INSERT INTO image_inventory (key, kind, source_path, source_size, source_at, status)
+            SELECT 'more' || n, 'still', '/a.jpg', 'w500', now(), CASE n WHEN 1 THEN 'gave_up' ELSE 'stored' END
+            FROM generate_series(1, 20) n; INSERT INTO work_images SELECT {FIRST}, 'more1', false""",
             "UPDATE image_inventory SET status = 'stored'",
         ),
+        "no_stuck_works": (
+            f"UPDATE works SET ingestion_status = 'ingesting', claimed_by = 'dead' WHERE work_id = {FIRST}",
+            f"UPDATE works SET ingestion_status = 'complete', claimed_by = NULL WHERE work_id = {FIRST}",
+        ),
+        "few_failed_works": (
+            """INSERT INTO works (tmdb_id, title, ingestion_status)
+            SELECT n, 'A', CASE WHEN n < 5 THEN 'failed' ELSE 'pending' END FROM generate_series(1, 20) n""",
+            "DELETE FROM works WHERE title = 'A'",
+        ),
     }
+    assert {*cures, *causes} == {check.name for check in CHECKS.values() if check.cheap}
     assert set(problems()) == set(cures)
     for cure in cures.values():
         execute(engine, cure)
@@ -127,12 +148,36 @@ def test_each_problem_has_a_name_and_ends_with_its_cause(settings_environment: d
         assert problems() == {}
 
 
+@pytest.mark.parametrize(
+    ("entry", "waits"),
+    [
+        ("queued_at = now() - interval '2 days', due_at = now() - interval '1 minute'", False),
+        ("queued_at = now() - interval '9 days', due_at = now() + interval '1 hour'", False),
+        ("queued_at = now() - interval '2 days', due_at = NULL", True),
+        ("queued_at = now() - interval '1 minute', due_at = NULL", False),
+        ("queued_at = now() - interval '2 days', due_at = now() - interval '2 days'", True),
+    ],
+)
+def test_the_status_and_the_checks_agree(
+    entry: str, waits: bool, settings_environment: dict[str, str], engine: Engine
+) -> None:
+    work_id = add_work(engine, 603)
+    execute(engine, "INSERT INTO refresh_queue (work_id) VALUES (:work_id)", work_id=work_id)
+    execute(engine, f"UPDATE refresh_queue SET {entry}")
+
+    with engine.begin() as connection:
+        checked = find(connection, CHECKS["queue_moves"])
+
+    assert checked.passed is not waits
+    assert problems() == ({"queue_moves": checked.text} if waits else {})
+
+
 def test_a_share_of_failed_movies_is_a_problem_but_not_those_that_are_gone(
     settings_environment: dict[str, str], engine: Engine
 ) -> None:
     for tmdb_id in range(1, 41):
         add_work(engine, tmdb_id, ingestion_status="failed" if tmdb_id <= 3 else "pending")
-    assert "3 of 40 movies are failed" in problems()["failed_works"]
+    assert "3 of 40 movies are failed" in problems()["few_failed_works"]
 
     execute(engine, "UPDATE works SET gone_at = now() WHERE tmdb_id = '1'")
 

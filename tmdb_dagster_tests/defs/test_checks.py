@@ -8,16 +8,15 @@ import pytest
 from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterInstance, Definitions
 from sqlalchemy import Connection, Engine
 
-from tmdb_dagster.defs.checks import CATALOGUE_CHECKS
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import Settings
-from tmdb_dagster.warehouse import quality
+from tmdb_dagster.transform.health import Finding
 from tmdb_dagster.warehouse.api_log import ApiLog
+from tmdb_dagster.warehouse.checks import CHECKS
+from tmdb_dagster.warehouse.checks.check import find
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.migrate import migrate
-from tmdb_dagster.warehouse.quality import Finding
-from tmdb_dagster.warehouse.upkeep import no_secret_in_logs
 from tmdb_dagster_tests.defs.conftest import Execute
 from tmdb_dagster_tests.defs.events import failures, materializations
 from tmdb_dagster_tests.warehouse.database import claimed_work, fetched_movie, value, write
@@ -25,6 +24,7 @@ from tmdb_dagster_tests.warehouse.database import execute as sql
 from tmdb_dagster_tests.warehouse.test_api_log import a_call
 
 MOVIES = 20
+SECRET = "s3cret/with+signs"
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +52,16 @@ def catalogue(sound_catalogue: Engine) -> Iterator[Connection]:
 
 
 def _found(catalogue: Connection, check: str) -> Finding:
-    return CATALOGUE_CHECKS[check].find(catalogue)
+    return find(catalogue, CHECKS[check], secrets=[SECRET, "short"])
 
 
 def test_every_check_passes_on_a_sound_catalogue(catalogue: Connection) -> None:
-    assert {name for name in CATALOGUE_CHECKS if not _found(catalogue, name).passed} == set()
+    assert {name for name in CHECKS if not _found(catalogue, name).passed} == set()
 
 
 def test_every_check_passes_on_an_empty_catalogue(engine: Engine) -> None:
     with engine.begin() as connection:
-        assert {name for name in CATALOGUE_CHECKS if not _found(connection, name).passed} == set()
+        assert {name for name in CHECKS if not _found(connection, name).passed} == set()
 
 
 FIRST = "(SELECT min(work_id) FROM works)"
@@ -69,6 +69,19 @@ FIRST = "(SELECT min(work_id) FROM works)"
 
 def _released(date: str, year: int) -> str:
     return f"UPDATE works SET release_date = '{date}', year = {year} WHERE work_id = {FIRST}"
+
+
+def _image(status: str, error: str) -> str:
+    return f"""WITH image AS (
+        INSERT INTO image_inventory (key, kind, source_path, source_size, source_at, status, last_error)
+        VALUES ('posters/1_large.jpg', 'poster', '/a.jpg', 'w500', now(), '{status}', '{error}') RETURNING key
+    ) INSERT INTO work_images SELECT {FIRST}, key, false FROM image"""
+
+
+def _calls(calls: int, http_status: int, error: str | None) -> str:
+    message = f"'{error}'" if error else "NULL"
+    return f"""INSERT INTO tmdb_api_logs (endpoint, http_status, error_message, retry_count)
+    SELECT '/movie/1', {http_status}, {message}, 0 FROM generate_series(1, {calls})"""
 
 
 # check, what spoils the catalogue, what an example tells (empty: it has none)
@@ -119,15 +132,42 @@ SPOILED = [
         "UPDATE sync_state SET last_sync_at = now() - interval '27 hours' WHERE sync_type = 'daily_refresh'",
         "",
     ),
-    ("queue_moves", "UPDATE refresh_queue SET due_at = now() - interval '25 hours'", ""),
     (
-        "images_rehosted",
-        f"""WITH image AS (
-            INSERT INTO image_inventory (key, kind, source_path, source_size, source_at, status, last_error)
-            VALUES ('posters/1_large.jpg', 'poster', '/a.jpg', 'w500', now(), 'gave_up', 'no JPEG') RETURNING key
-        ) INSERT INTO work_images SELECT {FIRST}, key, false FROM image""",
-        "1 x no JPEG",
+        "last_ingest",
+        "INSERT INTO scheduled_ingestion_log (source, error_message) VALUES ('mixed', 'No page of any list')",
+        "No page of any list",
     ),
+    (
+        "last_refresh",
+        "INSERT INTO scheduled_ingestion_log (source, error_message) VALUES ('refresh', 'TMDB is down')",
+        "TMDB is down",
+    ),
+    ("queue_moves", "UPDATE refresh_queue SET due_at = now() - interval '25 hours'", ""),
+    # Without a date an entry is due since it was queued.
+    ("queue_moves", "UPDATE refresh_queue SET due_at = NULL, queued_at = now() - interval '25 hours'", ""),
+    ("images_rehosted", _image("failed", "no JPEG"), "1 x no JPEG"),
+    ("no_images_given_up", _image("gave_up", "no JPEG"), "1 x no JPEG"),
+    ("credentials", _calls(1, 401, "no such key"), "1 x no such key"),
+    ("error_rate", _calls(3, 503, "TMDB answered 503"), "TMDB answered 503"),
+    # An answer that is no success, although nobody said what was wrong.
+    ("error_rate", _calls(3, 500, None), "HTTP 500"),
+    (
+        "sound_candidates",
+        """WITH batch AS (
+            INSERT INTO ingest_batches (run_id, source, max_movies, pages_per_source, trigger_type, movies_checked,
+                movies_skipped, started_at)
+            VALUES ('run-1', 'popular', 1, 1, 'manual', 1, 0, now()) RETURNING batch_id
+        ) INSERT INTO ingest_candidates (batch_id, rank, tmdb_id, title, sources)
+        SELECT batch_id, 1, '0', 'A', '{popular}' FROM batch""",
+        "rank 1: 0 A",
+    ),
+    (
+        "complete_lists",
+        """INSERT INTO list_snapshots (run_id, source, rank, page, tmdb_id, title, fetched_at)
+        VALUES ('run-1', 'popular', 21, 2, '603', 'A', now())""",
+        "popular: 1 movies on 1 of 2 pages",
+    ),
+    ("no_secret_in_logs", "UPDATE tmdb_api_logs SET error_message = 'api_key=0123456789'", "[redacted]"),
     ("scores_in_range", f"UPDATE aggregates SET ai_score = 101 WHERE work_id = {FIRST}", "101 in"),
     ("scores_in_range", f"UPDATE aggregates SET ai_score_low = ai_score + 1 WHERE work_id = {FIRST}", "in "),
     ("scores_in_range", f"UPDATE rating_sources SET value_raw = 11 WHERE work_id = {FIRST}", "rating by TMDB: 11"),
@@ -152,7 +192,7 @@ def test_a_check_finds_what_is_wrong(check: str, spoil: str, example: str, catal
 
 
 def test_every_check_is_seen_to_fail() -> None:
-    assert {check for check, *_ in SPOILED} == set(CATALOGUE_CHECKS)
+    assert {check for check, *_ in SPOILED} == set(CHECKS)
 
 
 # check, what is as it may be
@@ -174,6 +214,17 @@ TOLERATED = [
         "queue_moves",
         "UPDATE refresh_queue SET due_at = now() + interval '1 day', queued_at = now() - interval '9 days'",
     ),
+    # It waited for its time until a minute ago.
+    (
+        "queue_moves",
+        "UPDATE refresh_queue SET due_at = now() - interval '1 minute', queued_at = now() - interval '2 days'",
+    ),
+    ("error_rate", _calls(2, 503, "TMDB answered 503")),
+    (
+        "last_ingest",
+        """INSERT INTO scheduled_ingestion_log (source, error_message, created_at)
+        VALUES ('mixed', 'TMDB is down', now() - interval '1 day'), ('mixed', NULL, now())""",
+    ),
     ("ingested_lately", "DELETE FROM sync_state"),
     # As in a catalogue that was taken over.
     (
@@ -191,14 +242,8 @@ def test_a_check_passes_where_nothing_is_wrong(check: str, change: str, catalogu
     assert _found(catalogue, check).passed
 
 
-def test_cards_are_checked_for_a_limited_time(catalogue: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_cards_of_a_small_catalogue_are_checked(catalogue: Connection) -> None:
     assert _found(catalogue, "valid_cards").figures["cards checked"] == MOVIES
-
-    monkeypatch.setattr(quality, "CARDS_SECONDS", -1.0)
-    assert _found(catalogue, "valid_cards").figures["cards checked"] == 0
-
-
-SECRET = "s3cret/with+signs"
 
 
 @pytest.mark.parametrize(
@@ -212,11 +257,11 @@ SECRET = "s3cret/with+signs"
     ],
 )
 def test_a_credential_in_the_log_is_found_and_not_shown(column: str, content: str, catalogue: Connection) -> None:
-    before = no_secret_in_logs(catalogue, [SECRET, "short"])
+    before = _found(catalogue, "no_secret_in_logs")
     first = "(SELECT min(id) FROM tmdb_api_logs)"
     catalogue.exec_driver_sql(f"UPDATE tmdb_api_logs SET {column} = {content.replace('%', '%%')} WHERE id = {first}")
 
-    finding = no_secret_in_logs(catalogue, [SECRET, "short"])
+    finding = _found(catalogue, "no_secret_in_logs")
 
     assert (before.passed, before.figures) == (True, {"calls searched": MOVIES, "calls with a secret": 0})
     assert (finding.passed, finding.figures["calls with a secret"]) == (False, 1)
@@ -228,7 +273,7 @@ def test_a_credential_in_the_log_is_found_and_not_shown(column: str, content: st
 def test_a_redacted_message_is_no_finding(catalogue: Connection) -> None:
     catalogue.exec_driver_sql("UPDATE tmdb_api_logs SET error_message = 'went to http://host/?api_key=[redacted]'")
 
-    assert no_secret_in_logs(catalogue, [SECRET]).passed
+    assert _found(catalogue, "no_secret_in_logs").passed
 
 
 def test_all_secrets_of_the_settings_are_looked_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,11 +308,27 @@ def test_all_checks_run_on_demand(
     failed = {name: one.severity for name, one in found.items() if not one.passed}
     assert failed == {
         "scores_in_range": AssetCheckSeverity.ERROR,
-        "refreshed_within_six_months": AssetCheckSeverity.WARN,
+        "refreshed_within_six_months": AssetCheckSeverity.ERROR,
     }
     assert found["scores_in_range"].metadata["scores out of range"].value == 2
     assert "Run rebuild_from_raw" in str(found["scores_in_range"].description)
     assert found["unique_tmdb_ids"].description is None
+
+
+def test_a_check_whose_query_fails_takes_no_other_along(
+    code_location: Definitions, instance: DagsterInstance, engine: Engine, settings: Settings
+) -> None:
+    sql(engine, "ALTER TABLE rating_sources RENAME COLUMN value_raw TO value_before")
+    sql(engine, "INSERT INTO works (tmdb_id, title) VALUES ('7', 'Older'), ('07', 'Younger')")
+
+    result = code_location.resolve_job_def("data_quality").execute_in_process(instance=instance)
+
+    found = _evaluations(instance, result.run_id)
+    assert set(found) == set(CHECKS)
+    assert {name for name, one in found.items() if not one.passed} == {"scores_in_range", "unique_tmdb_ids"}
+    broken = found["scores_in_range"]
+    assert (broken.severity, "value_raw" in str(broken.description)) == (AssetCheckSeverity.ERROR, True)
+    assert "tmdb-dagster migrate" in str(broken.description)
 
 
 def test_candidates_that_make_no_sense_are_not_asked_for(

@@ -92,14 +92,16 @@ CHECKS = {
         "few_failed_works",
         "plausible_release_dates",
         "refreshed_within_six_months",
+        "last_ingest",
+        "last_refresh",
         "ingested_lately",
         "refreshed_lately",
         "queue_moves",
     },
-    "works_meta": {"images_rehosted"},
+    "works_meta": {"images_rehosted", "no_images_given_up"},
     "aggregates": {"scores_in_range"},
     "work_cards_cache": {"valid_cards"},
-    "ops_report": {"no_secret_in_logs"},
+    "ops_report": {"credentials", "error_rate", "no_secret_in_logs"},
 }
 # key: group, kinds, partitioned, dependencies
 ASSETS: dict[str, tuple[str, set[str], bool, set[str]]] = {

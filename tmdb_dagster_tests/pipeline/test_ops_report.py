@@ -152,8 +152,10 @@ def test_a_catalogue_at_work_is_drawn_with_what_needs_a_person(busy: Engine, tmp
     texts = _texts(page)
     tables = {section.title: section.table for section in page.sections if section.table}
     assert _check_charts(page) == 7
-    assert texts["What needs a person"] == " ".join(f"{one.name}: {one.text}" for one in data.health.problems)
-    assert "queue_waits: 3 entries" in texts["What needs a person"]
+    assert texts["What needs a person"] == " ".join(
+        f"{one.name}: {one.text} {one.advice}" for one in data.health.problems
+    )
+    assert "queue_moves: 3 entries" in texts["What needs a person"]
     assert len(data.health.runs) == 30
     assert ["mixed", "TMDB answered none of the last 10 movies"] in [list(row[1:]) for row in tables["Runs"].rows]
     assert [row[0] for row in tables["Calls by endpoint"].rows] == ["/movie/{id}"]

@@ -52,6 +52,7 @@ def _movies(engine: Engine) -> None:
             INSERT INTO works_meta (work_id, schema_version, poster_url_medium) VALUES (:work_id, 4, 'https://a/p.jpg');
             INSERT INTO work_cards_cache (work_id, payload) VALUES (:work_id, '{"attribution": {}}');
             INSERT INTO rating_sources (work_id, source_name) VALUES (:work_id, 'TMDB');
+            INSERT INTO aggregates (work_id, method_version) VALUES (:work_id, 'v1');
             INSERT INTO image_inventory (key, kind, work_id, source_path, source_size, source_at, status, bytes,
                 last_error)
             SELECT kind || :work_id, kind, :work_id, '/x', 'w342', now(), status, CASE status WHEN 'stored' THEN 10 END,

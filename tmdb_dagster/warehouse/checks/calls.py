@@ -1,0 +1,108 @@
+"""What must hold of the calls to TMDB: they succeed, and their log gives no secret away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Row
+
+from tmdb_dagster.warehouse.checks.check import EXAMPLES, Answer, Check
+
+ERROR_RATE = 0.1
+"""Share of the last day's calls that may fail."""
+
+FEWEST_CALLS = 20
+"""Fewer calls say nothing about a rate."""
+
+LOG_DAYS = 8
+"""Days of tmdb_api_logs that are searched for secrets."""
+
+_SHORTEST_SECRET = 8
+_CREDENTIAL = re.compile(
+    r"""(api_key=|"api_key": *"|"authorization": *"(?:bearer +)?|bearer +)(?!\[redacted)[^\s"&]+""", re.IGNORECASE
+)
+
+
+def _search_for_secrets(rows: Iterable[Row[Any]], secrets: Sequence[str]) -> Answer:
+    """Whether the logged texts hold a secret, or anything that is named as a credential."""
+    # Compared here: a secret in a statement would be in the server's own log.
+    hidden = [
+        form for secret in secrets if len(secret) >= _SHORTEST_SECRET for form in (secret, quote(secret, safe=""))
+    ]
+    searched = found = 0
+    examples = []
+    for row in rows:
+        searched += row.calls
+        if _CREDENTIAL.search(row.logged) or any(secret in row.logged for secret in hidden):
+            found += row.calls
+            examples.append(_redacted(row.logged, hidden)[:200])
+    figures = {"calls searched": searched, "calls with a secret": found}
+    return Answer(not found, f"Calls whose log holds a secret: {found}.", figures, examples[:EXAMPLES])
+
+
+def _redacted(logged: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        logged = logged.replace(secret, "[redacted]")
+    return _CREDENTIAL.sub(r"\1[redacted]", logged)
+
+
+CALL_CHECKS = (
+    Check(
+        "credentials",
+        "ops_report",
+        "error",
+        "TMDB refused the key in no call of the last day.",
+        "Correct TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY.",
+        """
+        SELECT refused = 0 AS passed, 'TMDB refused the key in ' || refused || ' calls of the last day.' AS text,
+            jsonb_build_object('refused calls', refused) AS figures, messages AS examples
+        FROM (
+            SELECT coalesce(sum(calls), 0)::bigint AS refused,
+                coalesce(array_agg(calls || ' x ' || message ORDER BY calls DESC), '{}') AS messages
+            FROM v_api_errors WHERE period = '1 day' AND http_status IN (401, 403)
+        ) AS e
+        """,
+        cheap=True,
+    ),
+    Check(
+        "error_rate",
+        "ops_report",
+        "error",
+        f"At most {ERROR_RATE:.0%} of the last day's calls to TMDB failed.",
+        "If TMDB is down, it passes by itself; else mend what the most frequent error names.",
+        f"""
+        SELECT calls < {FEWEST_CALLS} OR errors <= {ERROR_RATE} * calls AS passed,
+            round(100 * errors / greatest(calls, 1)) || ' % of the last day''s ' || calls
+                || ' calls failed; most often: ' || messages[1] AS text,
+            jsonb_build_object('calls', calls, 'failed', errors) AS figures, messages AS examples
+        FROM (
+            SELECT coalesce(sum(calls), 0)::bigint AS calls, coalesce(sum(errors), 0)::bigint AS errors
+            FROM v_api_calls_by_endpoint WHERE period = '1 day'
+        ) AS c, (
+            SELECT ARRAY(
+                SELECT coalesce(message, 'HTTP ' || http_status) FROM v_api_errors WHERE period = '1 day'
+                ORDER BY calls DESC LIMIT {EXAMPLES}
+            ) AS messages
+        ) AS m
+        """,  # noqa: S608 - constants only, here and below
+        cheap=True,
+    ),
+    Check(
+        "no_secret_in_logs",
+        "ops_report",
+        "error",
+        f"The calls of the last {LOG_DAYS} days hold no credential of the settings.",
+        "Revoke the credential at its provider, set a new one, and delete these rows of tmdb_api_logs.",
+        f"""
+        SELECT count(*) AS calls, concat_ws(
+            ' ', regexp_replace(endpoint, '/[0-9]+', '/{{id}}', 'g'), (query_params - 'page')::text,
+            error_message, (metadata - 'run_id')::text, request_body::text
+        ) AS logged
+        FROM tmdb_api_logs WHERE created_at > now() - make_interval(days => {LOG_DAYS}) GROUP BY logged
+        """,  # noqa: S608
+        judge=_search_for_secrets,
+    ),
+)

@@ -1,0 +1,98 @@
+"""What a check is, and how it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, text
+from sqlalchemy.exc import DBAPIError
+
+from tmdb_dagster.transform.health import Finding, Severity
+
+EXAMPLES = 10
+"""So many examples are shown of what is wrong."""
+
+
+class Answer(NamedTuple):
+    """What the query of a check answers, in one row; `text` says what is wrong where it did not pass."""
+
+    passed: bool
+    text: str
+    figures: Mapping[str, int | float]
+    examples: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What must hold of an asset, and what to do where it does not.
+
+    `query` answers in one row with the columns of Answer; it may ask for :run_id, the run that checks. Where SQL cannot
+    judge, `judge` makes the answer of the query's rows and of the settings' secrets. A `cheap` check is also asked by
+    `tmdb-dagster status`, the report and the view v_problems; the others read much and are left to the jobs. One that
+    `blocks` ends the run that would build on the asset.
+    """
+
+    name: str
+    asset: str
+    severity: Severity
+    holds: str
+    advice: str
+    query: str
+    cheap: bool = False
+    blocks: bool = False
+    judge: Callable[[Iterable[Row[Any]], Sequence[str]], Answer] | None = None
+
+
+def find(connection: Connection, check: Check, *, run_id: str = "", secrets: Sequence[str] = ()) -> Finding:
+    """Ask one check; a query that fails is what it found, and leaves the transaction usable for the others."""
+    try:
+        with connection.begin_nested():
+            rows = connection.execute(text(check.query), {"run_id": run_id} if ":run_id" in check.query else {})
+            answer = check.judge(rows, secrets) if check.judge else Answer(*rows.one())
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        reason = str(error.orig).splitlines()[0]
+        return Finding(
+            check.name,
+            check.asset,
+            "error",
+            passed=False,
+            text=f"This could not be checked: {reason}.",
+            advice="Run `tmdb-dagster migrate`, and see that this role may read the tables and views.",
+        )
+    return Finding(
+        check.name,
+        check.asset,
+        check.severity,
+        answer.passed,
+        "" if answer.passed else answer.text,
+        "" if answer.passed else check.advice,
+        answer.figures,
+        tuple(answer.examples),
+    )
+
+
+def none_of(what: str, sql: str) -> str:
+    """A query that passes where `sql` gives no row: (example), and the number of all such rows as (found)."""
+    return f"""
+        SELECT count(*) = 0 AS passed,
+            '{what.capitalize()}: ' || max(found) || ', such as ' || (array_agg(example))[1] || '.' AS text,
+            jsonb_build_object('{what}', coalesce(max(found), 0)) AS figures,
+            coalesce(array_agg(example), '{{}}') AS examples
+        FROM ({sql} LIMIT {EXAMPLES}) AS wrong
+    """  # noqa: S608 - our own texts
+
+
+def reasons(column: str, table: str, condition: str) -> str:
+    """An expression: the most frequent texts of a column, movies' ids apart."""
+    return f"""
+        ARRAY(
+            SELECT count(*) || ' x ' || reason FROM (
+                SELECT left(regexp_replace({column}, '/[0-9]+', '/{{id}}', 'g'), 200) AS reason FROM {table}
+                WHERE {condition} AND {column} IS NOT NULL
+            ) AS r GROUP BY reason ORDER BY count(*) DESC, reason LIMIT {EXAMPLES}
+        )
+    """  # noqa: S608 - our own names
