@@ -23,6 +23,7 @@ from sqlalchemy import text
 from benchmarks.report import Target, show_table, show_targets
 from benchmarks.stage import postgres, sandbox
 from tmdb_dagster.pipeline.enrich import enrich
+from tmdb_dagster.pipeline.outcome import MovieOutcome
 from tmdb_dagster.pipeline.run import open_run
 from tmdb_dagster.settings import REPOSITORY, Settings
 from tmdb_dagster.warehouse.claims import Target as Movie
@@ -73,14 +74,18 @@ def bare(server: S3Server, items: Sequence[Item], threads: int, *, download: boo
 def rehosted(settings: Settings, run_id: str, movie_ids: Sequence[int], *, force: bool) -> tuple[float, int, int]:
     """Seconds for the movies, images moved and images missing."""
     moved = missing = 0
+
+    def count(outcomes: list[MovieOutcome]) -> None:
+        nonlocal moved, missing
+        for outcome in outcomes:
+            if not outcome.status.written:
+                raise RuntimeError(f"{outcome.tmdb_id}: {outcome.message}")
+            moved += outcome.images.moved if outcome.images else 0
+            missing += outcome.images.missing if outcome.images else 0
+
     started = time.perf_counter()
     with open_run(settings, run_id=run_id, job="benchmark", origin="sandbox") as run:
-        for outcomes in enrich(run, [Movie(movie_id, "") for movie_id in movie_ids], force=force):
-            for outcome in outcomes:
-                if outcome.status not in ("ingested", "unchanged"):
-                    raise RuntimeError(f"{outcome.tmdb_id}: {outcome.message}")
-                moved += outcome.images.moved if outcome.images else 0
-                missing += outcome.images.missing if outcome.images else 0
+        enrich(run, [Movie(movie_id, "") for movie_id in movie_ids], count, force=force)
     return time.perf_counter() - started, moved, missing
 
 

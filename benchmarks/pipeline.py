@@ -9,6 +9,7 @@ import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401 - a start's cost, a
 
 from benchmarks.measure import measured, resident_mb
 from tmdb_dagster.pipeline.enrich import enrich
+from tmdb_dagster.pipeline.outcome import MovieOutcome, Status
 from tmdb_dagster.pipeline.run import open_run
 from tmdb_dagster.settings import load_settings
 from tmdb_dagster.warehouse.claims import Target
@@ -21,8 +22,14 @@ def main() -> None:
     with measured() as result, open_run(settings, run_id="benchmark", job="benchmark", origin="sandbox") as run:
         result["open_mb"] = resident_mb("self", "VmRSS")
         targets = (Target(movie_id, f"TMDB movie {movie_id}") for movie_id in movie_ids)
-        batches = (outcomes for outcomes in enrich(run, targets))
-        result["movies"] = sum(outcome.status == "ingested" for outcomes in batches for outcome in outcomes)
+        ingested = 0
+
+        def count(outcomes: list[MovieOutcome]) -> None:
+            nonlocal ingested
+            ingested += sum(outcome.status is Status.INGESTED for outcome in outcomes)
+
+        enrich(run, targets, count)
+        result["movies"] = ingested
 
 
 if __name__ == "__main__":

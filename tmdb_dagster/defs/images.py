@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetExecutionContext,
@@ -22,6 +22,9 @@ from tmdb_dagster.defs.partitions import movie_partitions, tmdb_id_of
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import OWNERS
 from tmdb_dagster.transform.attribution import attribution_markdown
+
+if TYPE_CHECKING:
+    from tmdb_dagster.transform.rows import MovieRows
 
 
 class RepairImagesConfig(Config):
@@ -57,16 +60,15 @@ def repair_images(
     context: OpExecutionContext, config: RepairImagesConfig, catalogue: CatalogueResource
 ) -> Iterator[Output[dict[str, int]]]:
     """Fetch images that are missing, and update the movies that show them."""
-    from tmdb_dagster.pipeline.repair import ImageRepair
+    from tmdb_dagster.pipeline.repair import repair_images as repair
+
+    def record(rows: "MovieRows") -> None:
+        key = rows.work["tmdb_id"]
+        context.instance.add_dynamic_partitions(str(movie_partitions.name), [key])
+        context.log_event(AssetMaterialization("movie_images", partition=key, metadata=repaired_metadata(rows)))
 
     with catalogue.run(context) as run:
-        repair = ImageRepair(run, everything=config.everything, verify=config.verify)
-        for rows in repair.movies():
-            context.instance.add_dynamic_partitions(str(movie_partitions.name), [rows.work["tmdb_id"]])
-            context.log_event(
-                AssetMaterialization("movie_images", partition=rows.work["tmdb_id"], metadata=repaired_metadata(rows))
-            )
-    report = repair.report
+        report = repair(run, record, everything=config.everything, verify=config.verify)
     for error in report.errors:
         context.log.warning(error)
     figures = {

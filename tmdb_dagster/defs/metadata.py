@@ -17,7 +17,7 @@ from tmdb_dagster.transform.list_movers import CHANGES
 
 if TYPE_CHECKING:
     from tmdb_dagster.pipeline.discover import Discovery, Snapshot
-    from tmdb_dagster.pipeline.enrich import MovieOutcome
+    from tmdb_dagster.pipeline.outcome import MovieOutcome
     from tmdb_dagster.pipeline.rehost import ImageReport
     from tmdb_dagster.transform.health import Health
     from tmdb_dagster.transform.list_movers import Mover
@@ -49,7 +49,7 @@ class MovieTally:
                 self.image_bytes += outcome.images.bytes
             if outcome.status == "ingested" and len(self.ingested) < ROWS_SHOWN:
                 self.ingested.append((outcome.tmdb_id, outcome.display_title))
-            if outcome.status in ("failed", "gone") and len(self.failed) < ROWS_SHOWN:
+            if outcome.status.failed and len(self.failed) < ROWS_SHOWN:
                 self.failed.append((outcome.tmdb_id, outcome.title, outcome.message or ""))
 
 
@@ -238,7 +238,7 @@ def movie_metadata(outcome: MovieOutcome) -> dict[str, Any]:
     """What became of one movie."""
     metadata: dict[str, Any] = {
         "title": outcome.title,
-        "status": outcome.status,
+        "status": outcome.status.value,
         "calls": outcome.calls,
         "retries": max(0, outcome.calls - 1),
         "milliseconds": outcome.duration_ms,

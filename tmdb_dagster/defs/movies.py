@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -30,7 +30,8 @@ from tmdb_dagster.transform.attribution import attribution_markdown
 from tmdb_dagster.transform.movie import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes
+    from tmdb_dagster.pipeline.outcome import MovieOutcome
+    from tmdb_dagster.pipeline.rebuild import Rebuilt
     from tmdb_dagster.pipeline.rehost import ImageReport
 
 
@@ -66,21 +67,10 @@ class RebuildConfig(Config):
     tmdb_ids: list[int] | None = Field(None, description="TMDB ids; unset: all works.")
 
 
-def record_movies(context: OpExecutionContext, batches: "Outcomes") -> MovieTally:
-    """Record a materialisation for every movie written, as it comes; returns what became of all.
-
-    Where it fails or is interrupted, what is under way has ended before its caller hears of that.
-    """
-    tally = MovieTally()
-    with closing(batches):
-        for outcomes in batches:
-            tally.add(outcomes)
-            _record_batch(context, outcomes)
-    return tally
-
-
-def _record_batch(context: OpExecutionContext, outcomes: "list[MovieOutcome]") -> None:
-    written = [outcome for outcome in outcomes if outcome.status in ("ingested", "unchanged")]
+def record_movies(context: OpExecutionContext, tally: MovieTally, outcomes: "list[MovieOutcome]") -> None:
+    """Count outcomes, and record a materialisation for every movie written."""
+    tally.add(outcomes)
+    written = [outcome for outcome in outcomes if outcome.status.written]
     if written:
         keys = [str(outcome.tmdb_id) for outcome in written]
         context.instance.add_dynamic_partitions(str(movie_partitions.name), keys)
@@ -91,7 +81,7 @@ def _record_batch(context: OpExecutionContext, outcomes: "list[MovieOutcome]") -
         if outcome.images is not None and outcome.images.total:
             _record_images(context, outcome, outcome.images)
     for outcome in outcomes:
-        if outcome.status in ("failed", "gone", "busy"):
+        if not outcome.status.fresh:
             context.log.warning("%s (%s): %s", outcome.title, outcome.tmdb_id, outcome.message)
 
 
@@ -146,22 +136,27 @@ def enrich_candidates(
 ) -> Iterator[MaterializeResult[None]]:
     """Ingest the candidates of this run, or those that wait, each a partition of `movies`, and log the ingest."""
     from tmdb_dagster.pipeline.errors import NoCandidates
-    from tmdb_dagster.pipeline.ingest import CandidateIngest
+    from tmdb_dagster.pipeline.ingest import ingest_candidates
 
+    tally = MovieTally()
     started = time.monotonic()
     repeated = [context.run.parent_run_id, context.run.root_run_id]
     chosen_here = "ingest_candidates" in (node.name for node in context.job_def.nodes)
     with catalogue.run(context.op_execution_context) as run:
         try:
-            ingest = CandidateIngest(run, [context.run.run_id, *filter(None, repeated)], waiting=not chosen_here)
+            batch = ingest_candidates(
+                run,
+                [context.run.run_id, *filter(None, repeated)],
+                partial(record_movies, context.op_execution_context, tally),
+                waiting=not chosen_here,
+            )
         except NoCandidates:
             if chosen_here:
                 raise
             context.log.info("No candidates wait: rows are counted, and TMDB is asked nothing.")
             yield from _table_results(context, row_counts(run.engine))
             return
-        tally = record_movies(context.op_execution_context, ingest.outcomes())
-        checked = {"movies checked": ingest.batch.movies_checked, "movies skipped": ingest.batch.movies_skipped}
+        checked = {"movies checked": batch.movies_checked, "movies skipped": batch.movies_skipped}
         figures = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
         counts = row_counts(run.engine)
     counts["works"] |= checked | figures
@@ -188,7 +183,7 @@ def ingest_movie(
 
     with catalogue.run(context) as run:
         outcome = ingest_one(run, config.tmdb_id, force_refresh=config.force_refresh)
-        _record_batch(context, [outcome])
+        record_movies(context, MovieTally(), [outcome])
     yield Output(vars(outcome), metadata=movie_metadata(outcome))
 
 
@@ -197,16 +192,15 @@ def batch_ingest(
     context: OpExecutionContext, config: BatchIngestConfig, catalogue: CatalogueResource
 ) -> Output[dict[str, Any]]:
     """Ingest a page of works again: those that are not complete, or all with force_refresh."""
-    from tmdb_dagster.pipeline.ingest import BatchIngest, BatchRequest
+    from tmdb_dagster.pipeline.ingest import PageRequest, ingest_page
 
     with clear_failures():
-        request = BatchRequest(config.limit, config.offset, config.force_refresh)
+        request = PageRequest(config.limit, config.offset, config.force_refresh)
+    tally = MovieTally()
     started = time.monotonic()
     with catalogue.run(context) as run:
-        batch = BatchIngest(run, request)
-        tally = record_movies(context, batch.outcomes())
+        report = vars(ingest_page(run, request, partial(record_movies, context, tally)))
         metadata = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
-    report = vars(batch.report)
     return Output(report, metadata={**metadata, **{name: value for name, value in report.items() if value is not None}})
 
 
@@ -218,13 +212,17 @@ def rebuild_from_raw(
     from tmdb_dagster.pipeline.rebuild import rebuild_from_raw as rebuild
 
     rebuilt = failed = 0
+
+    def on_rebuilt(result: "Rebuilt") -> None:
+        nonlocal rebuilt, failed
+        rebuilt += len(result.movies)
+        failed += len(result.problems)
+        for tmdb_id, problem in result.problems.items():
+            context.log.warning("%s: %s", tmdb_id, problem)
+        context.log.info("Rebuilt %s works", rebuilt)
+
     with catalogue.database() as (engine, settings):
-        for result in rebuild(engine, settings, config.tmdb_ids):
-            rebuilt += len(result.movies)
-            failed += len(result.problems)
-            for tmdb_id, problem in result.problems.items():
-                context.log.warning("%s: %s", tmdb_id, problem)
-            context.log.info("Rebuilt %s works", rebuilt)
+        rebuild(engine, settings, on_rebuilt, config.tmdb_ids)
         for table, metadata in row_counts(engine).items():
             context.log_event(AssetMaterialization(table, metadata=metadata))
     return Output({"rebuilt": rebuilt, "failed": failed}, metadata={"rebuilt": rebuilt, "failed": failed})

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from dagster import AssetMaterialization, Config, MaterializeResult, OpExecutionContext, Out, Output, multi_asset, op
@@ -59,20 +60,20 @@ def daily_refresh(
     context: OpExecutionContext, config: DailyRefreshConfig, catalogue: CatalogueResource
 ) -> Iterator[Output[dict[str, Any]]]:
     """Queue the works that are stale or that TMDB says have changed, then refresh the most urgent ones."""
-    from tmdb_dagster.pipeline.refresh import DailyRefresh, RefreshRequest
+    from tmdb_dagster.pipeline.refresh import RefreshRequest, refresh_daily
 
     with clear_failures():
         request = RefreshRequest(**config.model_dump())
+    tally = MovieTally()
     started = time.monotonic()
     with catalogue.run(context) as run:
-        refresh = DailyRefresh(run, request)
-        tally = record_movies(context, refresh.outcomes())
-        queued = refresh.queued
+        report = refresh_daily(run, request, partial(record_movies, context, tally))
+        queued = report.queued
         figures = {
             "stale works queued": queued.stale,
             "changed works queued": queued.changed,
             "pages of changes": queued.pages,
-            **_drain_figures(refresh.drained),
+            **_drain_figures(report.drained),
         }
         metadata = _record_refresh(context, run, figures, tally, time.monotonic() - started)
     yield Output(figures, metadata={**metadata, "changes read up to": str(queued.cursor)})
@@ -83,15 +84,14 @@ def drain_refresh_queue(
     context: OpExecutionContext, config: DrainConfig, catalogue: CatalogueResource
 ) -> Iterator[Output[dict[str, Any]]]:
     """Refresh the most urgent works that the queue holds; several runs share it."""
-    from tmdb_dagster.pipeline.refresh import DrainRequest, QueueDrain
+    from tmdb_dagster.pipeline.refresh import DrainRequest, drain_queue
 
     with clear_failures():
         request = DrainRequest(**config.model_dump())
+    tally = MovieTally()
     started = time.monotonic()
     with catalogue.run(context) as run:
-        drain = QueueDrain(run, request)
-        tally = record_movies(context, drain.outcomes())
-        figures = _drain_figures(drain.report)
+        figures = _drain_figures(drain_queue(run, request, partial(record_movies, context, tally)))
         metadata = _record_refresh(context, run, figures, tally, time.monotonic() - started)
     yield Output(figures, metadata=metadata)
 

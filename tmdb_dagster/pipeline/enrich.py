@@ -11,19 +11,17 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.logs import inherited
 from tmdb_dagster.pipeline.errors import RunEnding, TmdbOutage
-from tmdb_dagster.pipeline.rehost import ImageReport
+from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Record, Status
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, MovieNotFound, TmdbError, TmdbUnavailable
 from tmdb_dagster.tmdb.models import missing_parts, parse_movie, with_parts_from
@@ -55,45 +53,7 @@ _BUSY_POLL_S = 0.5
 _PATIENCE_S = 0.3
 _LONGEST_MESSAGE = 1000
 
-Status = Literal["ingested", "unchanged", "cached", "failed", "gone", "busy"]
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class MovieOutcome:
-    """What became of one movie.
-
-    `ingested`: written. `unchanged`: TMDB's answer is the stored one. `cached`: complete and fresh, not asked for.
-    `failed`, `gone` (404): see `message`. `busy`: another run is at it. `calls` counts retries, and
-    `duration_ms` is what they took together. `images` is None where they were not looked at.
-    `unavailable`: it failed because TMDB did not answer.
-    """
-
-    tmdb_id: int
-    status: Status
-    title: str
-    year: int | None = None
-    work_id: int | None = None
-    etag: str | None = None
-    poster_url: str | None = None
-    calls: int = 0
-    duration_ms: int = 0
-    message: str | None = None
-    images: ImageReport | None = None
-    unavailable: bool = False
-
-    @property
-    def display_title(self) -> str:
-        """Title (Year)."""
-        return f"{self.title} ({self.year})" if self.year else self.title
-
-
-Outcomes = Generator[list[MovieOutcome], None, None]
-"""Outcomes as they settle. Who leaves it before its end, closes it: that ends what is under way."""
-
-Record = Callable[[Connection, list[MovieOutcome]], None]
-"""Notes outcomes in the transaction that makes them true."""
 
 
 @dataclass(frozen=True)
@@ -102,24 +62,30 @@ class _Result:
     fetched: FetchedMovie | None = None
 
 
-def enrich(run: Run, targets: Iterable[Target], *, force: bool = False, record: Record | None = None) -> Outcomes:
-    """Enrich `targets` that are due (not complete, or stale), or all with `force`; yields outcomes as they settle.
+def enrich(
+    run: Run,
+    targets: Iterable[Target],
+    on_settled: OnSettled,
+    *,
+    force: bool = False,
+    record: Record | None = None,
+) -> None:
+    """Enrich `targets` that are due (not complete, or stale), or all with `force`; `on_settled` hears of each.
 
     A movie that another run is ingesting is waited for at the end, up to BUSY_WAIT_S.
-    Raises AuthenticationFailed, TmdbOutage, DatabaseUnavailable; what was not settled by then is untouched.
+    Raises AuthenticationFailed, TmdbOutage, DatabaseUnavailable, and what `on_settled` raises; what was not settled
+    by then is untouched, and nothing is under way any more.
     """
-    enrichment = _Enrichment(run, record)
+    enrichment = _Enrichment(run, on_settled, record)
     with enrichment.pool():
-        settled = enrichment.settle(iter(targets), force=force)
-        for outcomes in itertools.chain(settled, enrichment.wait_for_busy()):
-            _tell(outcomes)
-            yield outcomes
+        enrichment.settle(iter(targets), force=force)
+        enrichment.wait_for_busy()
 
 
-def _tell(outcomes: list[MovieOutcome]) -> None:
+def _log_outcomes(outcomes: list[MovieOutcome]) -> None:
     for outcome in outcomes:
         _log.log(
-            logging.WARNING if outcome.status in ("failed", "gone", "busy") else logging.INFO,
+            logging.INFO if outcome.status.fresh else logging.WARNING,
             "movie %s",
             outcome.status,
             extra={
@@ -134,10 +100,11 @@ def _tell(outcomes: list[MovieOutcome]) -> None:
 
 
 class _Enrichment:
-    def __init__(self, run: Run, record: Record | None) -> None:
+    def __init__(self, run: Run, on_settled: OnSettled, record: Record | None) -> None:
         self._run = run
+        self._on_settled = on_settled
         self._record = record
-        self._in_flight: dict[Future[_Result], Claim] = {}
+        self._in_flight: dict[Future[_Result], tuple[Claim, Target]] = {}
         self._busy: list[Target] = []
         self._unanswered = 0
         self._executor = ThreadPoolExecutor(
@@ -154,7 +121,7 @@ class _Enrichment:
         finally:
             self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def settle(self, targets: Iterator[Target], *, force: bool) -> Iterator[list[MovieOutcome]]:
+    def settle(self, targets: Iterator[Target], *, force: bool) -> None:
         exhausted = False
         fetched: list[_Result] = []
         while not exhausted or self._in_flight or fetched:
@@ -162,12 +129,10 @@ class _Enrichment:
             while not exhausted and len(self._in_flight) <= CHUNK:
                 chunk = list(itertools.islice(targets, CHUNK))
                 exhausted = len(chunk) < CHUNK
-                if settled := self._start(chunk, force=force):
-                    yield settled
-            if fetched:
-                yield self._write(fetched)
+                self._finish(self._start(chunk, force=force))
+            self._finish(fetched)
             done = self._some_done() if self._in_flight else set()
-            fetched = [self._result(future, self._in_flight.pop(future)) for future in done]
+            fetched = [self._result(future, *self._in_flight.pop(future)) for future in done]
 
     def _some_done(self) -> set[Future[_Result]]:
         """At least one movie, and where they come fast, about half a chunk: a transaction costs the same for each."""
@@ -178,32 +143,37 @@ class _Enrichment:
             done |= more
         return done
 
-    def wait_for_busy(self) -> Iterator[list[MovieOutcome]]:
+    def wait_for_busy(self) -> None:
         deadline = time.monotonic() + BUSY_WAIT_S
         while self._busy and time.monotonic() < deadline:
             time.sleep(_BUSY_POLL_S)
             busy, self._busy = self._busy, []
-            yield from self.settle(iter(busy), force=False)
+            self.settle(iter(busy), force=False)
         if self._busy:
             with self._run.engine.begin() as connection:
                 states = work_states(connection, [target.tmdb_id for target in self._busy])
-            yield self._write([_Result(_settled(target, states, "busy")) for target in self._busy])
+            self._finish([_Result(_untouched(target, states, Status.BUSY)) for target in self._busy])
 
-    def _start(self, chunk: list[Target], *, force: bool) -> list[MovieOutcome]:
-        """Claim what is due and hand it to the threads; returns the outcomes of what is not."""
+    def _finish(self, results: list[_Result]) -> None:
+        """Write what has become of movies, then report it."""
+        if results:
+            outcomes = self._write(results)
+            _log_outcomes(outcomes)
+            self._on_settled(outcomes)
+
+    def _start(self, chunk: list[Target], *, force: bool) -> list[_Result]:
+        """Claim what is due and hand it to the threads; returns the results of what is not."""
         claims, states = patiently(self._claim, chunk, force=force)
         by_id = {one.tmdb_id: one for one in claims}
         left = [target for target in chunk if target.tmdb_id not in by_id]
         for target in chunk:
             if target.tmdb_id in by_id:
                 one = by_id[target.tmdb_id]
-                self._in_flight[self._executor.submit(_fetch, self._run, one)] = one
+                self._in_flight[self._executor.submit(_fetch, self._run, one)] = one, target
         # A claim lost between the two statements shows as neither complete nor busy: it is tried again.
         complete = [t for t in left if t.tmdb_id in states and states[t.tmdb_id].status == "complete"]
         self._busy += [target for target in left if target not in complete]
-        if not complete:
-            return []
-        return self._write([_Result(_settled(target, states, "cached")) for target in complete])
+        return [_Result(_untouched(target, states, Status.CACHED)) for target in complete]
 
     def _claim(self, chunk: list[Target], *, force: bool) -> tuple[list[Claim], dict[int, WorkState]]:
         """Claim what is due; returns the claims, and how the other works stand."""
@@ -215,12 +185,13 @@ class _Enrichment:
             left = [target.tmdb_id for target in chunk if target.tmdb_id not in claimed]
             return claims, work_states(connection, left) if left else {}
 
-    def _result(self, future: Future[_Result], one: Claim) -> _Result:
+    def _result(self, future: Future[_Result], one: Claim, target: Target) -> _Result:
         """The future's result; a failure becomes an outcome unless it concerns the whole run."""
         error = future.exception()
         self._unanswered = self._unanswered + 1 if isinstance(error, TmdbUnavailable) else 0
         if error is None:
-            return future.result()
+            result = future.result()
+            return replace(result, outcome=replace(result.outcome, entry_id=target.entry_id))
         if isinstance(error, AuthenticationFailed | RunEnding | OperationalError):
             raise error
         if self._unanswered >= OUTAGE:
@@ -233,12 +204,18 @@ class _Enrichment:
         else:
             _log.error("movie could not be transformed", extra={"tmdb_id": one.tmdb_id}, exc_info=error)
             message = f"{type(error).__name__} while its answer was transformed: {error}"
-        status: Status = "gone" if isinstance(error, MovieNotFound) else "failed"
+        status = Status.GONE if isinstance(error, MovieNotFound) else Status.FAILED
         times = self._run.response_times.pop(str(one.tmdb_id), [])
         message = message[:_LONGEST_MESSAGE]  # it may quote the server
         outcome = MovieOutcome(one.tmdb_id, status, one.title, one.year, one.work_id, one.etag, message=message)
         return _Result(
-            replace(outcome, calls=len(times), duration_ms=sum(times), unavailable=isinstance(error, TmdbUnavailable))
+            replace(
+                outcome,
+                calls=len(times),
+                duration_ms=sum(times),
+                unavailable=isinstance(error, TmdbUnavailable),
+                entry_id=target.entry_id,
+            )
         )
 
     def _write(self, results: list[_Result]) -> list[MovieOutcome]:
@@ -255,7 +232,7 @@ class _Enrichment:
                 raise
             _log.warning("movie could not be written", extra={"tmdb_id": refused.tmdb_id}, exc_info=error)
             reason = " ".join(str(error.orig).split())
-            failed = replace(refused, status="failed", message=f"The database refused it: {reason}")
+            failed = replace(refused, status=Status.FAILED, message=f"The database refused it: {reason}")
             return patiently(self._write_together, [_Result(failed)])
 
     def _write_together(self, results: list[_Result]) -> list[MovieOutcome]:
@@ -270,14 +247,14 @@ class _Enrichment:
                     for outcome, result in zip(outcomes, results, strict=True)
                 ]
             failures = [
-                Failure(outcome.work_id, outcome.message or "", outcome.status == "gone")
+                Failure(outcome.work_id, outcome.message or "", gone=outcome.status is Status.GONE)
                 for outcome in outcomes
-                if outcome.status in ("failed", "gone") and outcome.work_id is not None
+                if outcome.status.failed and outcome.work_id is not None
             ]
             if failures:
                 mark_failed(connection, run.run_id, failures)
             if self._record is not None:
-                self._record(connection, outcomes)
+                return self._record(connection, outcomes)
         return outcomes
 
 
@@ -294,7 +271,7 @@ def _fetch(run: Run, one: Claim) -> _Result:
     unchanged = content_hash == one.content_hash and one.schema_version == SCHEMA_VERSION
     if unchanged and (one.rehosted or run.rehoster is None):
         fetched = FetchedMovie(one.work_id, fetched_at, None, None)
-        outcome = MovieOutcome(one.tmdb_id, "unchanged", one.title, one.year, one.work_id, one.etag)
+        outcome = MovieOutcome(one.tmdb_id, Status.UNCHANGED, one.title, one.year, one.work_id, one.etag)
     else:
         regions = run.settings.tmdb_watch_regions
         parsed = parse_movie(body, regions)
@@ -314,7 +291,7 @@ def _fetch(run: Run, one: Claim) -> _Result:
         problems += parsed.problems
         title, year, etag = rows.work["title"], rows.work["year"], rows.card["etag"]
         poster_url = rows.meta["poster_url_medium"]
-        status: Status = "unchanged" if unchanged else "ingested"
+        status = Status.UNCHANGED if unchanged else Status.INGESTED
         outcome = MovieOutcome(one.tmdb_id, status, title, year, one.work_id, etag, poster_url, images=report)
     times = run.response_times.pop(str(one.tmdb_id), [])
     outcome = replace(
@@ -326,17 +303,25 @@ def _fetch(run: Run, one: Claim) -> _Result:
     return _Result(outcome, fetched)
 
 
-def _settled(target: Target, states: dict[int, WorkState], status: Status) -> MovieOutcome:
+def _untouched(target: Target, states: dict[int, WorkState], status: Status) -> MovieOutcome:
     state = states.get(target.tmdb_id)
     if state is None:
-        return MovieOutcome(target.tmdb_id, status, target.title)
-    message = f"Run {state.claimed_by} is ingesting it" if status == "busy" else None
-    return MovieOutcome(target.tmdb_id, status, state.title, state.year, state.work_id, state.etag, message=message)
+        return MovieOutcome(target.tmdb_id, status, target.title, entry_id=target.entry_id)
+    return MovieOutcome(
+        target.tmdb_id,
+        status,
+        state.title,
+        state.year,
+        state.work_id,
+        state.etag,
+        message=f"Run {state.claimed_by} is ingesting it" if status is Status.BUSY else None,
+        entry_id=target.entry_id,
+    )
 
 
 def _as_written(outcome: MovieOutcome, written: frozenset[int], imdb_clashes: Mapping[int, str]) -> MovieOutcome:
     if outcome.work_id not in written:
-        return replace(outcome, status="busy", message="Another run took the movie over")
+        return replace(outcome, status=Status.BUSY, message="Another run took the movie over")
     if clash := imdb_clashes.get(outcome.work_id):
         problem = f"IMDb id {clash} belongs to another work and was left out"
         return replace(outcome, message="; ".join(filter(None, [outcome.message, problem])))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from contextlib import closing
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
 from sqlalchemy import Connection
 
-from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes, Status, enrich
+from tmdb_dagster.pipeline.enrich import enrich
 from tmdb_dagster.pipeline.errors import InvalidRequest, MovieBusy, MovieFailed, NoCandidates, TmdbOutage
+from tmdb_dagster.pipeline.log_row import always_logged
+from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Status
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.warehouse.batches import (
+    CandidateBatch,
+    CandidateOutcome,
     close_batch,
     find_batch,
     open_candidates,
@@ -23,75 +25,53 @@ from tmdb_dagster.warehouse.batches import (
 from tmdb_dagster.warehouse.claims import Target
 from tmdb_dagster.warehouse.works import page_of_works
 
-_LOGGED: dict[Status, Literal["ingested", "skipped", "failed"]] = {
-    "ingested": "ingested",
-    "unchanged": "ingested",
-    "cached": "skipped",
-    "busy": "skipped",
-    "failed": "failed",
-    "gone": "failed",
-}
 
+def ingest_candidates(run: Run, run_ids: list[str], on_settled: OnSettled, *, waiting: bool = False) -> CandidateBatch:
+    """Ingest the candidates that a discovery chose for `run_ids`: this run, or the ones that it repeats.
 
-class CandidateIngest:
-    """The ingest of the candidates that a discovery chose for `run_ids`: this run, or the ones that it repeats.
-
-    With `waiting`, and where these runs chose none, those that another run chose and did not ingest.
-    Iterate over `outcomes`. Raises NoCandidates.
+    With `waiting`, and where these runs chose none, those that another run chose and did not ingest. Ends with a row
+    in scheduled_ingestion_log, whatever happens. Raises NoCandidates, what `enrich` raises, and TmdbOutage where TMDB
+    gave no movie at all.
     """
+    batch, targets = _take_over(run, run_ids, waiting=waiting)
+    attempted = unavailable = 0
 
-    def __init__(self, run: Run, run_ids: list[str], *, waiting: bool = False) -> None:
-        self._run = run
+    def settled(outcomes: list[MovieOutcome]) -> None:
+        nonlocal attempted, unavailable
+        attempted += sum(outcome.status.written or outcome.status is Status.FAILED for outcome in outcomes)
+        unavailable += sum(outcome.unavailable for outcome in outcomes)
+        on_settled(outcomes)
+
+    def close(error: str | None) -> None:
         with run.engine.begin() as connection:
-            batch = find_batch(connection, run_ids) or (waiting_batch(connection) if waiting else None)
-            if batch is None:
-                raise NoCandidates(
-                    f"Run {run_ids[0]} has no open batch of candidates: materialise the candidates first."
-                )
-            self.batch = take_over_batch(connection, batch.batch_id, run.run_id)
-            self._targets = open_candidates(connection, batch.batch_id)
+            close_batch(connection, batch, error)
 
-    def outcomes(self) -> Outcomes:
-        """Ingest; ends with a row in scheduled_ingestion_log, whatever happens.
-
-        Raises what `enrich` raises, and TmdbOutage where TMDB gave no movie at all.
-        """
-        error = "The run was stopped"
-        unavailable = attempted = 0
-        try:
-            with closing(enrich(self._run, self._targets, record=self._record)) as settled:
-                for outcomes in settled:
-                    attempted += sum(outcome.status in ("ingested", "unchanged", "failed") for outcome in outcomes)
-                    unavailable += sum(outcome.status == "failed" and outcome.unavailable for outcome in outcomes)
-                    yield outcomes
-            _refuse_silence(attempted, unavailable)
-            error = ""
-        except Exception as failure:
-            error = str(failure) or type(failure).__name__
-            raise
-        finally:
-            with self._run.engine.begin() as connection:
-                close_batch(connection, self.batch, error or None)
-
-    def _record(self, connection: Connection, outcomes: list[MovieOutcome]) -> None:
-        record_outcomes(
-            connection,
-            self.batch,
-            {
-                outcome.tmdb_id: (
-                    _LOGGED[outcome.status],
-                    f"{outcome.title}: {outcome.message}"
-                    if _LOGGED[outcome.status] == "failed"
-                    else outcome.display_title,
-                )
-                for outcome in outcomes
-            },
-        )
+    with always_logged(close):
+        enrich(run, targets, settled, record=partial(_record, batch))
+        if attempted and unavailable == attempted:
+            raise TmdbOutage(f"TMDB answered for none of the {attempted} movies. Run it again when TMDB is back.")
+    return batch
 
 
-def _refuse_silence(attempted: int, unavailable: int) -> None:
-    if attempted and unavailable == attempted:
-        raise TmdbOutage(f"TMDB answered for none of the {attempted} movies. Run it again when TMDB is back.")
+def _take_over(run: Run, run_ids: list[str], *, waiting: bool) -> tuple[CandidateBatch, list[Target]]:
+    with run.engine.begin() as connection:
+        found = find_batch(connection, run_ids) or (waiting_batch(connection) if waiting else None)
+        if found is None:
+            raise NoCandidates(f"Run {run_ids[0]} has no open batch of candidates: materialise the candidates first.")
+        batch = take_over_batch(connection, found.batch_id, run.run_id)
+        return batch, open_candidates(connection, batch.batch_id)
+
+
+def _record(batch: CandidateBatch, connection: Connection, outcomes: list[MovieOutcome]) -> list[MovieOutcome]:
+    record_outcomes(connection, batch, {outcome.tmdb_id: _logged(outcome) for outcome in outcomes})
+    return outcomes
+
+
+def _logged(outcome: MovieOutcome) -> tuple[CandidateOutcome, str]:
+    """How the log counts a movie, and the title that it shows."""
+    if outcome.status.failed:
+        return "failed", f"{outcome.title}: {outcome.message}"
+    return "ingested" if outcome.status.written else "skipped", outcome.display_title
 
 
 def ingest_movie(run: Run, tmdb_id: int, *, force_refresh: bool = False) -> MovieOutcome:
@@ -102,16 +82,18 @@ def ingest_movie(run: Run, tmdb_id: int, *, force_refresh: bool = False) -> Movi
     if not 1 <= tmdb_id < 2**31:
         raise InvalidRequest(f"tmdb_id is {tmdb_id}, and must be a TMDB movie id: 1 or more, such as 603.")
     target = Target(tmdb_id, f"TMDB movie {tmdb_id}")
-    [outcome] = itertools.chain.from_iterable(enrich(run, [target], force=force_refresh))
-    if outcome.status == "busy":
+    settled: list[MovieOutcome] = []
+    enrich(run, [target], settled.extend, force=force_refresh)
+    [outcome] = settled
+    if outcome.status is Status.BUSY:
         raise MovieBusy(f"Movie {tmdb_id} is still being ingested by another run. {outcome.message}. Try again later.")
-    if outcome.status in ("failed", "gone"):
+    if outcome.status.failed:
         raise MovieFailed(f"Movie {tmdb_id} could not be ingested: {outcome.message}")
     return outcome
 
 
 @dataclass(frozen=True)
-class BatchRequest:
+class PageRequest:
     """Which works to ingest again: without `force_refresh` those that are not complete, with it all, by work_id.
 
     `limit` None means 50, and 10 without `force_refresh`. Raises InvalidRequest.
@@ -134,8 +116,8 @@ class BatchRequest:
 
 
 @dataclass
-class BatchReport:
-    """How far a batch ingest came; `next_offset` is where the next page begins, None after the last."""
+class PageReport:
+    """How far the ingest of a page came; `next_offset` is where the next page begins, None after the last."""
 
     total: int = 0
     processed: int = 0
@@ -145,30 +127,26 @@ class BatchReport:
     next_offset: int | None = None
 
 
-class BatchIngest:
-    """A page of works to ingest again: iterate over `outcomes`, then read `report`."""
+def ingest_page(run: Run, request: PageRequest, on_settled: OnSettled) -> PageReport:
+    """Ingest a page of works again. Raises what `enrich` raises."""
+    with run.engine.begin() as connection:
+        total, targets = page_of_works(
+            connection, unfinished=not request.force_refresh, limit=request.page_size, offset=request.offset
+        )
+    report = PageReport(total)
+    stayed = 0
 
-    def __init__(self, run: Run, request: BatchRequest) -> None:
-        self._run = run
-        self._request = request
-        self.report = BatchReport()
+    def settled(outcomes: list[MovieOutcome]) -> None:
+        nonlocal stayed
+        report.processed += len(outcomes)
+        report.succeeded += sum(outcome.status.fresh for outcome in outcomes)
+        # Without force, only works that failed stay in the list that the offset counts in.
+        stayed += sum(request.force_refresh or outcome.status is Status.FAILED for outcome in outcomes)
+        on_settled(outcomes)
 
-    def outcomes(self) -> Outcomes:
-        """Ingest the page. Raises what `enrich` raises."""
-        request, report = self._request, self.report
-        with self._run.engine.begin() as connection:
-            report.total, targets = page_of_works(
-                connection, unfinished=not request.force_refresh, limit=request.page_size, offset=request.offset
-            )
-        stayed = 0
-        with closing(enrich(self._run, targets, force=request.force_refresh)) as settled:
-            for outcomes in settled:
-                report.processed += len(outcomes)
-                # Without force, only works that failed stay in the list that the offset counts in.
-                stayed += sum(request.force_refresh or outcome.status == "failed" for outcome in outcomes)
-                report.failed += sum(outcome.status in ("failed", "gone", "busy") for outcome in outcomes)
-                report.succeeded = report.processed - report.failed
-                yield outcomes
-        report.has_more = request.offset + report.processed < report.total
-        if report.has_more:
-            report.next_offset = request.offset + stayed
+    enrich(run, targets, settled, force=request.force_refresh)
+    report.failed = report.processed - report.succeeded
+    report.has_more = request.offset + report.processed < report.total
+    if report.has_more:
+        report.next_offset = request.offset + stayed
+    return report

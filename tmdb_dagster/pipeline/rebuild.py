@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
@@ -35,9 +35,14 @@ class Rebuilt:
 
 
 def rebuild_from_raw(
-    engine: Engine, settings: Settings, tmdb_ids: list[int] | None = None, *, update_prior: bool = True
-) -> Iterator[Rebuilt]:
-    """Rebuild all works that have a stored answer, or those of `tmdb_ids`; yields a result a transaction.
+    engine: Engine,
+    settings: Settings,
+    on_rebuilt: Callable[[Rebuilt], None],
+    tmdb_ids: list[int] | None = None,
+    *,
+    update_prior: bool = True,
+) -> None:
+    """Rebuild all works that have a stored answer, or those of `tmdb_ids`; `on_rebuilt` hears of each transaction.
 
     `update_prior`: first compute anew what scores assume of a movie before its votes.
 
@@ -73,7 +78,7 @@ def rebuild_from_raw(
             write_rows(connection, movies)
         if not movies and not problems:
             return
-        yield Rebuilt(movies, problems)
+        on_rebuilt(Rebuilt(movies, problems))
 
 
 def _with_images(

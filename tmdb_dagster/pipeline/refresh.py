@@ -7,18 +7,19 @@ stale_works ─────────► refresh_queue ──claim──► en
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, Engine
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.pipeline.changes import LONGEST_WINDOW, ChangeWindow, changed_movies
-from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes, Status, enrich
+from tmdb_dagster.pipeline.enrich import enrich
 from tmdb_dagster.pipeline.errors import ChangesUnavailable, InvalidRequest
+from tmdb_dagster.pipeline.log_row import always_logged
+from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Status
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
 from tmdb_dagster.warehouse.claims import Target, give_back_dead_claims
@@ -26,7 +27,6 @@ from tmdb_dagster.warehouse.engine import patiently
 from tmdb_dagster.warehouse.refresh_queue import (
     Ending,
     Entry,
-    Result,
     claim_entries,
     enqueue_changed,
     enqueue_stale,
@@ -45,17 +45,7 @@ MAX_UNFINISHED = 50
 
 _OLDEST_CHANGE = timedelta(days=30)
 
-_ENDINGS: dict[Status, Result] = {
-    "ingested": "completed",
-    "unchanged": "completed",
-    "cached": "completed",
-    "gone": "completed",
-    "failed": "failed",
-    "busy": "busy",
-}
-
 _UNKNOWN = Ending("completed", "The work has no TMDB id")
-_UNREMARKABLE = ("ingested", "unchanged", "cached")
 
 _log = logging.getLogger(__name__)
 
@@ -118,154 +108,149 @@ class DrainReport:
     refreshed_titles: list[str] = field(default_factory=list)
     failed_titles: list[str] = field(default_factory=list)
 
+    def add(self, outcomes: Iterable[MovieOutcome]) -> None:
+        """Count outcomes and what became of their entries."""
+        for outcome in outcomes:
+            self.completed += outcome.entry == "completed"
+            self.retried += outcome.entry == "retried"
+            self.failed += outcome.entry == "failed"
+            self.busy += outcome.entry == "busy"
+            self.gone += outcome.status is Status.GONE
+            self.refreshed += outcome.status is Status.CACHED
+            if outcome.status.written:
+                self.refreshed_titles.append(outcome.display_title)
+            elif outcome.message:
+                self.failed_titles.append(f"{outcome.title}: {outcome.message}")
 
-class QueueDrain:
-    """Refreshes what the queue holds: iterate over `outcomes`, then read `report`.
+
+@dataclass
+class RefreshReport:
+    """What a refresh queued, and what became of the entries that it took."""
+
+    queued: QueueReport = field(default_factory=QueueReport)
+    drained: DrainReport = field(default_factory=DrainReport)
+
+
+def drain_queue(run: Run, request: DrainRequest, on_settled: OnSettled) -> DrainReport:
+    """Refresh what the queue holds until nothing is due or max_items are done.
+
+    Ends with a row in scheduled_ingestion_log, whatever happens. Raises what `enrich` raises.
+    """
+    report = DrainReport()
+    with always_logged(partial(_write_log, run, request.trigger_type, utc_now(), report)):
+        _drain(run, request, report, on_settled)
+    return report
+
+
+def refresh_daily(run: Run, request: RefreshRequest, on_settled: OnSettled) -> RefreshReport:
+    """Queue what is stale or has changed, then drain the queue.
+
+    Ends with a row in scheduled_ingestion_log, whatever happens, and in sync_state where all went well. Raises
+    ChangesUnavailable after everything else is done, and what `enrich` raises.
+    """
+    report = RefreshReport()
+    with always_logged(partial(_write_log, run, request.trigger_type, utc_now(), report.drained)):
+        rescue(run.engine)
+        with run.engine.begin() as connection:
+            report.queued.stale = enqueue_stale(connection, request.max_stale)
+        unread = _queue_changed(run, report.queued) if request.use_changes else None
+        _drain(run, request, report.drained, on_settled)
+        if unread is not None:
+            raise ChangesUnavailable(
+                f"TMDB's feed of changes could not be read: {unread} The stale movies were refreshed all the "
+                "same, and the next run reads the changes from where this one stopped."
+            ) from unread
+        with run.engine.begin() as connection:
+            note_sync(connection, SYNC_TYPE)
+    return report
+
+
+def _drain(run: Run, request: DrainRequest, report: DrainReport, on_settled: OnSettled) -> None:
+    """Refresh the works of due entries.
 
     An entry is ended in the transaction that writes its movie, so a run that dies leaves no entry both done and open.
     """
 
-    def __init__(self, run: Run, request: DrainRequest) -> None:
-        self._run = run
-        self._request = request
-        self._entries: dict[int, str] = {}
-        self._endings: dict[str, str] = {}
-        self.report = DrainReport()
+    def settled(outcomes: list[MovieOutcome]) -> None:
+        report.add(outcomes)
+        on_settled(outcomes)
 
-    def outcomes(self) -> Outcomes:
-        """Refresh until nothing is due or max_items are done; ends with a row in scheduled_ingestion_log.
-
-        Raises what `enrich` raises.
-        """
-        with _logged(self._run, self._request.trigger_type, self.report):
-            yield from self.drain()
-
-    def drain(self) -> Outcomes:
-        """The same, without a row in the log."""
-        report = self.report
-        try:
-            with closing(enrich(self._run, self._targets(), record=self._record)) as settled:
-                for outcomes in settled:
-                    for outcome in outcomes:
-                        report.gone += outcome.status == "gone"
-                        report.refreshed += outcome.status == "cached"
-                        if outcome.status in ("ingested", "unchanged"):
-                            report.refreshed_titles.append(outcome.display_title)
-                        elif outcome.message:
-                            report.failed_titles.append(f"{outcome.title}: {outcome.message}")
-                    yield outcomes
-        finally:
-            endings = Counter(self._endings.values())
-            report.completed = endings["completed"]
-            report.retried, report.failed, report.busy = endings["retried"], endings["failed"], endings["busy"]
-
-    def _targets(self) -> Iterator[Target]:
-        """Claim entries as they are needed, so that other runs find the rest."""
-        report = self.report
-        while (left := self._request.max_items - report.claimed) > 0:
-            entries = patiently(self._claim, min(self._request.batch_size, left))
-            if not entries:
-                return
-            report.claimed += len(entries)
-            for entry in entries:
-                if entry.tmdb_id is None:
-                    report.gone += 1
-                else:
-                    self._entries[entry.tmdb_id] = entry.entry_id
-                    yield Target(entry.tmdb_id, entry.title, entry.queued_at)
-
-    def _claim(self, limit: int) -> list[Entry]:
-        with self._run.engine.begin() as connection:
-            entries = claim_entries(connection, self._run.run_id, limit)
-            unknown = [entry.entry_id for entry in entries if entry.tmdb_id is None]
-            self._finish(connection, dict.fromkeys(unknown, _UNKNOWN))
-        return entries
-
-    def _record(self, connection: Connection, outcomes: list[MovieOutcome]) -> None:
-        self._finish(
-            connection,
-            {
-                self._entries[outcome.tmdb_id]: Ending(
-                    _ENDINGS[outcome.status], None if outcome.status in _UNREMARKABLE else outcome.message
-                )
-                for outcome in outcomes
-            },
-        )
-
-    def _finish(self, connection: Connection, endings: dict[str, Ending]) -> None:
-        """End entries; what became of each is kept by entry, since a broken transaction is tried again."""
-        if endings:
-            self._endings |= finish_entries(connection, self._run.run_id, endings)
+    enrich(run, _targets(run, request, report), settled, record=partial(_end_entries, run.run_id))
 
 
-class DailyRefresh:
-    """Queues what is stale or has changed, then drains the queue: iterate over `outcomes`, then read the reports."""
+def _targets(run: Run, request: DrainRequest, report: DrainReport) -> Iterator[Target]:
+    """Claim entries as they are needed, so that other runs find the rest."""
+    while (left := request.max_items - report.claimed) > 0:
+        entries = patiently(_claim, run, min(request.batch_size, left))
+        if not entries:
+            return
+        report.claimed += len(entries)
+        for entry in entries:
+            if entry.tmdb_id is None:
+                report.completed += 1
+                report.gone += 1
+            else:
+                yield Target(entry.tmdb_id, entry.title, entry.entry_id, entry.queued_at)
 
-    def __init__(self, run: Run, request: RefreshRequest) -> None:
-        self._run = run
-        self._request = request
-        self._drain = QueueDrain(run, request)
-        self.queued = QueueReport()
 
-    @property
-    def drained(self) -> DrainReport:
-        """What became of the queue's entries."""
-        return self._drain.report
+def _claim(run: Run, limit: int) -> list[Entry]:
+    with run.engine.begin() as connection:
+        entries = claim_entries(connection, run.run_id, limit)
+        unknown = [entry.entry_id for entry in entries if entry.tmdb_id is None]
+        if unknown:
+            finish_entries(connection, run.run_id, dict.fromkeys(unknown, _UNKNOWN))
+    return entries
 
-    def outcomes(self) -> Outcomes:
-        """Refresh; ends with a row in scheduled_ingestion_log, and in sync_state where all went well.
 
-        Raises ChangesUnavailable after everything else is done, and what `enrich` raises.
-        """
-        with _logged(self._run, self._request.trigger_type, self.drained):
-            self._queue_stale()
-            unread = self._queue_changed() if self._request.use_changes else None
-            yield from self._drain.drain()
-            if unread is not None:
-                raise ChangesUnavailable(
-                    f"TMDB's feed of changes could not be read: {unread} The stale movies were refreshed all the "
-                    "same, and the next run reads the changes from where this one stopped."
-                ) from unread
-            with self._run.engine.begin() as connection:
-                note_sync(connection, SYNC_TYPE)
+def _end_entries(run_id: str, connection: Connection, outcomes: list[MovieOutcome]) -> list[MovieOutcome]:
+    endings = {outcome.entry_id: _ending(outcome) for outcome in outcomes if outcome.entry_id is not None}
+    became = finish_entries(connection, run_id, endings)
+    return [replace(outcome, entry=became.get(outcome.entry_id or "")) for outcome in outcomes]
 
-    def _queue_stale(self) -> None:
-        rescue(self._run.engine)
-        with self._run.engine.begin() as connection:
-            self.queued.stale = enqueue_stale(connection, self._request.max_stale)
 
-    def _queue_changed(self) -> TmdbError | None:
-        """Queue what has changed since the cursor, window by window; returns what kept it from reading on."""
-        today = utc_now().date()
-        with self._run.engine.begin() as connection:
-            start = _first_day(connection, today)
-        if start is None:
-            return None
-        try:
-            for window in changed_movies(self._run, start, today):
-                patiently(self._queue_window, window)
-        except AuthenticationFailed:
-            raise
-        except TmdbError as error:
-            _log.warning("TMDB's feed of changes could not be read on", exc_info=error)
-            return error
+def _ending(outcome: MovieOutcome) -> Ending:
+    """How an entry's processing ends; that of a movie that is gone, too, is completed."""
+    if outcome.status is Status.FAILED:
+        return Ending("failed", outcome.message)
+    if outcome.status is Status.BUSY:
+        return Ending("busy", outcome.message)
+    return Ending("completed", None if outcome.status.fresh else outcome.message)
+
+
+def _queue_changed(run: Run, report: QueueReport) -> TmdbError | None:
+    """Queue what has changed since the cursor, window by window; returns what kept it from reading on."""
+    today = utc_now().date()
+    with run.engine.begin() as connection:
+        start = _first_day(connection, today)
+    if start is None:
         return None
+    try:
+        for window in changed_movies(run, start, today):
+            report.changed += patiently(_queue_window, run.engine, window)
+            report.pages += window.pages
+            report.cursor = window.end
+    except AuthenticationFailed:
+        raise
+    except TmdbError as error:
+        _log.warning("TMDB's feed of changes could not be read on", exc_info=error)
+        return error
+    return None
 
-    def _queue_window(self, window: ChangeWindow) -> None:
-        """Queue a window's works and move the cursor, in one transaction: the cursor never says more than is queued.
 
-        The window's last day may not be over, and is read again as the first day of the next window. What was refreshed
-        on it waits for that reading: otherwise each run of a day would ask again for all that changed on it.
-        """
-        last_day = datetime.combine(window.end, time(), UTC)
-        with self._run.engine.begin() as connection:
-            changed = enqueue_changed(connection, sorted(window.tmdb_ids), refreshed_before=last_day)
-            move_cursor(connection, SYNC_TYPE, window.end)
-        self.queued.changed += changed
-        self.queued.pages += window.pages
-        self.queued.cursor = window.end
-        if not window.complete:
-            _log.warning("TMDB names more changes for %s than it shows; the rest is found by age", window.start)
+def _queue_window(engine: Engine, window: ChangeWindow) -> int:
+    """Queue a window's works and move the cursor, in one transaction: the cursor never says more than is queued.
+
+    The window's last day may not be over, and is read again as the first day of the next window. What was refreshed
+    on it waits for that reading: otherwise each run of a day would ask again for all that changed on it. Returns how
+    many works were queued.
+    """
+    last_day = datetime.combine(window.end, time(), UTC)
+    with engine.begin() as connection:
+        changed = enqueue_changed(connection, sorted(window.tmdb_ids), refreshed_before=last_day)
+        move_cursor(connection, SYNC_TYPE, window.end)
+    if not window.complete:
+        _log.warning("TMDB names more changes for %s than it shows; the rest is found by age", window.start)
+    return changed
 
 
 def rescue(engine: Engine) -> Rescued:
@@ -304,30 +289,19 @@ def _first_day(connection: Connection, today: date) -> date | None:
     return min(today, max(first.astimezone(UTC).date(), today - LONGEST_WINDOW))
 
 
-@contextmanager
-def _logged(run: Run, trigger_type: str, report: DrainReport) -> Iterator[None]:
-    """End with a row in scheduled_ingestion_log, whatever happens."""
-    started_at = utc_now()
-    error = "The run was stopped"
-    try:
-        yield
-        error = ""
-    except Exception as failure:
-        error = str(failure) or type(failure).__name__
-        raise
-    finally:
-        with run.engine.begin() as connection:
-            log_ingest(
-                connection,
-                started_at=started_at,
-                run_id=run.run_id,
-                source="refresh",
-                trigger_type=trigger_type,
-                movies_checked=report.claimed,
-                movies_skipped=report.refreshed + report.busy,
-                movies_ingested=report.completed - report.refreshed - report.gone,
-                movies_failed=report.failed + report.retried + report.gone,
-                ingested_titles=report.refreshed_titles,
-                failed_titles=report.failed_titles,
-                error_message=error or None,
-            )
+def _write_log(run: Run, trigger_type: str, started_at: datetime, report: DrainReport, error: str | None) -> None:
+    with run.engine.begin() as connection:
+        log_ingest(
+            connection,
+            started_at=started_at,
+            run_id=run.run_id,
+            source="refresh",
+            trigger_type=trigger_type,
+            movies_checked=report.claimed,
+            movies_skipped=report.refreshed + report.busy,
+            movies_ingested=report.completed - report.refreshed - report.gone,
+            movies_failed=report.failed + report.retried + report.gone,
+            ingested_titles=report.refreshed_titles,
+            failed_titles=report.failed_titles,
+            error_message=error,
+        )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tmdb_dagster.pipeline.errors import InvalidRequest
-from tmdb_dagster.pipeline.rebuild import rebuild_from_raw
+from tmdb_dagster.pipeline.rebuild import Rebuilt, rebuild_from_raw
 from tmdb_dagster.pipeline.rehost import ImageReport, Rehoster
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.transform.rows import MovieRows
@@ -38,49 +38,46 @@ class RepairReport:
     errors: list[str] = field(default_factory=list)
 
 
-class ImageRepair:
-    """Fetches the missing images that are due (`everything`: all of them), and updates the movies that show them.
+def repair_images(run: Run, on_updated: Callable[[MovieRows], None], *, everything: bool, verify: bool) -> RepairReport:
+    """Fetch the missing images that are due (`everything`: all of them), and update the movies that show them.
 
     `verify` first compares the inventory with the store. Movies that were ingested before images were rehosted are
-    taken along. Iterate over `movies`, then read `report`. Raises InvalidRequest where there is no store.
+    taken along. `on_updated` hears of each movie that was updated. Raises InvalidRequest where there is no store, and
+    StoreError where its files cannot be listed.
     """
+    rehoster = _rehoster(run)
+    report = RepairReport()
+    if verify:
+        report.lost = _find_lost(run, rehoster)
+    with run.engine.begin() as connection:
+        unplanned = works_without_plan(connection)
+    _rebuild(run, unplanned)
+    _fetch_due(run, rehoster, report, everything=everything)
+    with run.engine.begin() as connection:
+        behind = works_behind(connection, rehoster.store.name)
 
-    def __init__(self, run: Run, *, everything: bool, verify: bool) -> None:
-        self._run = run
-        self._rehoster = _rehoster(run)
-        self._everything = everything
-        self._verify = verify
-        self.report = RepairReport()
+    def updated(rows: MovieRows) -> None:
+        report.movies += 1
+        on_updated(rows)
 
-    def movies(self) -> Iterator[MovieRows]:
-        """Repair; yields the rows of each movie that was updated. Raises StoreError where files cannot be listed."""
-        if self._verify:
-            self.report.lost = _find_lost(self._run, self._rehoster)
-        with self._run.engine.begin() as connection:
-            unplanned = works_without_plan(connection)
-        for _ in _rebuild(self._run, unplanned):
-            pass
-        self._fetch_due()
-        with self._run.engine.begin() as connection:
-            behind = works_behind(connection, self._rehoster.store.name)
-        for rows in _rebuild(self._run, behind):
-            self.report.movies += 1
-            yield rows
+    _rebuild(run, behind, updated)
+    return report
 
-    def _fetch_due(self) -> None:
-        report, store, after = self.report, self._rehoster.store.name, ""
-        while True:
-            with self._run.engine.begin() as connection:
-                page = due_images(connection, store, after=after, limit=PAGE, everything=self._everything)
-            if not page:
-                return
-            after = page[-1].key
-            results, _ = self._rehoster.fetch(page, everything=self._everything)
-            errors = [f"{result.image.key}: {result.error}" for result in results if result.error]
-            report.failed += len(errors)
-            report.fetched += len(results) - len(errors)
-            report.bytes += sum(result.bytes for result in results)
-            report.errors += errors[: ERRORS_KEPT - len(report.errors)]
+
+def _fetch_due(run: Run, rehoster: Rehoster, report: RepairReport, *, everything: bool) -> None:
+    after = ""
+    while True:
+        with run.engine.begin() as connection:
+            page = due_images(connection, rehoster.store.name, after=after, limit=PAGE, everything=everything)
+        if not page:
+            return
+        after = page[-1].key
+        results, _ = rehoster.fetch(page, everything=everything)
+        errors = [f"{result.image.key}: {result.error}" for result in results if result.error]
+        report.failed += len(errors)
+        report.fetched += len(results) - len(errors)
+        report.bytes += sum(result.bytes for result in results)
+        report.errors += errors[: ERRORS_KEPT - len(report.errors)]
 
 
 def repair_movie(run: Run, tmdb_id: int) -> tuple[MovieRows, ImageReport]:
@@ -89,12 +86,16 @@ def repair_movie(run: Run, tmdb_id: int) -> tuple[MovieRows, ImageReport]:
     Raises InvalidRequest where there is no store, or no answer of TMDB's for the movie.
     """
     rehoster = _rehoster(run)
-    if not list(_rebuild(run, [tmdb_id])):
+    before: list[MovieRows] = []
+    _rebuild(run, [tmdb_id], before.append)
+    if not before:
         raise InvalidRequest(f"Movie {tmdb_id} has no stored answer: ingest it first.")
     with run.engine.begin() as connection:
         wanted = images_of(connection, tmdb_id)
     results, states = rehoster.fetch(wanted, everything=True)
-    (rows,) = _rebuild(run, [tmdb_id])
+    after: list[MovieRows] = []
+    _rebuild(run, [tmdb_id], after.append)
+    [rows] = after
     return rows, ImageReport.of(len(wanted), results, states)
 
 
@@ -104,11 +105,16 @@ def _rehoster(run: Run) -> Rehoster:
     return run.rehoster
 
 
-def _rebuild(run: Run, tmdb_ids: list[int]) -> Iterator[MovieRows]:
+def _rebuild(run: Run, tmdb_ids: list[int], on_updated: Callable[[MovieRows], None] | None = None) -> None:
     """Derive the movies' rows anew, by the inventory as it is now."""
+
+    def rebuilt(result: Rebuilt) -> None:
+        for rows in result.movies.values():
+            if on_updated is not None:
+                on_updated(rows)
+
     if tmdb_ids:
-        for result in rebuild_from_raw(run.engine, run.settings, tmdb_ids, update_prior=False):
-            yield from result.movies.values()
+        rebuild_from_raw(run.engine, run.settings, rebuilt, tmdb_ids, update_prior=False)
 
 
 def _find_lost(run: Run, rehoster: Rehoster) -> int:

@@ -16,6 +16,8 @@ from tmdb_dagster.warehouse.leases import lease_lives
 from tmdb_dagster.warehouse.run_log import log_ingest
 from tmdb_dagster.warehouse.sync_state import note_sync
 
+CandidateOutcome = Literal["ingested", "skipped", "failed"]
+
 _OWNER_LIVES = lease_lives("b.run_id")
 
 
@@ -171,7 +173,7 @@ def open_candidates(connection: Connection, batch_id: int) -> list[Target]:
 def record_outcomes(
     connection: Connection,
     batch: CandidateBatch,
-    outcomes: Mapping[int, tuple[Literal["ingested", "skipped", "failed"], str]],
+    outcomes: Mapping[int, tuple[CandidateOutcome, str]],
 ) -> None:
     """Say what became of candidates: (outcome, message) by TMDB id; only the run that works on the batch has a say."""
     rows = [

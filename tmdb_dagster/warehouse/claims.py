@@ -91,11 +91,13 @@ _OF_DEAD_RUNS = f"""w.work_id IN (
 class Target:
     """A movie to ingest: its TMDB id, and a title to go by until TMDB has told it.
 
-    With `wanted_since` it is due, too, if it was not refreshed after that moment.
+    `entry_id` is the entry of the refresh queue that asks for it. With `wanted_since` it is due, too, if it was not
+    refreshed after that moment.
     """
 
     tmdb_id: int
     title: str
+    entry_id: str | None = None
     wanted_since: datetime | None = None
 
 

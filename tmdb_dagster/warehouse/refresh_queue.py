@@ -158,6 +158,10 @@ _BACKLOG = text(f"""
 """)  # noqa: S608 - constants only
 
 Result = Literal["completed", "failed", "busy"]
+"""How a run's processing of an entry ended."""
+
+Became = Literal["completed", "retried", "failed", "busy"]
+"""What became of the entry: a failed one is tried again, or had its last try."""
 
 
 @dataclass(frozen=True)
@@ -223,8 +227,8 @@ def claim_entries(connection: Connection, run_id: str, limit: int) -> list[Entry
     return [Entry(row.id, row.tmdb_id and int(row.tmdb_id), row.title, row.queued_at) for row in rows]
 
 
-def finish_entries(connection: Connection, run_id: str, endings: Mapping[str, Ending]) -> dict[str, str]:
-    """End this run's claims, by entry id; returns what became of each: completed, retried, failed or busy.
+def finish_entries(connection: Connection, run_id: str, endings: Mapping[str, Ending]) -> dict[str, Became]:
+    """End this run's claims, by entry id; returns what became of each.
 
     A claim that another run has taken over is left to it.
     """

@@ -86,6 +86,21 @@ def test_tmdb_going_down_among_the_movies_ends_the_run(
     assert materializations(instance, "movies") == []
 
 
+def test_what_is_under_way_ends_where_dagster_cannot_record_it(
+    execute: Execute, instance: DagsterInstance, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unavailable(*_: object) -> None:
+        raise ConnectionError("Dagster's database is gone")
+
+    monkeypatch.setattr(instance, "add_dynamic_partitions", unavailable)
+
+    result = execute("weekly_ingest", source="popular", max_movies=20, pages_per_source=1)
+
+    assert not result.success
+    assert [error for _, _, error in _log(engine)] == ["Dagster's database is gone"]
+    assert "ingesting" not in _statuses(engine).values(), "what was claimed is given back"
+
+
 def test_a_bad_key_is_one_clear_message_and_fails_no_movie(
     execute: Execute, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,11 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult, build_op_context
+from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
 from sqlalchemy import Engine, text
 
-from tmdb_dagster.defs.movies import record_movies
-from tmdb_dagster.pipeline.enrich import MovieOutcome, Outcomes
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.services.provide import stop_services
 from tmdb_dagster.settings import Settings
@@ -265,26 +263,3 @@ def _waiting(engine: Engine) -> bool:
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
         return bool(connection.scalar(waiting))
-
-
-def test_what_is_under_way_ends_before_a_failure_to_record_it_is_heard_of(
-    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A traceback keeps frames alive: without being closed, the ingest would go on behind its run's back."""
-    ended = []
-
-    def outcomes() -> Outcomes:
-        try:
-            yield [MovieOutcome(603, "ingested", "The Matrix", 1999)]
-        finally:
-            ended.append(True)
-
-    def unavailable(*_: object) -> None:
-        raise ConnectionError("Dagster's database is gone")
-
-    monkeypatch.setattr(instance, "add_dynamic_partitions", unavailable)
-
-    with pytest.raises(ConnectionError) as caught:
-        record_movies(build_op_context(instance=instance), outcomes())
-
-    assert ended, caught

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tmdb_dagster.pipeline.enrich import MovieOutcome, enrich
+from tmdb_dagster.pipeline.enrich import enrich
+from tmdb_dagster.pipeline.outcome import MovieOutcome
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.warehouse.claims import Target
@@ -16,9 +17,14 @@ def targets(tmdb_ids: Iterable[int]) -> list[Target]:
 
 def enriched(run: Run, tmdb_ids: Iterable[int], *, force: bool = False) -> dict[int, MovieOutcome]:
     """What becomes of the movies, by TMDB id; each has one outcome."""
-    found = [outcome for outcomes in enrich(run, targets(tmdb_ids), force=force) for outcome in outcomes]
+    found: list[MovieOutcome] = []
+    enrich(run, targets(tmdb_ids), found.extend, force=force)
     assert len({outcome.tmdb_id for outcome in found}) == len(found)
     return {outcome.tmdb_id: outcome for outcome in found}
+
+
+def ignore(_outcomes: list[MovieOutcome]) -> None:
+    """Hears of outcomes that a test reads elsewhere."""
 
 
 def some_movies(sandbox: SandboxServer, count: int) -> list[int]:

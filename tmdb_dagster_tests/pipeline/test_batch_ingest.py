@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import Engine
 
 from tmdb_dagster.pipeline.errors import InvalidRequest
-from tmdb_dagster.pipeline.ingest import BatchIngest, BatchReport, BatchRequest
+from tmdb_dagster.pipeline.ingest import PageReport, PageRequest, ingest_page
+from tmdb_dagster.pipeline.outcome import MovieOutcome
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
@@ -16,11 +17,11 @@ from tmdb_dagster_tests.warehouse.database import add_work, execute, rows, take_
 Start = Callable[..., Run]
 
 
-def batch(run: Run, request: BatchRequest) -> tuple[list[int], BatchReport]:
+def page(run: Run, request: PageRequest) -> tuple[list[int], PageReport]:
     """The TMDB ids that were dealt with, in order of work_id, and the report."""
-    ingest = BatchIngest(run, request)
-    found = [outcome for outcomes in ingest.outcomes() for outcome in outcomes]
-    return [one.tmdb_id for one in sorted(found, key=lambda one: one.work_id or 0)], ingest.report
+    found: list[MovieOutcome] = []
+    report = ingest_page(run, request, found.extend)
+    return [one.tmdb_id for one in sorted(found, key=lambda one: one.work_id or 0)], report
 
 
 def add_pending(engine: Engine, sandbox: SandboxServer, count: int) -> list[int]:
@@ -42,10 +43,10 @@ def test_without_force_what_is_not_complete_is_ingested(
     take_lease(engine, "other")
     add_work(engine, 999_999, ingestion_status="ingesting", claimed_by="other")
 
-    done, report = batch(run, BatchRequest())
+    done, report = page(run, PageRequest())
 
     assert done == ids[1:5]
-    assert report == BatchReport(total=4, processed=4, succeeded=4, failed=0, has_more=False, next_offset=None)
+    assert report == PageReport(total=4, processed=4, succeeded=4, failed=0, has_more=False, next_offset=None)
 
 
 def test_pages_have_ten_works_without_force_and_fifty_with(
@@ -54,15 +55,15 @@ def test_pages_have_ten_works_without_force_and_fifty_with(
     run = start_run()
     ids = add_pending(engine, sandbox, 51)
 
-    done, report = batch(run, BatchRequest())
+    done, report = page(run, PageRequest())
     assert done == ids[:10]
     assert (report.total, report.processed, report.has_more, report.next_offset) == (51, 10, True, 0)
 
-    done, report = batch(run, BatchRequest(force_refresh=True))
+    done, report = page(run, PageRequest(force_refresh=True))
     assert done == ids[:50]
     assert (report.total, report.processed, report.has_more, report.next_offset) == (51, 50, True, 50)
 
-    done, report = batch(run, BatchRequest(force_refresh=True, offset=50))
+    done, report = page(run, PageRequest(force_refresh=True, offset=50))
     assert done == ids[50:]
     assert (report.total, report.processed, report.has_more, report.next_offset) == (51, 1, False, None)
 
@@ -71,9 +72,9 @@ def test_a_limit_and_an_offset_choose_the_page(start_run: Start, engine: Engine,
     run = start_run()
     ids = add_pending(engine, sandbox, 7)
 
-    assert batch(run, BatchRequest(limit=2, offset=3))[0] == ids[3:5]
-    assert batch(run, BatchRequest(limit=2, offset=3, force_refresh=True))[0] == ids[3:5]
-    assert batch(run, BatchRequest(limit=5, offset=99)) == ([], BatchReport(total=5))
+    assert page(run, PageRequest(limit=2, offset=3))[0] == ids[3:5]
+    assert page(run, PageRequest(limit=2, offset=3, force_refresh=True))[0] == ids[3:5]
+    assert page(run, PageRequest(limit=5, offset=99)) == ([], PageReport(total=5))
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -90,8 +91,8 @@ def test_following_next_offset_deals_with_every_work_once(
     processed = failed = 0
 
     while offset is not None:
-        page, report = batch(run, BatchRequest(limit=3, offset=offset, force_refresh=force))
-        done += page
+        done_now, report = page(run, PageRequest(limit=3, offset=offset, force_refresh=force))
+        done += done_now
         processed, failed = processed + report.processed, failed + report.failed
         assert (report.has_more, report.succeeded) == (report.next_offset is not None, report.processed - report.failed)
         offset = report.next_offset
@@ -108,7 +109,7 @@ def test_with_force_complete_and_gone_works_are_asked_for_again(
     execute(engine, "UPDATE works SET gone_at = now(), ingestion_status = 'failed' WHERE tmdb_id = '550'")
     sandbox.reset()
 
-    _, report = batch(run, BatchRequest(force_refresh=True))
+    _, report = page(run, PageRequest(force_refresh=True))
 
     assert (report.succeeded, sandbox.stats.calls) == (2, 2)
     assert value(engine, "SELECT count(*) FROM works WHERE gone_at IS NULL AND ingestion_status = 'complete'") == 2
@@ -118,4 +119,4 @@ def test_with_force_complete_and_gone_works_are_asked_for_again(
 @pytest.mark.parametrize(("limit", "offset"), [(0, 0), (-1, 0), (1, -1)])
 def test_a_page_that_cannot_be_is_refused(limit: int, offset: int) -> None:
     with pytest.raises(InvalidRequest, match=r"(limit|offset) is .*, and must be"):
-        BatchRequest(limit, offset)
+        PageRequest(limit, offset)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from tmdb_dagster.pipeline import discover as discovery
 from tmdb_dagster.pipeline.discover import IngestRequest, discover
-from tmdb_dagster.pipeline.enrich import MovieOutcome
 from tmdb_dagster.pipeline.errors import PipelineError, TmdbOutage
-from tmdb_dagster.pipeline.ingest import CandidateIngest
+from tmdb_dagster.pipeline.ingest import ingest_candidates
+from tmdb_dagster.pipeline.outcome import MovieOutcome, Status
 from tmdb_dagster.pipeline.run import Run, open_run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
@@ -28,23 +30,27 @@ REQUEST = IngestRequest("popular", 12, 1, "scheduled")
 KILLED = """
 import os, signal, sys
 from tmdb_dagster.pipeline.discover import IngestRequest, discover
-from tmdb_dagster.pipeline.ingest import CandidateIngest
+from tmdb_dagster.pipeline.ingest import ingest_candidates
 from tmdb_dagster.pipeline.run import open_run
 from tmdb_dagster.settings import load_settings
 
 with open_run(load_settings(tmdb_concurrency=2), run_id="killed", job="test", origin="tmdb") as run:
     discover(run, IngestRequest("popular", 12, 1, "scheduled"))
-    done = 0
-    for outcomes in CandidateIngest(run, ["killed"]).outcomes():
-        done += len(outcomes)
-        if done >= 4:
+    done = []
+
+    def settled(outcomes):
+        done.extend(outcomes)
+        if len(done) >= 4:
             os.kill(os.getpid(), signal.SIGKILL)
+
+    ingest_candidates(run, ["killed"], settled)
 """
 
 
 def ingested(run: Run, *parents: str) -> list[MovieOutcome]:
-    ingest = CandidateIngest(run, [run.run_id, *parents])
-    return [outcome for outcomes in ingest.outcomes() for outcome in outcomes]
+    found: list[MovieOutcome] = []
+    ingest_candidates(run, [run.run_id, *parents], found.extend)
+    return found
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def test_an_ingest_is_one_row_in_the_log(start_run: Start, engine: Engine, sandb
 
     outcomes = ingested(run)
 
-    assert [outcome.status for outcome in outcomes].count("ingested") == 10
+    assert [outcome.status for outcome in outcomes].count(Status.INGESTED) == 10
     [row] = rows(engine, LOG)
     assert (row.source, row.trigger_type, row.run_id, row.error_message) == ("popular", "scheduled", "run-1", None)
     assert (row.movies_checked, row.movies_skipped, row.movies_ingested, row.movies_failed) == (20, 0, 10, 2)
@@ -138,20 +144,48 @@ def test_silence_of_tmdb_is_a_failed_run_even_for_few_movies(
     assert "none of the 3" in value(engine, "SELECT error_message FROM scheduled_ingestion_log")
 
 
-def test_a_run_that_is_stopped_is_logged(start_run: Start, engine: Engine) -> None:
-    run = start_run()
-    discover(run, REQUEST)
-    outcomes = CandidateIngest(run, ["run-1"]).outcomes()
-    next(outcomes)
+@pytest.mark.parametrize(
+    ("raised", "logged"),
+    [(KeyboardInterrupt, "The run was stopped"), (ConnectionError, "Dagster's database is gone")],
+)
+def test_a_run_that_is_stopped_ends_what_is_under_way_and_is_logged(
+    settings: Settings, engine: Engine, sandbox: SandboxServer, raised: type[BaseException], logged: str
+) -> None:
+    """By a person, or since what hears of its movies failed."""
+    at_work: list[list[str]] = []
 
-    outcomes.close()
+    def stop(_outcomes: list[MovieOutcome]) -> None:
+        at_work.append(_threads_at_work())
+        raise raised("Dagster's database is gone")
 
-    assert value(engine, "SELECT error_message FROM scheduled_ingestion_log") == "The run was stopped"
+    def ingest() -> None:
+        with open_run(settings, run_id="run-1", job="test", origin="tmdb") as run:
+            discover(run, REQUEST)
+            try:
+                ingest_candidates(run, ["run-1"], stop)
+            finally:
+                at_work.append(_threads_at_work())
+
+    sandbox.faults.add(Fault("/movie/[0-9]+", "delay", times=5))
+    sandbox.faults.add(Fault("/movie/[0-9]+", "delay", delay_s=1))
+    with pytest.raises(raised):
+        ingest()
+
+    [before, after] = at_work
+    assert before
+    assert after == []
+    assert value(engine, "SELECT error_message FROM scheduled_ingestion_log") == logged
+    assert value(engine, "SELECT count(*) FROM works WHERE ingestion_status <> 'complete'") == 0, "claims come back"
+    assert 0 < value(engine, "SELECT count(outcome) FROM ingest_candidates") < 12
+
+
+def _threads_at_work() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("enrich")]
 
 
 def test_without_a_discovery_there_is_nothing_to_ingest(start_run: Start) -> None:
     with pytest.raises(PipelineError, match="Run run-1 has no open batch"):
-        CandidateIngest(start_run(), ["run-1"])
+        ingested(start_run())
 
 
 def test_a_repeated_run_goes_on_with_its_parents_batch_under_its_own_name(start_run: Start, engine: Engine) -> None:
@@ -240,14 +274,15 @@ def test_a_run_that_was_overtaken_does_not_close_the_batch_again(start_run: Star
     """It slept too long: another run has resumed its batch, and logs it."""
     slow = start_run("slow")
     discover(slow, REQUEST)
-    outcomes = CandidateIngest(slow, ["slow"]).outcomes()
-    next(outcomes)
-    execute(engine, "UPDATE ingest_batches SET run_id = 'again'")
     done = "SELECT tmdb_id, outcome FROM ingest_candidates ORDER BY rank"
-    before = [tuple(row) for row in rows(engine, done)]
+    before: list[tuple[Any, ...]] = []
 
-    for _ in outcomes:
-        pass
+    def overtake(_outcomes: list[MovieOutcome]) -> None:
+        if not before:
+            execute(engine, "UPDATE ingest_batches SET run_id = 'again'")
+            before.extend(tuple(row) for row in rows(engine, done))
+
+    ingest_candidates(slow, ["slow"], overtake)
 
     assert rows(engine, LOG) == []
     assert value(engine, "SELECT closed_at FROM ingest_batches") is None

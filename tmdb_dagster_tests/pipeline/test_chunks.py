@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Connection, Engine
 
 from tmdb_dagster.pipeline import enrich
-from tmdb_dagster.pipeline.enrich import MovieOutcome
+from tmdb_dagster.pipeline.outcome import MovieOutcome, Status
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.warehouse.claims import Target
-from tmdb_dagster_tests.pipeline.enriching import some_movies
+from tmdb_dagster_tests.pipeline.enriching import ignore, some_movies
 from tmdb_dagster_tests.warehouse.database import value
 
 CLAIMED = "SELECT count(*) FROM works WHERE claimed_by IS NOT NULL"
@@ -32,15 +32,19 @@ def test_a_thousand_movies_are_claimed_chunk_by_chunk(
             taken += 1
             yield Target(tmdb_id, "x")
 
-    def record(connection: Connection, outcomes: list[MovieOutcome]) -> None:
+    def record(connection: Connection, outcomes: list[MovieOutcome]) -> list[MovieOutcome]:
         nonlocal most_ahead, most_claimed
         most_claimed = max(most_claimed, connection.exec_driver_sql(CLAIMED).scalar_one() + len(outcomes))
         most_ahead = max(most_ahead, taken - written)
+        return outcomes
+
+    def settled(outcomes: list[MovieOutcome]) -> None:
+        nonlocal written
+        written += len(outcomes)
+        assert {outcome.status for outcome in outcomes} <= {Status.INGESTED, Status.GONE}
 
     run = start_run()
-    for outcomes in enrich.enrich(run, named(), record=record):
-        written += len(outcomes)
-        assert {outcome.status for outcome in outcomes} <= {"ingested", "gone"}
+    enrich.enrich(run, named(), settled, record=record)
 
     assert (taken, written) == (1000, 1000)
     assert enrich.CHUNK < most_claimed <= 4 * enrich.CHUNK
@@ -54,13 +58,13 @@ def test_fetching_goes_on_while_a_chunk_is_being_written(start_run: Callable[...
     """The next chunk is claimed before the last movie of this one is there."""
     claimed_at_first_write = 0
 
-    def record(connection: Connection, outcomes: list[MovieOutcome]) -> None:
+    def record(connection: Connection, outcomes: list[MovieOutcome]) -> list[MovieOutcome]:
         nonlocal claimed_at_first_write
         claimed = connection.exec_driver_sql(CLAIMED).scalar_one() + len(outcomes)
         claimed_at_first_write = claimed_at_first_write or claimed
+        return outcomes
 
     targets = [Target(tmdb_id, "x") for tmdb_id in some_movies(sandbox, 3 * enrich.CHUNK)]
-    for _ in enrich.enrich(start_run(), targets, record=record):
-        pass
+    enrich.enrich(start_run(), targets, ignore, record=record)
 
     assert claimed_at_first_write > enrich.CHUNK

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,17 +14,24 @@ import pytest
 from sqlalchemy import Engine
 
 from tmdb_dagster.clock import utc_now
-from tmdb_dagster.pipeline.enrich import Status
 from tmdb_dagster.pipeline.errors import ChangesUnavailable, InvalidRequest, TmdbOutage
-from tmdb_dagster.pipeline.refresh import DailyRefresh, DrainRequest, QueueDrain, RefreshRequest
+from tmdb_dagster.pipeline.outcome import MovieOutcome, Status
+from tmdb_dagster.pipeline.refresh import (
+    DrainReport,
+    DrainRequest,
+    RefreshReport,
+    RefreshRequest,
+    drain_queue,
+    refresh_daily,
+)
 from tmdb_dagster.pipeline.run import Run, open_run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.errors import AuthenticationFailed
 from tmdb_dagster.warehouse.claims import Target, claim, give_back_claims
-from tmdb_dagster.warehouse.refresh_queue import enqueue_requested
-from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
+from tmdb_dagster.warehouse.refresh_queue import enqueue_requested, enqueue_stale
+from tmdb_dagster_tests.pipeline.enriching import enriched, ignore, some_movies
 from tmdb_dagster_tests.warehouse.database import DERIVED, execute, rows, value, versions
 
 StartRun = Callable[..., Run]
@@ -39,18 +47,15 @@ def sandbox() -> Iterator[SandboxServer]:
         yield server
 
 
-def refreshed(run: Run, **request: Any) -> tuple[DailyRefresh, dict[int, Status]]:
+def refreshed(run: Run, **request: Any) -> tuple[RefreshReport, dict[int, Status]]:
     """A daily refresh, and what became of each movie that it looked at."""
-    refresh = DailyRefresh(run, RefreshRequest(**request))
-    found = {outcome.tmdb_id: outcome.status for outcomes in refresh.outcomes() for outcome in outcomes}
-    return refresh, found
+    outcomes: list[MovieOutcome] = []
+    report = refresh_daily(run, RefreshRequest(**request), outcomes.extend)
+    return report, {outcome.tmdb_id: outcome.status for outcome in outcomes}
 
 
-def drained(run: Run, **request: Any) -> QueueDrain:
-    drain = QueueDrain(run, DrainRequest(**request))
-    for _ in drain.outcomes():
-        pass
-    return drain
+def drained(run: Run, **request: Any) -> DrainReport:
+    return drain_queue(run, DrainRequest(**request), ignore)
 
 
 def age(engine: Engine, tmdb_ids: list[int], days: int = 31) -> None:
@@ -295,7 +300,7 @@ def test_a_failure_is_tried_three_times_more_and_then_given_up(
         if attempt <= 3:
             assert (entry.status, entry.retry_count) == ("queued", attempt)
             delays.append(float(entry.delay) / (300 * 2 ** (attempt - 1)))
-            assert drained(start_run(f"early-{attempt}")).report.claimed == 0, "it is not due yet"
+            assert drained(start_run(f"early-{attempt}")).claimed == 0, "it is not due yet"
             make_due(engine)
             drained(start_run(f"retry-{attempt}"))
     assert all(0.5 <= delay <= 1.5 for delay in delays)
@@ -319,11 +324,12 @@ def test_a_movie_refreshed_meanwhile_costs_no_call(
 ) -> None:
     age(engine, ingested[:1])
     run = start_run("daily")
-    DailyRefresh(run, RefreshRequest())._queue_stale()
+    with engine.begin() as connection:
+        assert enqueue_stale(connection, 100) == 1
     enriched(start_run("a person"), ingested[:1], force=True)
     sandbox.reset()
 
-    report = drained(run).report
+    report = drained(run)
 
     assert (report.claimed, report.refreshed) == (1, 1)
     assert asked(sandbox) == (0, 0)
@@ -346,7 +352,7 @@ def test_what_was_fetched_before_a_request_does_not_answer_it(
 
     timer = threading.Timer(1, give_back)
     timer.start()
-    report = drained(start_run("drain")).report
+    report = drained(start_run("drain"))
     timer.join()
 
     assert (report.completed, report.refreshed) == (1, 0)
@@ -378,15 +384,11 @@ def test_two_workers_at_once_process_each_entry_once(
 ) -> None:
     execute(engine, "INSERT INTO refresh_queue (work_id) SELECT work_id FROM works")
     runs = [start_run("one"), start_run("two")]
-    drains = [QueueDrain(run, DrainRequest(batch_size=3)) for run in runs]
-    threads = [threading.Thread(target=lambda drain=drain: list(drain.outcomes())) for drain in drains]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as pool:
+        reports = list(pool.map(lambda run: drained(run, batch_size=3), runs))
 
-    assert min(drain.report.completed for drain in drains) > 0
-    assert sum(drain.report.completed for drain in drains) == MOVIES
+    assert min(report.completed for report in reports) > 0
+    assert sum(report.completed for report in reports) == MOVIES
     assert asked(sandbox) == (0, MOVIES)
     assert set(rows(engine, "SELECT DISTINCT request_count FROM works")) == {(2,)}
 

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from tmdb_dagster.pipeline import rehost
 from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.rebuild import rebuild_from_raw
-from tmdb_dagster.pipeline.repair import ImageRepair, RepairReport, repair_movie
+from tmdb_dagster.pipeline.repair import RepairReport, repair_images, repair_movie
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
@@ -64,10 +64,7 @@ def inventory(engine: Engine) -> dict[str, int]:
 
 
 def repair(run: Run, *, everything: bool = True, verify: bool = False) -> RepairReport:
-    repairing = ImageRepair(run, everything=everything, verify=verify)
-    for _ in repairing.movies():
-        pass
-    return repairing.report
+    return repair_images(run, lambda _rows: None, everything=everything, verify=verify)
 
 
 def test_every_url_answers_an_anonymous_reader(start: Start, engine: Engine) -> None:
@@ -185,12 +182,12 @@ def test_failures_grow_rarer_and_are_given_up_visibly(
 def test_a_rebuild_keeps_our_urls(start: Start, engine: Engine) -> None:
     run = start()
     ingest_movie(run, 603)
-    list(rebuild_from_raw(run.engine, run.settings))
+    rebuild_from_raw(run.engine, run.settings, lambda _rebuilt: None)
     before = contents(engine, *DERIVED, "work_images", without=("updated_at", "computed_at", "last_seen_at"))
     execute(engine, "UPDATE works_meta SET poster_url_medium = NULL")
     execute(engine, "DELETE FROM work_cards_cache")
 
-    list(rebuild_from_raw(run.engine, run.settings))
+    rebuild_from_raw(run.engine, run.settings, lambda _rebuilt: None)
 
     after = contents(engine, *DERIVED, "work_images", without=("updated_at", "computed_at", "last_seen_at"))
     assert after == before

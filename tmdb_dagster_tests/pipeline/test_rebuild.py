@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tmdb_dagster.pipeline.ingest import ingest_movie
-from tmdb_dagster.pipeline.rebuild import CHUNK, rebuild_from_raw
+from tmdb_dagster.pipeline.rebuild import CHUNK, Rebuilt, rebuild_from_raw
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
@@ -34,7 +34,8 @@ def ids(start_run: Start, sandbox: SandboxServer) -> list[int]:
 
 def rebuilt(engine: Engine, settings: Settings, tmdb_ids: list[int] | None = None) -> tuple[int, dict[int, str]]:
     """How many works were rebuilt, and the problems with others."""
-    results = list(rebuild_from_raw(engine, settings, tmdb_ids))
+    results: list[Rebuilt] = []
+    rebuild_from_raw(engine, settings, results.append, tmdb_ids)
     return sum(len(one.movies) for one in results), {k: text for one in results for k, text in one.problems.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,15 +11,16 @@ from sqlalchemy import Engine
 
 from tmdb_dagster.pipeline.discover import IngestRequest, discover
 from tmdb_dagster.pipeline.errors import MovieFailed
-from tmdb_dagster.pipeline.ingest import BatchIngest, BatchRequest, CandidateIngest, ingest_movie
-from tmdb_dagster.pipeline.refresh import DailyRefresh, DrainRequest, QueueDrain, RefreshRequest
+from tmdb_dagster.pipeline.ingest import PageRequest, ingest_candidates, ingest_movie, ingest_page
+from tmdb_dagster.pipeline.outcome import MovieOutcome
+from tmdb_dagster.pipeline.refresh import DrainRequest, RefreshRequest, drain_queue, refresh_daily
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.migrate import migrate
 from tmdb_dagster.warehouse.takeover.tolerance import WRITTEN_VALUES
-from tmdb_dagster_tests.pipeline.enriching import some_movies
+from tmdb_dagster_tests.pipeline.enriching import ignore, some_movies
 from tmdb_dagster_tests.warehouse.database import DERIVED, contents, execute, rows, value, versions
 from tmdb_dagster_tests.warehouse.old_system import COMBINED, build_old_system
 
@@ -74,11 +75,6 @@ def others(engine: Engine) -> list[Any]:
     return [tuple(row) for row in rows(engine, "UNION ALL".join(lines))]
 
 
-def finish(outcomes: Iterator[Any]) -> None:
-    for _ in outcomes:
-        pass
-
-
 def test_all_jobs_end_well_and_change_only_what_is_theirs(
     start_run: Start, engine: Engine, sandbox: SandboxServer
 ) -> None:
@@ -89,13 +85,11 @@ def test_all_jobs_end_well_and_change_only_what_is_theirs(
     execute(engine, "INSERT INTO refresh_queue (work_id) SELECT work_id FROM works WHERE tmdb_id IS NULL")
     execute(engine, "UPDATE refresh_queue SET queued_at = NULL WHERE status = 'queued'")
 
-    refresh = DailyRefresh(run, RefreshRequest())
-    finish(refresh.outcomes())
-    batch = BatchIngest(run, BatchRequest(limit=50))
-    finish(batch.outcomes())
+    refresh_daily(run, RefreshRequest(), ignore)
+    ingest_page(run, PageRequest(limit=50), ignore)
     discover(run, IngestRequest("mixed_daily", 5, 1, "scheduled"))
-    weekly = CandidateIngest(run, [run.run_id])
-    new = [outcome for outcomes in weekly.outcomes() for outcome in outcomes]
+    new: list[MovieOutcome] = []
+    ingest_candidates(run, [run.run_id], new.extend)
     first = ingest_movie(run, some_movies(sandbox, 1)[0], force_refresh=True)
 
     assert others(engine) == theirs
@@ -125,9 +119,8 @@ def test_a_movie_can_be_refreshed_again_and_again(start_run: Start, engine: Engi
     run = start_run()
     for _ in range(3):
         execute(engine, "INSERT INTO refresh_queue (work_id) VALUES (1)")
-        drain = QueueDrain(run, DrainRequest())
-        finish(drain.outcomes())
-        assert (drain.report.failed, drain.report.retried) == (0, 0)
+        report = drain_queue(run, DrainRequest(), ignore)
+        assert (report.failed, report.retried) == (0, 0)
     assert value(engine, "SELECT count(*) FROM refresh_queue WHERE work_id = 1 AND status = 'completed'") == 4
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from tmdb_dagster.pipeline.discover import IngestRequest, discover
-from tmdb_dagster.pipeline.ingest import CandidateIngest
-from tmdb_dagster.pipeline.refresh import DailyRefresh, RefreshRequest
+from tmdb_dagster.pipeline.ingest import ingest_candidates
+from tmdb_dagster.pipeline.refresh import RefreshRequest, refresh_daily
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.warehouse.takeover.tolerance import ALWAYS_WRITTEN, WRITTEN_VALUES
-from tmdb_dagster_tests.pipeline.enriching import enriched
+from tmdb_dagster_tests.pipeline.enriching import enriched, ignore
 from tmdb_dagster_tests.warehouse.database import execute, rows
 
 
@@ -34,10 +34,8 @@ def test_all_that_is_written_satisfies_what_is_tolerated(
 
     enriched(run, [second, third])
     discover(run, IngestRequest("all", 2, 1))
-    for _ in CandidateIngest(run, [run.run_id]).outcomes():
-        pass
-    for _ in DailyRefresh(run, RefreshRequest()).outcomes():
-        pass
+    ingest_candidates(run, [run.run_id], ignore)
+    refresh_daily(run, RefreshRequest(), ignore)
     run.api_log.close()
 
     assert [row.source for row in rows(engine, "SELECT source FROM scheduled_ingestion_log ORDER BY id")] == [
