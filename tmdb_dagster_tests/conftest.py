@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.pipeline.run import Run, open_run
@@ -21,6 +21,7 @@ from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.services.image_server import image_server as image_server_app
 from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.settings import Settings, load_settings
+from tmdb_dagster.warehouse.databases import create_database
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.migrate import migrate
 from tmdb_dagster_tests.seaweed import S3Server, seaweed
@@ -28,6 +29,8 @@ from tmdb_dagster_tests.serving import serving
 
 # All workers of one test run share one server; its folder is named to them by the environment.
 STATE_VARIABLE = "TMDB_DAGSTER_TEST_STATE"
+# A Postgres to test on instead of the embedded one: a superuser's address of a new server that is the tests' alone.
+SERVER_VARIABLE = "TEST_DATABASE_URL"
 TEMPLATE = "template_catalogue"
 SETTINGS_VARIABLES = [name.upper() for name in Settings.model_fields]
 
@@ -70,8 +73,16 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(scope="session")
 def database_address() -> Callable[[str], str]:
     """The address of a database by name, on the tests' server; created where it is missing."""
+    if given := os.environ.get(SERVER_VARIABLE):
+        return lambda name: _database_of(given, name)
     server = start_postgres(Path(os.environ[STATE_VARIABLE]) / "postgres")
     return lambda name: database_url(server, name)
+
+
+def _database_of(server: str, name: str) -> str:
+    url = make_url(server).set(drivername="postgresql+psycopg2")
+    create_database(url.render_as_string(hide_password=False), name)
+    return url.set(database=name).render_as_string(hide_password=False)
 
 
 @contextmanager
