@@ -30,7 +30,7 @@ from tmdb_dagster.transform.attribution import attribution_markdown
 def ops_report(context: AssetExecutionContext, catalogue: CatalogueResource) -> MaterializeResult[None]:
     """Draw the report of this moment."""
     from tmdb_dagster.pipeline.ops_report import ops_data, write_page
-    from tmdb_dagster.pipeline.ops_report import ops_report as draw
+    from tmdb_dagster.report.ops_report import ops_report as draw
 
     with catalogue.database() as (engine, settings), engine.begin() as connection:
         data = ops_data(connection, settings.tmdb_rate_limit)

@@ -19,7 +19,7 @@ from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.client import LAST_PAGE, ListSource
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
 from tmdb_dagster.tmdb.models import ListPage
-from tmdb_dagster.transform.list_movers import Mover, Place, list_movers
+from tmdb_dagster.transform.list_movers import ListSnapshot, Mover, Place, list_movers
 from tmdb_dagster.warehouse.batches import (
     Candidate,
     CandidateBatch,
@@ -34,7 +34,7 @@ from tmdb_dagster.warehouse.claims import give_back_dead_claims
 from tmdb_dagster.warehouse.leases import LEASE_S, RENEW_EVERY_S
 from tmdb_dagster.warehouse.run_log import log_ingest
 from tmdb_dagster.warehouse.scores import score_prior
-from tmdb_dagster.warehouse.snapshots import ListSnapshot, newest_snapshot, save_snapshot
+from tmdb_dagster.warehouse.snapshots import newest_snapshot, save_snapshot
 from tmdb_dagster.warehouse.works import known_tmdb_ids
 
 SOURCES: Mapping[str, tuple[ListSource, ...]] = {

@@ -168,6 +168,17 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Failures:
+    """What failed for one reason: runs, movies, calls, queue entries or images; the last of them and an example."""
+
+    what: str
+    reason: str
+    count: int
+    last_at: datetime | None
+    example: str | None
+
+
+@dataclass(frozen=True)
 class Health:
     """All that one look at the catalogue shows, and what is wrong in it, what needs a person first."""
 

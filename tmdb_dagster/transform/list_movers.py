@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 Change = Literal["entered", "left", "rose", "fell"]
@@ -18,6 +19,15 @@ class Place:
     title: str | None
     rank: int
     page: int
+
+
+@dataclass(frozen=True)
+class ListSnapshot:
+    """A list as a run found it."""
+
+    source: str
+    fetched_at: datetime
+    places: tuple[Place, ...]
 
 
 @dataclass(frozen=True)

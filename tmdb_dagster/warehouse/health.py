@@ -17,6 +17,7 @@ from tmdb_dagster.transform.health import (
     CallTotals,
     CatalogueTier,
     EndpointCalls,
+    Failures,
     Health,
     HourlyCalls,
     ImageCount,
@@ -25,8 +26,34 @@ from tmdb_dagster.transform.health import (
     RunRow,
 )
 from tmdb_dagster.warehouse.checks import problems
+from tmdb_dagster.warehouse.checks.check import reason_of
 
 _Row = TypeVar("_Row")
+
+# A run names a movie that failed as "Title: error"; an error of a call begins with its path.
+_FAILURES = text(rf"""
+    WITH last_runs AS (SELECT * FROM v_run_history ORDER BY ended_at DESC LIMIT :runs),
+    found (what, message, number, at, example) AS (
+        SELECT 'runs', error_message, 1, ended_at, source FROM last_runs WHERE error_message IS NOT NULL
+        UNION ALL
+        SELECT 'movies', coalesce(parts[2], failed), 1, ended_at, parts[1]
+        FROM last_runs, jsonb_array_elements_text(failed_titles) AS failed,
+            coalesce(regexp_match(failed, '^(.+?): (/.+)$'), regexp_match(failed, '^(.+?): (.+)$')) AS parts
+        UNION ALL
+        SELECT 'calls', coalesce(message, 'HTTP ' || http_status), calls, last_seen_at, NULL
+        FROM v_api_errors WHERE period = '7 days'
+        UNION ALL
+        SELECT 'queue entries', q.last_error, 1, coalesce(q.processed_at, q.claimed_at, q.queued_at), w.title
+        FROM refresh_queue q JOIN works w USING (work_id) WHERE q.status <> 'completed' AND q.last_error IS NOT NULL
+        UNION ALL
+        SELECT 'images', last_error, 1, checked_at, key FROM image_inventory i
+        WHERE status <> 'stored' AND last_error IS NOT NULL AND EXISTS (SELECT FROM work_images l WHERE l.key = i.key)
+    )
+    SELECT what, reason, sum(number)::integer, max(at), (array_agg(example ORDER BY at DESC NULLS LAST))[1]
+    FROM (SELECT *, {reason_of("message")} AS reason FROM found) AS f
+    GROUP BY what, reason
+    ORDER BY what = 'runs' DESC, sum(number) DESC, reason LIMIT :limit
+""")  # noqa: S608 - constants only
 
 
 def look(connection: Connection, rate_limit: RateLimit | None, *, runs: int = 5) -> Health:
@@ -65,6 +92,11 @@ def api_errors(connection: Connection, period: Period = "1 day", *, limit: int =
     """The most frequent failures of calls in a period."""
     source = "v_api_errors WHERE period = :period ORDER BY calls DESC, last_seen_at DESC LIMIT :limit"
     return _rows(connection, ApiErrors, source, period=period, limit=limit)
+
+
+def failures(connection: Connection, *, runs: int, limit: int = 20) -> list[Failures]:
+    """What failed in the last `runs`, in a week's calls, in the queue and among the images, most frequent first."""
+    return [Failures(*row) for row in connection.execute(_FAILURES, {"runs": runs, "limit": limit})]
 
 
 def call_totals(connection: Connection, *, window_s: float) -> CallTotals:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from tmdb_dagster.transform.list_movers import Place
+from tmdb_dagster.transform.list_movers import ListSnapshot, Place
 from tmdb_dagster.warehouse.engine import json_parameter
 
 _NEWEST = text("""
@@ -20,15 +19,6 @@ _NEWEST = text("""
 _PLACES = text("""
     SELECT tmdb_id, title, rank, page FROM list_snapshots WHERE run_id = :run_id AND source = :source ORDER BY rank
 """)
-
-
-@dataclass(frozen=True)
-class ListSnapshot:
-    """A list as a run found it."""
-
-    source: str
-    fetched_at: datetime
-    places: tuple[Place, ...]
 
 
 def save_snapshot(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine
 
-from tmdb_dagster.pipeline.ops_report import OpsData, ops_data, ops_report, write_page
+from tmdb_dagster.pipeline.ops_report import ops_data, write_page
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.rate_limit import RateLimit
+from tmdb_dagster.report.ops_report import OpsData, ops_report
 from tmdb_dagster.report.page import Page
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
@@ -52,10 +53,10 @@ def test_an_empty_catalogue_has_a_report_without_charts(engine: Engine) -> None:
     assert _check_charts(page) == 0
     assert _texts(page) == {
         "What needs a person": "Nothing.",
+        "What failed, and why": "Nothing failed.",
         "Runs": "No run yet.",
         "Calls to TMDB": "0 calls in the last day, 0 failed, 0 retries, 0 refused by the rate limit. The most in any "
         "10 seconds were 0 of the 40 allowed. No call in 7 days.",
-        "Most frequent errors": "No call failed in the last day.",
         "Refresh queue": "The queue is empty.",
         "Catalogue": "There is no movie yet.",
         "Images": "No image is wanted yet, or they stay at TMDB.",
@@ -114,7 +115,9 @@ def busy(engine: Engine) -> Engine:
         """INSERT INTO scheduled_ingestion_log (source, trigger_type, movies_checked, movies_skipped, movies_ingested,
             movies_failed, failed_titles, duration_ms, error_message, created_at)
         SELECT 'mixed', 'scheduled', 300, 250, 50 - n % 7, n % 7,
-            CASE WHEN n % 7 > 0 THEN ARRAY['Movie ' || n || ': /movie/7: TMDB answered 503'] END, 30000 + 500 * n,
+            CASE WHEN n % 7 > 0 THEN ARRAY['Movie: ' || n || ': /movie/' || n
+                || ': no complete answer from TMDB (attempt ' || n || '): IncompleteRead(' || n || ' bytes read, '
+                || 99 - n || ' more expected).'] END, 30000 + 500 * n,
             CASE WHEN n = 4 THEN 'TMDB answered none of the last 10 movies' END, now() - n * interval '5 hours'
         FROM generate_series(1, 40) n""",
     )
@@ -152,14 +155,26 @@ def test_a_catalogue_at_work_is_drawn_with_what_needs_a_person(busy: Engine, tmp
     texts = _texts(page)
     tables = {section.title: section.table for section in page.sections if section.table}
     assert _check_charts(page) == 7
-    assert texts["What needs a person"] == " ".join(
-        f"{one.name}: {one.text} {one.advice}" for one in data.health.problems
-    )
-    assert "queue_moves: 3 entries" in texts["What needs a person"]
+    assert [section.title for section in page.sections][:3] == ["What needs a person", "What failed, and why", "Runs"]
+    assert tables["What needs a person"].rows == [
+        ["a person" if one.severity == "error" else "may wait", one.name, one.text, one.advice]
+        for one in data.health.problems
+    ]
+    assert [row[1] for row in tables["What needs a person"].rows] == [
+        "queue_moves",
+        "error_rate",
+        "complete_works_have_rows",
+    ]
     assert len(data.health.runs) == 30
-    assert ["mixed", "TMDB answered none of the last 10 movies"] in [list(row[1:]) for row in tables["Runs"].rows]
+    failed = [(row[0], row[1], row[2]) for row in tables["What failed, and why"].rows]
+    # One row a reason, whatever movie, attempt or byte it was, and the runs first.
+    assert failed == [
+        (1, "runs", "TMDB answered none of the last 10 movies"),
+        (212, "calls", "/movie/{id}: TMDB answered 503"),
+        (26, "movies", "/movie/{id}: no complete answer from TMDB: IncompleteRead(bytes read, more expected)."),
+        (6, "queue entries", "TMDB answered 503"),
+    ]
     assert [row[0] for row in tables["Calls by endpoint"].rows] == ["/movie/{id}"]
-    assert tables["Most frequent errors"].rows[0][2] == "/movie/{id}: TMDB answered 503"
     assert "of the 40 allowed" in texts["Calls to TMDB"]
     # Compared with a week ago, and not with the snapshot between.
     assert re.search(r"Since .*: 0 entered, 1 left, 3 rose, 0 fell\.$", texts["List popular"])

@@ -28,7 +28,7 @@ def test_the_html_file_needs_no_other() -> None:
 def test_what_comes_from_elsewhere_is_shown_as_it_is() -> None:
     html, markdown = PAGE.html(), PAGE.markdown()
 
-    assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;" in html
+    assert "&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;" in html
     assert "<script>" not in markdown.replace("\\<script\\>", "")
     assert "[link](" not in markdown
     assert "\\[link\\](http://elsewhere)" in markdown
