@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +25,7 @@ from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Record, Statu
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, MovieNotFound, TmdbError, TmdbUnavailable
 from tmdb_dagster.tmdb.models import missing_parts, parse_movie, with_parts_from
+from tmdb_dagster.transform.image_plan import planned_images
 from tmdb_dagster.transform.movie import SCHEMA_VERSION, transform_movie
 from tmdb_dagster.warehouse.claims import (
     Claim,
@@ -36,7 +37,7 @@ from tmdb_dagster.warehouse.claims import (
     work_states,
 )
 from tmdb_dagster.warehouse.engine import patiently
-from tmdb_dagster.warehouse.movies import FetchedMovie, write_movies
+from tmdb_dagster.warehouse.movies import FetchedMovie, Written, write_movies
 from tmdb_dagster.warehouse.responses import canonical, read_response, stored_response
 
 CHUNK = 40
@@ -243,8 +244,8 @@ class _Enrichment:
             if fetched:
                 written = write_movies(connection, run.run_id, fetched)
                 outcomes = [
-                    outcome if result.fetched is None else _as_written(outcome, written.work_ids, written.imdb_clashes)
-                    for outcome, result in zip(outcomes, results, strict=True)
+                    result.outcome if result.fetched is None else _as_written(result.outcome, result.fetched, written)
+                    for result in results
                 ]
             failures = [
                 Failure(outcome.work_id, outcome.message or "", gone=outcome.status is Status.GONE)
@@ -275,24 +276,23 @@ def _fetch(run: Run, one: Claim) -> _Result:
     else:
         regions = run.settings.tmdb_watch_regions
         parsed = parse_movie(body, regions)
+        images, report = run.images, None
+        if run.rehoster is not None:
+            images, report = run.rehoster.rehost(planned_images(parsed.movie, one.work_id, fetched_at))
         rows = transform_movie(
             parsed.movie,
             work_id=one.work_id,
             fetched_at=fetched_at,
             prior=run.prior,
             regions=regions,
-            images=run.images,
+            images=images,
         )
-        report = None
-        if run.rehoster is not None:
-            rows, report = run.rehoster.rehost(rows)
         response = None if unchanged else stored_response(content, content_hash)
         fetched = FetchedMovie(one.work_id, fetched_at, rows, response)
         problems += parsed.problems
-        title, year, etag = rows.work["title"], rows.work["year"], rows.card["etag"]
-        poster_url = rows.meta["poster_url_medium"]
+        title, year = rows.work["title"], rows.work["year"]
         status = Status.UNCHANGED if unchanged else Status.INGESTED
-        outcome = MovieOutcome(one.tmdb_id, status, title, year, one.work_id, etag, poster_url, images=report)
+        outcome = MovieOutcome(one.tmdb_id, status, title, year, one.work_id, one.etag, images=report)
     times = run.response_times.pop(str(one.tmdb_id), [])
     outcome = replace(
         outcome,
@@ -319,10 +319,12 @@ def _untouched(target: Target, states: dict[int, WorkState], status: Status) -> 
     )
 
 
-def _as_written(outcome: MovieOutcome, written: frozenset[int], imdb_clashes: Mapping[int, str]) -> MovieOutcome:
-    if outcome.work_id not in written:
+def _as_written(outcome: MovieOutcome, fetched: FetchedMovie, written: Written) -> MovieOutcome:
+    if fetched.work_id not in written.work_ids:
         return replace(outcome, status=Status.BUSY, message="Another run took the movie over")
-    if clash := imdb_clashes.get(outcome.work_id):
+    if card := written.cards.get(fetched.work_id):
+        outcome = replace(outcome, etag=card["etag"], poster_url=card["payload_short"]["poster"])
+    if clash := written.imdb_clashes.get(fetched.work_id):
         problem = f"IMDb id {clash} belongs to another work and was left out"
         return replace(outcome, message="; ".join(filter(None, [outcome.message, problem])))
     return outcome

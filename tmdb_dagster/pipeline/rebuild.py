@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
 from tmdb_dagster.images.stores import ImageStore
+from tmdb_dagster.pipeline.rehost import urls_shown
 from tmdb_dagster.pipeline.tmdb import image_urls
 from tmdb_dagster.services.image_store import open_store
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.errors import InvalidResponse
-from tmdb_dagster.tmdb.models import parse_movie
-from tmdb_dagster.transform.image_plan import planned_images, with_images
+from tmdb_dagster.tmdb.models import Movie, parse_movie
+from tmdb_dagster.transform.image_plan import planned_images
 from tmdb_dagster.transform.images import ImageUrls
 from tmdb_dagster.transform.movie import transform_movie
 from tmdb_dagster.transform.rows import MovieRows
 from tmdb_dagster.warehouse.images import image_states, register_images
 from tmdb_dagster.warehouse.movies import write_rows
-from tmdb_dagster.warehouse.responses import lock_responses
+from tmdb_dagster.warehouse.responses import KeptResponse, lock_responses
 from tmdb_dagster.warehouse.scores import score_prior
 
 CHUNK = 50
@@ -55,37 +56,41 @@ def rebuild_from_raw(
     wanted = None if tmdb_ids is None else [str(tmdb_id) for tmdb_id in tmdb_ids]
     after = 0
     while True:
-        movies: dict[int, MovieRows] = {}
+        parsed: list[tuple[KeptResponse, Movie]] = []
         problems: dict[int, str] = {}
         with engine.begin() as connection:
             for response in lock_responses(connection, after_work_id=after, limit=CHUNK, tmdb_ids=wanted):
                 after = response.work_id
                 try:
-                    movie = parse_movie(response.body, settings.tmdb_watch_regions).movie
+                    parsed.append((response, parse_movie(response.body, settings.tmdb_watch_regions).movie))
                 except InvalidResponse as error:
                     problems[response.tmdb_id] = str(error)
-                    continue
-                movies[response.work_id] = transform_movie(
+            shown = _images_shown(connection, images, store, parsed)
+            movies = {
+                response.work_id: transform_movie(
                     movie,
                     work_id=response.work_id,
                     fetched_at=response.fetched_at,
                     prior=prior,
                     regions=settings.tmdb_watch_regions,
-                    images=images,
+                    images=shown.get(response.work_id, images),
                 )
-            if store is not None:
-                movies = _with_images(connection, store, images, movies)
+                for response, movie in parsed
+            }
             write_rows(connection, movies)
         if not movies and not problems:
             return
         on_rebuilt(Rebuilt(movies, problems))
 
 
-def _with_images(
-    connection: Connection, store: ImageStore, images: ImageUrls, movies: dict[int, MovieRows]
-) -> dict[int, MovieRows]:
-    wanted = {work_id: planned_images(rows, images) for work_id, rows in movies.items()}
+def _images_shown(
+    connection: Connection, images: ImageUrls, store: ImageStore | None, parsed: Sequence[tuple[KeptResponse, Movie]]
+) -> dict[int, ImageUrls]:
+    """The URLs for each movie's rows, by work_id; none where images stay at TMDB."""
+    if store is None:
+        return {}
+    wanted = {kept.work_id: planned_images(movie, kept.work_id, kept.fetched_at) for kept, movie in parsed}
     everything = [image for of_movie in wanted.values() for image in of_movie]
     register_images(connection, everything)
     stored = image_states(connection, store.name, [image.key for image in everything]).stored
-    return {work_id: with_images(rows, wanted[work_id], stored, store.public_url) for work_id, rows in movies.items()}
+    return {work_id: urls_shown(images, store, of_movie, stored) for work_id, of_movie in wanted.items()}

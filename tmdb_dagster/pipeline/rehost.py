@@ -12,9 +12,9 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -25,9 +25,8 @@ from tmdb_dagster.images.errors import ImageError, ImageUnavailable, StoreError
 from tmdb_dagster.images.stores import ImageStore
 from tmdb_dagster.pipeline.ending import Ending
 from tmdb_dagster.pipeline.errors import RunEnding
-from tmdb_dagster.transform.image_plan import WantedImage, planned_images, source_urls, with_images
+from tmdb_dagster.transform.image_plan import WantedImage, source_urls
 from tmdb_dagster.transform.images import ImageUrls
-from tmdb_dagster.transform.rows import MovieRows
 from tmdb_dagster.warehouse.engine import patiently
 from tmdb_dagster.warehouse.images import (
     ImageResult,
@@ -84,6 +83,13 @@ class ImageReport:
             bytes=sum(result.bytes for result in moved),
             errors=tuple(dict.fromkeys(result.error for result in results if result.error)),
         )
+
+
+def urls_shown(
+    images: ImageUrls, store: ImageStore, wanted: Iterable[WantedImage], stored: Mapping[str, str]
+) -> ImageUrls:
+    """The URLs for a movie's rows: ours for those of its `wanted` images that are `stored` (SHA-256 by key)."""
+    return replace(images, store_url=store.public_url(""), stored={one.key: stored.get(one.key) for one in wanted})
 
 
 @dataclass
@@ -144,15 +150,14 @@ class Rehoster:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._downloader.close()
 
-    def rehost(self, rows: MovieRows) -> tuple[MovieRows, ImageReport]:
-        """Bring a movie's images to the store, and give its rows their URLs.
+    def rehost(self, wanted: Sequence[WantedImage]) -> tuple[ImageUrls, ImageReport]:
+        """Bring a movie's images to the store; returns the URLs that its rows show.
 
         Raises RunEnding, and what the database raises.
         """
-        wanted = planned_images(rows, self._images)
         results, states = self.fetch(wanted)
         report = ImageReport.of(len(wanted), results, states)
-        return with_images(rows, wanted, states.stored, self.store.public_url), report
+        return urls_shown(self._images, self.store, wanted, states.stored), report
 
     def fetch(
         self, wanted: Sequence[WantedImage], *, everything: bool = False
@@ -162,20 +167,20 @@ class Rehoster:
         `everything`: failed ones are due at once. Returns what was tried here, and how all of them stand.
         """
         if not wanted:
-            return [], ImageStates(frozenset(), frozenset())
+            return [], ImageStates({}, frozenset())
         results: list[ImageResult] = []
         deadline = time.monotonic() + BUSY_WAIT_S
         open_images = list(wanted)
-        stored: frozenset[str] = frozenset()
+        stored: dict[str, str] = {}
         while True:
             claimed, states = patiently(self._claim, open_images, everything=everything)
             if claimed:
                 done = self._transfer_all(claimed)
                 patiently(self._settle, done)
                 results += done
-                stored |= {result.image.key for result in done if result.error is None}
+                stored |= {result.image.key: result.sha256 for result in done if result.error is None}
             mine = {image.key for image in claimed}
-            stored |= states.stored - mine
+            stored |= {key: sha256 for key, sha256 in states.stored.items() if key not in mine}
             # A busy one may be left behind by a run that dies: then the next claim gets it.
             open_images = [image for image in open_images if image.key in states.busy - mine]
             if not open_images or time.monotonic() > deadline:

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tmdb_dagster.transform.attribution import attribution
 from tmdb_dagster.transform.fingerprint import fingerprint
-from tmdb_dagster.transform.rows import AggregateRow, CardRow, MetaRow, WorkRow
+from tmdb_dagster.transform.rows import CardRow, MovieRows
 from tmdb_dagster.transform.streaming import shows_offers
 from tmdb_dagster.transform.text import utc_seconds
 
 _CAST_LENGTH = 8
 
 
-@dataclass(frozen=True)
-class Credited:
-    """The names that a card gives for four jobs: the first of each."""
-
-    director: str | None
-    writer: str | None
-    screenplay: str | None
-    composer: str | None
-
-
-def card_row(work: WorkRow, meta: MetaRow, score: AggregateRow, credited: Credited, fetched_at: datetime) -> CardRow:
+def card_row(movie: MovieRows) -> CardRow:
     """The card of a movie, made of its other rows, so that it shows what the tables say."""
-    payload = _payload(work, meta, score, credited, fetched_at)
+    work, meta, score = movie.work, movie.meta, movie.aggregates[-1]
+    payload = _payload(movie)
     return {
         "work_id": work["work_id"],
         "payload": payload,
@@ -39,11 +29,11 @@ def card_row(work: WorkRow, meta: MetaRow, score: AggregateRow, credited: Credit
             "poster": meta["poster_url_medium"],
             "ai_score": score["ai_score"],
         },
-        "etag": card_etag(payload),
+        "etag": _etag(payload),
     }
 
 
-def card_etag(payload: dict[str, Any]) -> str:
+def _etag(payload: dict[str, Any]) -> str:
     """A hash of what the card says, without the times (`last_updated`, `streaming.updated_at`)."""
     content = {key: value for key, value in payload.items() if key != "last_updated"}
     if content["streaming"] is not None:
@@ -51,9 +41,8 @@ def card_etag(payload: dict[str, Any]) -> str:
     return fingerprint(content)
 
 
-def _payload(
-    work: WorkRow, meta: MetaRow, score: AggregateRow, credited: Credited, fetched_at: datetime
-) -> dict[str, Any]:
+def _payload(movie: MovieRows) -> dict[str, Any]:
+    work, meta, score, credited = movie.work, movie.meta, movie.aggregates[-1], movie.credited
     low, high = score["ai_score_low"], score["ai_score_high"]
     return {
         **work,
@@ -86,6 +75,6 @@ def _payload(
         "streaming": meta["streaming"],
         "budget": meta["budget"],
         "revenue": meta["revenue_worldwide"],
-        "last_updated": utc_seconds(fetched_at),
+        "last_updated": utc_seconds(datetime.fromisoformat(meta["fetched_at"])),
         "attribution": attribution(with_justwatch=shows_offers(meta["streaming"])),
     }

@@ -6,7 +6,7 @@ import re
 
 from tmdb_dagster.tmdb.models import Images, Video, Videos
 from tmdb_dagster.transform.distinct import distinct_by, distinct_names
-from tmdb_dagster.transform.images import ImageUrls
+from tmdb_dagster.transform.images import ImageUrls, file_path, image_key
 from tmdb_dagster.transform.rows import TrailerEntry
 
 _TRAILERS_LENGTH = 10
@@ -22,23 +22,37 @@ def main_trailer(videos: Videos | None) -> str | None:
     return next((video.key for video in [*official, *of_trailers, *on_youtube]), None)
 
 
-def trailers(videos: Videos | None, images: ImageUrls) -> list[TrailerEntry]:
+def youtube_videos(videos: Videos | None) -> list[Video]:
     """The first 10 videos that are on YouTube, of whatever type."""
+    return _on_youtube(videos)[:_TRAILERS_LENGTH]
+
+
+def trailers(videos: Videos | None, work_id: int, images: ImageUrls) -> list[TrailerEntry]:
+    """The videos of `youtube_videos`."""
     return [
         {
             "key": video.key,
             "name": video.name,
             "type": video.type,
-            "thumbnail_url": images.thumbnail(video.key),
+            "thumbnail_url": images.shown(images.thumbnail(video.key), image_key("trailer", work_id, index)),
         }
-        for video in _on_youtube(videos)[:_TRAILERS_LENGTH]
+        for index, video in enumerate(youtube_videos(videos), start=1)
     ]
 
 
-def still_images(pictures: Images | None, images: ImageUrls) -> list[str]:
-    """The URLs of the first 5 backdrops, 780 pixels wide."""
-    urls = [images.image(backdrop.file_path, "w780") or "" for backdrop in pictures.backdrops] if pictures else []
-    return distinct_names(urls)[:_STILLS_LENGTH]
+def still_paths(pictures: Images | None) -> list[str]:
+    """The paths of the first 5 backdrops."""
+    paths = [file_path(backdrop.file_path) or "" for backdrop in pictures.backdrops] if pictures else []
+    return distinct_names(paths)[:_STILLS_LENGTH]
+
+
+def still_images(pictures: Images | None, work_id: int, images: ImageUrls) -> list[str]:
+    """The URLs of the stills, 780 pixels wide."""
+    shown = (
+        images.shown(images.image(path, "w780"), image_key("still", work_id, index))
+        for index, path in enumerate(still_paths(pictures), start=1)
+    )
+    return [url for url in shown if url]
 
 
 def _on_youtube(videos: Videos | None) -> list[Video]:

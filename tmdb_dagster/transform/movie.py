@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tmdb_dagster.tmdb.models import Collection, Company, Movie
-from tmdb_dagster.transform.card import Credited, card_row
 from tmdb_dagster.transform.distinct import distinct_by, distinct_names
-from tmdb_dagster.transform.images import ImageUrls
+from tmdb_dagster.transform.images import ImageUrls, image_key
 from tmdb_dagster.transform.media import main_trailer, still_images, trailers
 from tmdb_dagster.transform.people import cast_members, crew_members, first_with_job
 from tmdb_dagster.transform.release import certification
 from tmdb_dagster.transform.rows import (
     CollectionEntry,
     CompanyEntry,
+    Credited,
     MetaRow,
     MovieRows,
     SimilarRow,
@@ -43,29 +43,29 @@ def transform_movie(  # noqa: PLR0913 - a pure function is given all that it dep
     regions: Sequence[str],
     images: ImageUrls,
 ) -> MovieRows:
-    """The rows of a movie as fetched at `fetched_at`, with TMDB's and YouTube's image URLs.
+    """The rows of a movie as fetched at `fetched_at`, all but its card (card.py), with the URLs that `images` gives.
 
     `regions` are the ISO 3166-1 codes of the regions whose watch providers are wanted. Raises ValueError for
     a `fetched_at` without a time zone.
     """
     if fetched_at.utcoffset() is None:
         raise ValueError("fetched_at needs a time zone")
-    work = _work_row(movie, work_id)
     meta = _meta_row(movie, work_id, fetched_at, regions, images)
-    aggregates = aggregate_rows(work_id, movie.vote_average, movie.vote_count, prior)
-    credited = Credited(
-        director=first_with_job(movie.credits, "Director"),
-        writer=first_with_job(movie.credits, "Writer"),
-        screenplay=first_with_job(movie.credits, "Screenplay"),
-        composer=first_with_job(movie.credits, "Original Music Composer"),
-    )
     return MovieRows(
-        work=work,
+        work=_work_row(movie, work_id),
         meta=meta,
         rating=rating_row(work_id, movie.vote_average, movie.vote_count),
-        aggregates=aggregates,
+        aggregates=aggregate_rows(work_id, movie.vote_average, movie.vote_count, prior),
         similar=_similar_rows(work_id, meta["similar_movie_ids"]),
-        card=card_row(work, meta, aggregates[-1], credited, fetched_at),
+        images=[
+            {"work_id": work_id, "key": key, "rehosted": sha256 is not None} for key, sha256 in images.stored.items()
+        ],
+        credited=Credited(
+            director=first_with_job(movie.credits, "Director"),
+            writer=first_with_job(movie.credits, "Writer"),
+            screenplay=first_with_job(movie.credits, "Screenplay"),
+            composer=first_with_job(movie.credits, "Original Music Composer"),
+        ),
     )
 
 
@@ -84,6 +84,7 @@ def _work_row(movie: Movie, work_id: int) -> WorkRow:
 
 def _meta_row(movie: Movie, work_id: int, fetched_at: datetime, regions: Sequence[str], images: ImageUrls) -> MetaRow:
     trailer = main_trailer(movie.videos)
+    backdrop = image_key("backdrop", work_id)
     return {
         "work_id": work_id,
         "runtime_minutes": movie.runtime or None,
@@ -95,17 +96,21 @@ def _meta_row(movie: Movie, work_id: int, fetched_at: datetime, regions: Sequenc
         "keywords": distinct_names(keyword.name for keyword in movie.keywords.keywords) if movie.keywords else [],
         "certification": certification(movie.release_dates),
         "poster_url_small": images.image(movie.poster_path, "w154"),
-        "poster_url_medium": images.image(movie.poster_path, "w342"),
-        "poster_url_large": images.image(movie.poster_path, "w500"),
+        "poster_url_medium": images.shown(
+            images.image(movie.poster_path, "w342"), image_key("poster", work_id, "medium")
+        ),
+        "poster_url_large": images.shown(
+            images.image(movie.poster_path, "w500"), image_key("poster", work_id, "large")
+        ),
         "poster_url_original": images.image(movie.poster_path, "original"),
-        "backdrop_url": images.image(movie.backdrop_path, "w1280"),
-        "backdrop_url_mobile": images.image(movie.backdrop_path, "w780"),
+        "backdrop_url": images.shown(images.image(movie.backdrop_path, "w1280"), backdrop),
+        "backdrop_url_mobile": images.shown(images.image(movie.backdrop_path, "w780"), backdrop),
         "trailer_youtube_id": trailer,
-        "trailer_thumbnail": images.thumbnail(trailer),
+        "trailer_thumbnail": images.shown(images.thumbnail(trailer), image_key("trailer", work_id, "thumb")),
         "cast_members": cast_members(movie.credits, images),
         "crew_members": crew_members(movie.credits, images),
-        "trailers": trailers(movie.videos, images),
-        "still_images": still_images(movie.images, images),
+        "trailers": trailers(movie.videos, work_id, images),
+        "still_images": still_images(movie.images, work_id, images),
         "streaming": streaming(movie.watch_providers, regions, fetched_at),
         "production_companies": _companies(movie.production_companies),
         "collection": _collection(movie.belongs_to_collection),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tmdb_dagster.tmdb.models import CastMember, Credits, CrewMember
 from tmdb_dagster.transform.distinct import distinct_by
-from tmdb_dagster.transform.images import ImageUrls
+from tmdb_dagster.transform.images import ImageUrls, image_key
 from tmdb_dagster.transform.rows import CastEntry, CrewEntry
 from tmdb_dagster.transform.text import text_or_none
 
@@ -27,14 +27,18 @@ _GENDERS = {
 }  # https://developer.themoviedb.org/reference/person-details
 
 
-def cast_members(cast_and_crew: Credits | None, images: ImageUrls) -> list[CastEntry]:
+def billed_cast(cast_and_crew: Credits | None) -> list[CastMember]:
     """The first 15 roles by order, those without an order last.
 
     TMDB may list a person twice: two characters are two entries, the same character is one.
     """
     cast = sorted(cast_and_crew.cast, key=_billing) if cast_and_crew else []
-    roles = distinct_by(cast, key=lambda member: (member.id, member.character))
-    return [_cast_entry(member, images) for member in roles[:_CAST_LENGTH]]
+    return distinct_by(cast, key=lambda member: (member.id, member.character))[:_CAST_LENGTH]
+
+
+def cast_members(cast_and_crew: Credits | None, images: ImageUrls) -> list[CastEntry]:
+    """The billed cast; a photo that is ours is one file for all sizes."""
+    return [_cast_entry(member, images) for member in billed_cast(cast_and_crew)]
 
 
 def crew_members(cast_and_crew: Credits | None, images: ImageUrls) -> list[CrewEntry]:
@@ -61,14 +65,15 @@ def _billing(member: CastMember) -> tuple[bool, int]:
 
 
 def _cast_entry(member: CastMember, images: ImageUrls) -> CastEntry:
+    key = image_key("cast", member.id)
     return {
         "person_id": str(member.id),
         "name": member.name,
         "character": text_or_none(member.character),
         "order": member.order,
-        "photo_url_small": images.image(member.profile_path, "w92"),
-        "photo_url_medium": images.image(member.profile_path, "w185"),
-        "photo_url_large": images.image(member.profile_path, "h632"),
+        "photo_url_small": images.shown(images.image(member.profile_path, "w92"), key),
+        "photo_url_medium": images.shown(images.image(member.profile_path, "w185"), key),
+        "photo_url_large": images.shown(images.image(member.profile_path, "h632"), key),
         "gender": gender(member.gender),
     }
 

@@ -6,7 +6,7 @@ Field names are column names. Dates and times are ISO 8601 strings, so that a ro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 
@@ -160,13 +160,26 @@ class CardRow(TypedDict):
 
 
 @dataclass(frozen=True)
+class Credited:
+    """The names that a card gives for four jobs: the first of each."""
+
+    director: str | None
+    writer: str | None
+    screenplay: str | None
+    composer: str | None
+
+
+@dataclass(frozen=True)
 class MovieRows:
-    """All rows of one movie. `rating` is None where TMDB gives no vote average; `images` are the rehosted ones."""
+    """All rows of one movie but its card, which is made of them once it is known which IMDb id the work keeps.
+
+    `rating` is None where TMDB gives no vote average; `images` are the wanted ones, none where images stay at TMDB.
+    """
 
     work: WorkRow
     meta: MetaRow
     rating: RatingRow | None
     aggregates: list[AggregateRow]
     similar: list[SimilarRow]
-    card: CardRow
-    images: list[WorkImageRow] = field(default_factory=list)
+    images: list[WorkImageRow]
+    credited: Credited

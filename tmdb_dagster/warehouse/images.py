@@ -6,7 +6,7 @@ with one actor never fetch the photo twice, be they of one run or of two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,7 +54,7 @@ _WANT = text(f"""
     RETURNING {_IMAGE}
 """)  # noqa: S608 - constants only
 _STATES = text(f"""
-    SELECT i.key, i.status = 'stored' AND i.store = :store AS stored, {_LIVE} AS busy
+    SELECT i.key, CASE WHEN i.status = 'stored' AND i.store = :store THEN i.sha256 END AS sha256, {_LIVE} AS busy
     FROM image_inventory i WHERE i.key = ANY(:keys)
 """)  # noqa: S608 - constants only
 _SETTLE_STORED = text("""
@@ -125,9 +125,9 @@ class ImageResult:
 
 @dataclass(frozen=True)
 class ImageStates:
-    """How wanted images stand: those in the store, and those that somebody is fetching at this moment."""
+    """How wanted images stand: the SHA-256 of each in the store, and those that somebody is fetching at this moment."""
 
-    stored: frozenset[str]
+    stored: Mapping[str, str]
     busy: frozenset[str]
 
 
@@ -161,7 +161,8 @@ def _want(
 def image_states(connection: Connection, store: str, keys: Sequence[str]) -> ImageStates:
     """Which of these images are in the store, and which are being fetched."""
     rows = connection.execute(_STATES, {"store": store, "keys": list(keys)}).all()
-    return ImageStates(frozenset(row.key for row in rows if row.stored), frozenset(row.key for row in rows if row.busy))
+    stored = {row.key: row.sha256 for row in rows if row.sha256 is not None}
+    return ImageStates(stored, frozenset(row.key for row in rows if row.busy))
 
 
 def settle_images(connection: Connection, run_id: str, store: str, results: Sequence[ImageResult]) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from tmdb_dagster.transform.card import card_etag
-from tmdb_dagster.transform.rows import MovieRows
+from tmdb_dagster.transform.card import card_row
+from tmdb_dagster.transform.rows import CardRow, MovieRows
 from tmdb_dagster.warehouse.engine import json_parameter
 from tmdb_dagster.warehouse.responses import StoredResponse
 from tmdb_dagster.warehouse.upsert import upsert
@@ -85,9 +85,13 @@ class FetchedMovie:
 
 @dataclass(frozen=True)
 class Written:
-    """What a write did: the works written, and those that landed without their IMDb id, with the id."""
+    """What a write did: the works written, the cards of those that changed, and the IMDb ids that were left out.
+
+    An IMDb id is left out because another work has it. Cards and ids are by work_id.
+    """
 
     work_ids: frozenset[int]
+    cards: Mapping[int, CardRow]
     imdb_clashes: Mapping[int, str]
 
 
@@ -99,7 +103,7 @@ def write_movies(connection: Connection, run_id: str, movies: Sequence[FetchedMo
     mine = [movie for movie in movies if movie.work_id in owned]
     fetched = json_parameter([{"work_id": m.work_id, "fetched_at": m.fetched_at} for m in mine])
     changed = {m.work_id: m.rows for m in mine if m.rows is not None}
-    clashes = write_rows(connection, changed)
+    written = write_rows(connection, changed)
     answers = [(movie, movie.response) for movie in mine if movie.response is not None]
     connection.execute(
         _STORE_RESPONSES,
@@ -114,22 +118,15 @@ def write_movies(connection: Connection, run_id: str, movies: Sequence[FetchedMo
     if any(movie.response is None for movie in mine):
         connection.execute(_CONFIRM_RESPONSES, {"fetched": fetched})
     connection.execute(_COMPLETE, {"fetched": fetched})
-    return Written(owned, clashes)
+    return replace(written, work_ids=owned)
 
 
-def write_rows(connection: Connection, rows: Mapping[int, MovieRows]) -> dict[int, str]:
-    """Write the derived rows of works that the transaction has locked, by work_id.
-
-    Returns the IMDb ids that were left out because another work has them, by work_id.
-    """
+def write_rows(connection: Connection, rows: Mapping[int, MovieRows]) -> Written:
+    """Write the derived rows of works that the transaction has locked, by work_id, and their cards."""
     if not rows:
-        return {}
-    movies = list(rows.values())
-    clashes = _identify(connection, [movie.work for movie in movies])
-    for work_id in clashes:
-        card = rows[work_id].card
-        card["payload"]["imdb_id"] = None
-        card["etag"] = card_etag(card["payload"])
+        return Written(frozenset(), {}, {})
+    movies, clashes = _identify(connection, list(rows.values()))
+    cards = {movie.work["work_id"]: card_row(movie) for movie in movies}
     similar = [row for movie in movies for row in movie.similar]
     ratings = [movie.rating for movie in movies if movie.rating is not None]
     scores = [row for movie in movies for row in movie.aggregates]
@@ -137,13 +134,13 @@ def write_rows(connection: Connection, rows: Mapping[int, MovieRows]) -> dict[in
     _upsert(connection, "works_meta", _stamped([movie.meta for movie in movies], "updated_at", now))
     _upsert(connection, "rating_sources", _stamped(ratings, "last_seen_at", now))
     _upsert(connection, "aggregates", _stamped(scores, "computed_at", now))
-    _upsert(connection, "work_cards_cache", _stamped([movie.card for movie in movies], "computed_at", now))
+    _upsert(connection, "work_cards_cache", _stamped(cards.values(), "computed_at", now))
     connection.execute(_DROP_OLD_SIMILAR, {"work_ids": list(rows), "rows": json_parameter(similar)})
     _upsert(connection, "similar_movies", similar)
     images = [row for movie in movies for row in movie.images]
     connection.execute(_DROP_OLD_IMAGES, {"work_ids": list(rows), "rows": json_parameter(images)})
     _upsert(connection, "work_images", images)
-    return clashes
+    return Written(frozenset(rows), cards, clashes)
 
 
 # For each table its key, and what may change without a row being rewritten. Of a card only the etag counts.
@@ -166,34 +163,30 @@ def _stamped(rows: Iterable[Mapping[str, Any]], column: str, moment: object) -> 
     return [{**row, column: moment} for row in rows]
 
 
-def _identify(connection: Connection, works: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-    """Write what identifies the works; returns the IMDb ids that were left out."""
+def _identify(connection: Connection, movies: Sequence[MovieRows]) -> tuple[list[MovieRows], dict[int, str]]:
+    """Write what identifies the works; returns the movies with what they keep, and the IMDb ids left out by work_id."""
     seen: dict[int, str] | None = None
     while True:
-        rows, clashes = _without_taken_imdb_ids(connection, works)
+        clashes = _taken_imdb_ids(connection, movies)
+        kept = [
+            replace(movie, work={**movie.work, "imdb_id": None}) if movie.work["work_id"] in clashes else movie
+            for movie in movies
+        ]
         try:
             with connection.begin_nested():
-                connection.execute(_IDENTIFY, {"rows": json_parameter(rows)})
+                connection.execute(_IDENTIFY, {"rows": json_parameter([movie.work for movie in kept])})
         except IntegrityError:
             # Another transaction has just committed one of the ids: the next look sees it, or it was not that.
             if clashes == seen:
                 raise
             seen = clashes
         else:
-            return clashes
+            return kept, clashes
 
 
-def _without_taken_imdb_ids(
-    connection: Connection, works: Iterable[Mapping[str, Any]]
-) -> tuple[list[dict[str, Any]], dict[int, str]]:
+def _taken_imdb_ids(connection: Connection, movies: Iterable[MovieRows]) -> dict[int, str]:
     """TMDB sometimes gives two movies one IMDb id: the one that has it keeps it, the other lands without."""
-    rows = [dict(work) for work in works]
-    imdb_ids = [row["imdb_id"] for row in rows if row["imdb_id"]]
-    owners = {row.imdb_id: row.work_id for row in connection.execute(_TAKEN_IMDB_IDS, {"imdb_ids": imdb_ids})}
-    clashes: dict[int, str] = {}
-    for row in rows:
-        imdb_id = row["imdb_id"]
-        if imdb_id and owners.setdefault(imdb_id, row["work_id"]) != row["work_id"]:
-            clashes[row["work_id"]] = imdb_id
-            row["imdb_id"] = None
-    return rows, clashes
+    wanted = {movie.work["work_id"]: imdb_id for movie in movies if (imdb_id := movie.work["imdb_id"])}
+    parameters = {"imdb_ids": list(wanted.values())}
+    owners = {row.imdb_id: row.work_id for row in connection.execute(_TAKEN_IMDB_IDS, parameters)}
+    return {work_id: imdb_id for work_id, imdb_id in wanted.items() if owners.setdefault(imdb_id, work_id) != work_id}

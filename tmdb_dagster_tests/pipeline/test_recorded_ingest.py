@@ -12,7 +12,7 @@ from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.transform.rows import MovieRows
+from tmdb_dagster.transform.rows import CardRow, Credited, MovieRows
 from tmdb_dagster_tests.recorded import DETAILS, combined, needs_samples, read, sample_name, samples
 from tmdb_dagster_tests.transform.checks import check_card
 from tmdb_dagster_tests.transform.test_recorded import IMAGE, check_details, check_parts, check_people
@@ -33,16 +33,16 @@ def test_ingest_movie_writes_the_right_rows_for_every_recorded_movie(
         with subtests.test(sample_name(path)):
             outcome = ingest_movie(run, raw["id"], force_refresh=True)
             with engine.begin() as connection:
-                movie = stored_rows(connection, outcome.work_id)
+                movie, card = stored_rows(connection, outcome.work_id)
             assert sandbox.faults.fired == 1
             check_details(raw, movie)
-            check_people(raw, movie)
+            check_people(raw, movie, card)
             check_parts(raw, movie)
-            check_card(movie.card["payload"])
+            check_card(card["payload"])
             assert [row["rank_order"] for row in movie.similar] == [*range(1, len(movie.similar) + 1)]
 
 
-def stored_rows(connection: Connection, work_id: int | None) -> MovieRows:
+def stored_rows(connection: Connection, work_id: int | None) -> tuple[MovieRows, CardRow]:
     """A work's rows as they are in the database."""
 
     def rows(query: str) -> list[dict[str, Any]]:
@@ -53,11 +53,14 @@ def stored_rows(connection: Connection, work_id: int | None) -> MovieRows:
     [meta] = rows("SELECT * FROM works_meta WHERE work_id = :work_id")
     [rating] = rows("SELECT * FROM rating_sources WHERE work_id = :work_id")
     [card] = rows("SELECT * FROM work_cards_cache WHERE work_id = :work_id")
-    return MovieRows(
+    shown = card["payload"]
+    movie = MovieRows(
         work=cast("Any", work),
         meta=cast("Any", meta),
         rating=cast("Any", rating),
         aggregates=cast("Any", rows("SELECT * FROM aggregates WHERE work_id = :work_id ORDER BY method_version")),
         similar=cast("Any", rows("SELECT * FROM similar_movies WHERE work_id = :work_id ORDER BY rank_order")),
-        card=cast("Any", card),
+        images=[],
+        credited=Credited(shown["director"], shown["writer"], shown["screenplay"], shown["composer"]),
     )
+    return movie, cast("Any", card)

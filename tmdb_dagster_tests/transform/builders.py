@@ -102,6 +102,7 @@ def transformed(
     *,
     fetched_at: datetime = FETCHED_AT,
     regions: tuple[str, ...] = ("US",),
+    urls: ImageUrls = IMAGES,
     **changes: Any,
 ) -> MovieRows:
     """The rows of the invented movie with `changes`, or of `body`."""
@@ -111,5 +112,5 @@ def transformed(
         fetched_at=fetched_at,
         prior=PRIOR,
         regions=regions,
-        images=IMAGES,
+        images=urls,
     )

@@ -9,6 +9,7 @@ import orjson
 from jsonschema_rs import Draft202012Validator
 
 from tmdb_dagster.transform import rows
+from tmdb_dagster.transform.card import card_row
 from tmdb_dagster.transform.card_schema import CARD_SCHEMA, CARD_SHORT_SCHEMA
 from tmdb_dagster.transform.movie import MovieRows
 
@@ -23,7 +24,7 @@ def all_rows(movie: MovieRows) -> list[tuple[type, dict[str, Any]]]:
     found: list[tuple[type, Any]] = [
         (rows.WorkRow, movie.work),
         (rows.MetaRow, movie.meta),
-        (rows.CardRow, movie.card),
+        (rows.CardRow, card_row(movie)),
         *((rows.AggregateRow, row) for row in movie.aggregates),
         *((rows.SimilarRow, row) for row in movie.similar),
     ]
@@ -43,8 +44,9 @@ def check_rows(movie: MovieRows) -> None:
                 assert abs(value) < (2**63 if name in _BIGINTS else 2**31), (name, value)
             if isinstance(value, float) and name in _REALS:
                 assert value == 0 or 1e-37 < abs(value) < 1e38, (name, value)
-    check_card(movie.card["payload"])
-    _SHORT_CARD.validate(movie.card["payload_short"])
+    card = card_row(movie)
+    check_card(card["payload"])
+    _SHORT_CARD.validate(card["payload_short"])
 
 
 def check_card(payload: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from jsonschema_rs import meta
 
 from tmdb_dagster.transform.attribution import TMDB_NOTICE
+from tmdb_dagster.transform.card import card_row
 from tmdb_dagster.transform.card_schema import CARD_SCHEMA
 from tmdb_dagster_tests.transform.builders import FETCHED_AT, WORK_ID, cast, movie_body, transformed
 
@@ -19,7 +20,7 @@ def test_the_schema_is_itself_valid() -> None:
 
 def test_the_card_says_what_the_tables_say() -> None:
     movie = transformed(credits={"cast": [cast(n) for n in range(1, 12)], "crew": []})
-    card = movie.card["payload"]
+    card = card_row(movie)["payload"]
     assert card["work_id"] == WORK_ID
     assert (card["tmdb_id"], card["imdb_id"]) == ("9001", "tt9990001")
     assert (card["year"], card["release_date"]) == (2019, "2019-04-12")
@@ -37,32 +38,32 @@ def test_the_card_says_what_the_tables_say() -> None:
 
 def test_the_short_card() -> None:
     movie = transformed()
-    assert movie.card["payload_short"] == {
+    assert card_row(movie)["payload_short"] == {
         "work_id": WORK_ID,
         "tmdb_id": "9001",
         "title": "The Lighthouse Ledger",
         "year": 2019,
         "poster": "https://images.example/t/p/w342/poster.jpg",
-        "ai_score": movie.card["payload"]["ai_score"],
+        "ai_score": card_row(movie)["payload"]["ai_score"],
     }
 
 
 def test_every_card_carries_tmdbs_notice_and_logo() -> None:
-    tmdb = transformed().card["payload"]["attribution"]["tmdb"]
+    tmdb = card_row(transformed())["payload"]["attribution"]["tmdb"]
     assert tmdb["notice"] == TMDB_NOTICE
     assert tmdb["logo_url"].startswith("https://www.themoviedb.org/")
 
 
 def test_the_etag_is_the_same_at_another_time() -> None:
     first, second = transformed(), transformed(fetched_at=FETCHED_AT + timedelta(days=2))
-    assert first.card["payload"] != second.card["payload"]
-    assert first.card["etag"] == second.card["etag"]
+    assert card_row(first)["payload"] != card_row(second)["payload"]
+    assert card_row(first)["etag"] == card_row(second)["etag"]
 
 
 def test_the_etag_ignores_the_order_of_keys_and_what_the_card_does_not_show() -> None:
     body = movie_body()
     same = {**dict(reversed(body.items())), "popularity": 99.9, "softcore": False}
-    assert transformed(body).card["etag"] == transformed(same).card["etag"]
+    assert card_row(transformed(body))["etag"] == card_row(transformed(same))["etag"]
 
 
 @pytest.mark.parametrize(
@@ -79,4 +80,4 @@ def test_the_etag_ignores_the_order_of_keys_and_what_the_card_does_not_show() ->
     ],
 )
 def test_the_etag_changes_with_what_the_card_says(change: dict[str, Any]) -> None:
-    assert transformed(**change).card["etag"] != transformed().card["etag"]
+    assert card_row(transformed(**change))["etag"] != card_row(transformed())["etag"]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from tmdb_dagster.transform.image_plan import planned_images, source_urls, with_images
-from tmdb_dagster.transform.movie import ImageUrls
-from tmdb_dagster_tests.transform.builders import WORK_ID, transformed
+from dataclasses import replace
+
+from tmdb_dagster.tmdb.models import parse_movie
+from tmdb_dagster.transform.card import card_row
+from tmdb_dagster.transform.image_plan import WantedImage, planned_images, source_urls
+from tmdb_dagster.transform.images import ImageUrls
+from tmdb_dagster_tests.transform.builders import FETCHED_AT, WORK_ID, movie_body, transformed
 from tmdb_dagster_tests.transform.checks import check_card
 
 IMAGES = ImageUrls("https://images.example/t/p", "https://thumbs.example/vi")
@@ -14,13 +18,17 @@ def ours(key: str) -> str:
     return f"https://cdn.example/{key}"
 
 
+def planned(**changes: object) -> list[WantedImage]:
+    return planned_images(parse_movie(movie_body(**changes)).movie, WORK_ID, FETCHED_AT)
+
+
 def person(number: int, **changes: object) -> dict[str, object]:
     entry = {"id": number, "name": f"P{number}", "character": f"C{number}", "order": number, "gender": 1}
     return {**entry, "profile_path": f"/p{number}.jpg", **changes}
 
 
 def test_names_sources_and_sizes() -> None:
-    rows = transformed(
+    images = planned(
         poster_path="/poster.jpg",
         backdrop_path="/backdrop.jpg",
         credits={"cast": [person(5)], "crew": []},
@@ -33,7 +41,7 @@ def test_names_sources_and_sizes() -> None:
         },
     )
 
-    wanted = {image.key: image for image in planned_images(rows, IMAGES)}
+    wanted = {image.key: image for image in images}
 
     assert {key: (image.kind, image.source_path, image.source_size) for key, image in wanted.items()} == {
         f"posters/{WORK_ID}_medium.jpg": ("poster", "/poster.jpg", "w342"),
@@ -56,16 +64,16 @@ def test_names_sources_and_sizes() -> None:
 
 def test_the_first_ten_people_with_a_photo() -> None:
     cast = [person(1, profile_path=None), person(2), person(2, character="Twin"), *(person(n) for n in range(3, 15))]
-    wanted = planned_images(transformed(credits={"cast": cast, "crew": []}), IMAGES)
+    wanted = planned(credits={"cast": cast, "crew": []})
 
     assert [image.key for image in wanted if image.kind == "cast"] == [f"cast/{n}.jpg" for n in range(2, 12)]
 
 
 def test_every_stored_image_is_shown_and_nothing_else_changes() -> None:
     rows = transformed()
-    wanted = planned_images(rows, IMAGES)
+    stored = {image.key: "5eed" for image in planned()}
 
-    shown = with_images(rows, wanted, [image.key for image in wanted], ours)
+    shown = transformed(urls=replace(IMAGES, store_url="https://cdn.example/", stored=stored))
 
     meta = shown.meta
     assert meta["poster_url_medium"] == ours(f"posters/{WORK_ID}_medium.jpg")
@@ -74,18 +82,20 @@ def test_every_stored_image_is_shown_and_nothing_else_changes() -> None:
     for name in ("poster_url_small", "poster_url_original"):
         assert dict(meta)[name] == dict(rows.meta)[name]
     assert all(url.startswith("https://cdn.example/stills/") for url in meta["still_images"])
-    assert shown.card["payload"]["poster"]["large"] == meta["poster_url_large"]
-    assert shown.card["payload"]["director"] == rows.card["payload"]["director"]
-    assert shown.card["etag"] != rows.card["etag"]
-    check_card(shown.card["payload"])
+    card = card_row(shown)
+    assert card["payload"]["poster"]["large"] == meta["poster_url_large"]
+    assert card["payload"]["director"] == card_row(rows)["payload"]["director"]
+    assert card["etag"] != card_row(rows)["etag"]
+    check_card(card["payload"])
 
 
 def test_what_is_not_stored_stays_at_tmdb() -> None:
     rows = transformed()
-    wanted = planned_images(rows, IMAGES)
+    wanted = planned()
 
-    shown = with_images(rows, wanted, [], ours)
+    stored = {image.key: None for image in wanted}
+    shown = transformed(urls=replace(IMAGES, store_url="https://cdn.example/", stored=stored))
 
-    assert (shown.meta, shown.card) == (rows.meta, rows.card)
-    assert [image["rehosted"] for image in shown.images] == [False] * len(wanted)
+    assert (shown.meta, card_row(shown)) == (rows.meta, card_row(rows))
+    assert [(image["key"], image["rehosted"]) for image in shown.images] == [(key, False) for key in stored]
     assert wanted

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tmdb_dagster.transform.attribution import JUSTWATCH_NOTICE
+from tmdb_dagster.transform.card import card_row
 from tmdb_dagster_tests.transform.builders import country_releases, movie_body, transformed, video
 from tmdb_dagster_tests.transform.checks import check_rows
 
@@ -103,8 +104,8 @@ def test_streaming_shows_the_regions_asked_for() -> None:
         "de": {**nothing, "link": None, "free": [p[4]]},
         "updated_at": "2026-11-23T02:22:07Z",
     }
-    assert movie.card["payload"]["streaming"] == movie.meta["streaming"]
-    assert movie.card["payload"]["attribution"]["justwatch"]["notice"] == JUSTWATCH_NOTICE
+    assert card_row(movie)["payload"]["streaming"] == movie.meta["streaming"]
+    assert card_row(movie)["payload"]["attribution"]["justwatch"]["notice"] == JUSTWATCH_NOTICE
 
 
 @pytest.mark.parametrize(
@@ -119,4 +120,4 @@ def test_no_offer_is_known_apart_from_no_answer(part: Any, expected: Any) -> Non
     movie = transformed(**{"watch/providers": part})
     check_rows(movie)
     assert movie.meta["streaming"] == expected
-    assert movie.card["payload"]["attribution"]["justwatch"] is None
+    assert card_row(movie)["payload"]["attribution"]["justwatch"] is None

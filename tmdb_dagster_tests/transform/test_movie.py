@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tmdb_dagster.transform.card import card_row
 from tmdb_dagster.transform.movie import SCHEMA_VERSION
 from tmdb_dagster_tests.transform.builders import WORK_ID, movie_body, transformed
 from tmdb_dagster_tests.transform.checks import check_rows
@@ -156,7 +157,7 @@ def test_a_full_answer_makes_rows() -> None:
 
 def test_fetched_at_keeps_its_moment_in_any_zone_and_needs_one() -> None:
     pacific = timezone(timedelta(hours=-8))
-    card = transformed(fetched_at=datetime(2026, 1, 1, 18, tzinfo=pacific)).card
+    card = card_row(transformed(fetched_at=datetime(2026, 1, 1, 18, tzinfo=pacific)))
     assert card["payload"]["last_updated"] == "2026-01-02T02:00:00Z"
     with pytest.raises(ValueError, match="time zone"):
         transformed(movie_body(), fetched_at=datetime(2026, 1, 1))  # noqa: DTZ001 - the fault under test

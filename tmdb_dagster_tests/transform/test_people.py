@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tmdb_dagster.transform.card import card_row
 from tmdb_dagster_tests.transform.builders import cast, crew, transformed
 
 
@@ -111,7 +112,7 @@ def test_ten_producers_do_not_crowd_out_the_director() -> None:
     entries = _crew(*members)
     assert len(entries) == 10
     assert entries[0] == ("50", "Director")
-    card = transformed(credits={"cast": [], "crew": members}).card["payload"]
+    card = card_row(transformed(credits={"cast": [], "crew": members}))["payload"]
     assert (card["director"], card["composer"]) == ("Crew 50", "Crew 60")
 
 
@@ -128,6 +129,6 @@ def test_the_card_names_the_first_of_four_jobs() -> None:
         crew(4, "Director"),
         crew(5, "Director"),
     ]
-    card = transformed(credits={"cast": [], "crew": members}).card["payload"]
+    card = card_row(transformed(credits={"cast": [], "crew": members}))["payload"]
     names = [card[key] for key in ("director", "writer", "screenplay", "composer")]
     assert names == ["Crew 4", None, "Crew 1", "Crew 3"]

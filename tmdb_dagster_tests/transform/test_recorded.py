@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tmdb_dagster.tmdb.models import missing_parts, parse_list_page, parse_movie
-from tmdb_dagster.transform.movie import MovieRows
+from tmdb_dagster.transform.card import card_row
+from tmdb_dagster.transform.rows import CardRow, MovieRows
 from tmdb_dagster_tests.recorded import DETAILS, combined, needs_samples, read, recorded_parts, sample_name, samples
 from tmdb_dagster_tests.transform.builders import transformed
 from tmdb_dagster_tests.transform.checks import check_rows
@@ -28,7 +29,7 @@ def test_every_movie(path: Path) -> None:
     movie = transformed(raw)
     check_rows(movie)
     check_details(raw, movie)
-    check_people(raw, movie)
+    check_people(raw, movie, card_row(movie))
     check_parts(raw, movie)
 
 
@@ -63,7 +64,7 @@ def check_details(raw: dict[str, Any], movie: MovieRows) -> None:
     assert v1["ai_score"] == pytest.approx(raw["vote_average"] * 10, abs=0.01)
 
 
-def check_people(raw: dict[str, Any], movie: MovieRows) -> None:
+def check_people(raw: dict[str, Any], movie: MovieRows, card: CardRow) -> None:
     credits_ = raw.get("credits", {"cast": [], "crew": []})
     roles = []
     for member in sorted(credits_["cast"], key=lambda member: member["order"]):
@@ -73,7 +74,7 @@ def check_people(raw: dict[str, Any], movie: MovieRows) -> None:
     cast = movie.meta["cast_members"]
     assert [(entry["person_id"], entry["character"]) for entry in cast] == roles[:15]
     directors = [member for member in credits_["crew"] if member["job"] == "Director"]
-    assert movie.card["payload"]["director"] == (directors[0]["name"] if directors else None)
+    assert card["payload"]["director"] == (directors[0]["name"] if directors else None)
     listed = {(entry["person_id"], entry["job"]) for entry in movie.meta["crew_members"]}
     assert {(str(member["id"]), "Director") for member in directors} <= listed
     assert len(listed) == len(movie.meta["crew_members"]) <= 10
@@ -117,7 +118,7 @@ def test_every_part(part: str, path: Path) -> None:
     assert parse_movie(raw).problems == ()
     movie = transformed(raw)
     check_rows(movie)
-    check_people(raw, movie)
+    check_people(raw, movie, card_row(movie))
     check_parts(raw, movie)
     if part == "similar":
         assert movie.meta["similar_movie_ids"] == [row["id"] for row in raw[part]["results"]][:10]
@@ -146,7 +147,7 @@ def test_known_oddities_are_among_thesamples() -> None:
     assert any(raw["imdb_id"] == "" for raw in raws)
     assert any(raw["release_date"] == "" for raw in raws)
     assert any((movie.meta["revenue_worldwide"] or 0) > 2**31 for movie in works)
-    assert any(movie.card["payload"]["attribution"]["justwatch"] for movie in works)
+    assert any(card_row(movie)["payload"]["attribution"]["justwatch"] for movie in works)
     assert any(movie.meta["certification"] for movie in works)
     assert any(len(movie.meta["cast_members"]) == 15 for movie in works)
     assert any(re.search(r"\.\.\.$", movie.meta["overview_short"] or "") for movie in works)

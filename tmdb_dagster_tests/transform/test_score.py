@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tmdb_dagster.transform.card import card_row
 from tmdb_dagster.transform.score import ScorePrior, aggregate_rows, v1_score, v2_score
 from tmdb_dagster_tests.transform.builders import PRIOR, WORK_ID, transformed
 
@@ -35,7 +36,7 @@ def test_without_a_usable_vote_average_there_is_no_rating_and_the_prior_is_the_s
     assert (v1["ai_score"], v1["ai_score_low"], v1["ai_score_high"]) == (None, None, None)
     assert v2["ai_score"] == PRIOR.mean * 10
     assert v1["audience_score"] is v2["audience_score"] is None
-    assert movie.card["payload"]["source_scores"] == {"tmdb": {"score": 0.0, "votes": 500}}
+    assert card_row(movie)["payload"]["source_scores"] == {"tmdb": {"score": 0.0, "votes": 500}}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_aggregate_rows_name_their_method_and_inputs() -> None:
         assert (row["n_audience"], row["n_critics"], row["audience_score"]) == (80, 0, 80.0)
         assert row["source_scores"] == {"tmdb": {"score": 80.0, "votes": 80}}
     assert v2["ai_score"] == 77.0
-    card = transformed(vote_average=8.0, vote_count=80).card
+    card = card_row(transformed(vote_average=8.0, vote_count=80))
     assert card["payload"]["ai_score"] == card["payload_short"]["ai_score"] == 77.0
     assert card["payload"]["ai_score_range"] == [v2["ai_score_low"], v2["ai_score_high"]]
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
+from tmdb_dagster.transform.card import card_row
 from tmdb_dagster.warehouse.movies import write_movies
 from tmdb_dagster_tests.warehouse.database import (
     add_work,
@@ -15,9 +16,9 @@ from tmdb_dagster_tests.warehouse.database import (
     claimed_work,
     execute,
     fetched_movie,
+    movie_rows,
     rows,
     until,
-    value,
     waits_for_a_lock,
     write,
 )
@@ -54,7 +55,9 @@ def test_whoever_has_it_keeps_it(engine: Engine) -> None:
 
     assert written.imdb_clashes == {late: "tt1"}
     assert imdb_ids(engine) == {owner: ("tt1", "complete"), late: (None, "complete")}
-    assert value(engine, "SELECT payload -> 'imdb_id' FROM work_cards_cache") is None
+    [card] = rows(engine, "SELECT payload, etag FROM work_cards_cache")
+    assert card.payload["imdb_id"] is None
+    assert card.etag == written.cards[late]["etag"] == card_row(movie_rows(late, imdb_id=None))["etag"]
 
 
 def test_a_movie_does_not_clash_with_itself(engine: Engine) -> None:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from sqlalchemy import Engine
 
+from tmdb_dagster.transform.card import card_row
 from tmdb_dagster.warehouse.movies import FetchedMovie, Written
 from tmdb_dagster_tests.transform.builders import movie_body
 from tmdb_dagster_tests.warehouse.database import (
@@ -38,7 +39,7 @@ def test_a_movie_fills_every_table_and_ends_the_claim(engine: Engine) -> None:
 
     written = write(engine, fetched_movie(work_id))
 
-    assert written == Written(frozenset([work_id]), {})
+    assert written == Written(frozenset([work_id]), {work_id: card_row(movie_rows(work_id))}, {})
     [work] = rows(engine, "SELECT * FROM works")
     assert (work.ingestion_status, work.claimed_by, work.status_before_claim) == ("complete", None, None)
     assert (work.ingestion_error, work.gone_at) == (None, None)
@@ -52,7 +53,7 @@ def test_a_movie_fills_every_table_and_ends_the_claim(engine: Engine) -> None:
         "works_meta": [{**expected.meta, "fetched_at": "2026-11-23T02:22:07+00:00"}],
         "rating_sources": [expected.rating],
         "similar_movies": expected.similar,
-        "work_cards_cache": [expected.card],
+        "work_cards_cache": [card_row(expected)],
     }
 
 
