@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,3 +61,40 @@ def test_a_server_is_locked_without_the_newcomers_extra(project: dict[str, Any])
     assert server.isdisjoint(extra)
     assert local >= {*extra, *server}
     assert dev >= local
+
+
+_DOCUMENTS = sorted({*REPOSITORY.glob("*.md"), *REPOSITORY.glob("*/**/*.md")} - {*REPOSITORY.glob(".*/**/*.md")})
+
+
+@pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_link_to_a_file_leads_to_one(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text("utf8"))
+
+    assert [link for link in links if "://" not in link and not (document.parent / link).exists()] == []
+
+
+def test_every_decision_says_its_context_its_alternatives_and_its_price() -> None:
+    folder = REPOSITORY / "docs/adr"
+    index = (folder / "README.md").read_text("utf8")
+    decisions = sorted(folder.glob("[0-9]*.md"))
+
+    for number, decision in enumerate(decisions, start=1):
+        text = decision.read_text("utf8")
+        title, status = re.findall(r"^(?:# (.*)|Status: (.*))$", text, re.MULTILINE)
+        assert title[0].startswith(f"{number}. "), decision.name
+        assert re.findall("^## (.*)$", text, re.MULTILINE) == ["Context", "Decision", "Alternatives", "Price"]
+        assert f"| [{number}]({decision.name}) | {title[0].split('. ', 1)[1]} | {status[1]} |" in index
+
+
+def test_every_room_opens_with_its_charter() -> None:
+    """What belongs there, what does not, and where to begin."""
+    rooms = sorted(path.parent for path in (REPOSITORY / "tmdb_dagster").glob("*/__init__.py"))
+    architecture = (REPOSITORY / "docs/architecture.md").read_text("utf8")
+
+    assert len(rooms) >= 10
+    for room in rooms:
+        charter = ast.get_docstring(ast.parse((room / "__init__.py").read_text("utf8"))) or ""
+        begin = re.findall(r"`([a-z_/]+\.py)`", charter.partition("Begin ")[2])
+        assert begin, f"{room.name}: where to begin is not said"
+        assert [name for name in begin if not (room / name).exists()] == []
+        assert room.name in architecture
