@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -22,6 +23,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TMDB_API_URL = "https://api.themoviedb.org/3"
 TMDB_IMAGE_URL = "https://image.tmdb.org/t/p"
 YOUTUBE_IMAGE_URL = "https://img.youtube.com/vi"
+
+
+Network = IPv4Network | IPv6Network
 
 
 class SettingsError(TmdbDagsterError):
@@ -78,6 +82,11 @@ class Settings(BaseSettings):
         None, description="Folder of the local store; unset: one in the state folder."
     )
     movie_images_concurrency: int = Field(16, ge=1, le=20, description="Images under way in one run, 1 to 20.")
+    image_allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (),
+        description="Private networks in which image hosts may be, as `198.18.0.0/15`, separated by commas: "
+        "tunnels and VPNs give hosts such addresses.",
+    )
     aws_endpoint_url_s3: str | None = Field(None, description="S3 endpoint; unset: AWS.")
     aws_region: str | None = Field(None, description="Region of the bucket; Supabase wants the project's own.")
     aws_default_region: str | None = Field(None, description="The same, where AWS_REGION is not set.")
@@ -111,6 +120,16 @@ class Settings(BaseSettings):
         if not regions or any(not re.fullmatch("[A-Z]{2}", region) for region in regions):
             raise ValueError("expected two-letter country codes separated by commas, such as `US,DE`")
         return regions
+
+    @field_validator("image_allowed_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError as error:
+            raise ValueError(f"expected networks separated by commas, such as `198.18.0.0/15`: {error}") from error
 
     @field_validator(
         "tmdb_api_url", "tmdb_image_url", "youtube_image_url", "movie_images_public_url", "aws_endpoint_url_s3"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ READ: list[tuple[str, str, Any]] = [
     ("MOVIE_IMAGES_PUBLIC_URL", "https://images.example", "https://images.example"),
     ("MOVIE_IMAGES_FOLDER", "/var/lib/images", Path("/var/lib/images")),
     ("MOVIE_IMAGES_CONCURRENCY", "4", 4),
+    ("IMAGE_ALLOWED_NETWORKS", "198.18.0.0/15, fd00::/8", (ip_network("198.18.0.0/15"), ip_network("fd00::/8"))),
     ("AWS_ENDPOINT_URL_S3", "https://s3.example", "https://s3.example"),
     ("AWS_REGION", "auto", "auto"),
     ("AWS_DEFAULT_REGION", "auto", "auto"),
@@ -56,6 +58,7 @@ REFUSED = [
     ("TMDB_RATE_LIMIT", "40", "40/10s"),
     ("TMDB_WATCH_REGIONS", "USA", "US,DE"),
     ("TMDB_WATCH_REGIONS", " , ", "US,DE"),
+    ("IMAGE_ALLOWED_NETWORKS", "the tunnel", "198.18.0.0/15"),
     ("TMDB_CONCURRENCY", "0", "greater than or equal to 1"),
     ("TMDB_CONCURRENCY", "21", "less than or equal to 20"),
     ("TMDB_CONCURRENCY", SECRET, "valid integer"),

@@ -21,11 +21,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import urllib3
-from certifi import where
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 
 from tmdb_dagster.images.errors import ImageError, ImageRefused
+from tmdb_dagster.outgoing import Http, is_loopback, tls_context
 
 CONNECTIONS = 20
 """Of one machine to an image host."""
@@ -40,6 +39,13 @@ MAX_LIFETIME_S = 2.0
 
 POLL_S = 0.1
 """How often a run without a free connection looks for a lock."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
+# Site-local addresses and NAT64 within a network, which not every Python counts as private.
+_LOCAL_NETWORKS = (ipaddress.IPv6Network("fec0::/10"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 
 # A host may hear of a connection's end later than of the beginning of the one that follows.
 _MARGIN_S = 0.05
@@ -106,34 +112,27 @@ def _locked(file: int, kind: int) -> bool:
     return True
 
 
-class Connection(urllib3.PoolManager):
+class Connection:
     """What a lock allows: one connection to each host."""
 
-    def __init__(self, lock: int, context: ssl.SSLContext) -> None:
-        super().__init__(
-            maxsize=1,
-            block=True,
-            retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
-            ssl_context=context,
-            headers={"Accept": "image/jpeg,image/png,image/webp", "User-Agent": "tmdb_dagster"},
-        )
-        self.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    def __init__(self, lock: int, http: Http) -> None:
         self.lock = lock
+        self.http = http
         self.opened_at = self.used_at = time.monotonic()
-
-    def close(self) -> None:
-        """Close the connections; the lock stays."""
-        for key in self.pools.keys():  # noqa: SIM118 - it is no mapping to iterate over
-            self.pools[key].close()
-        self.clear()
 
 
 class ConnectionPool:
-    """A run's connections, opened as they are needed; `folder` has the locks. Threads share it."""
+    """A run's connections, opened as they are needed; `folder` has the locks. Threads share it.
 
-    def __init__(self, folder: Path, *, sleep: Callable[[float], None]) -> None:
+    Private addresses in `networks` are allowed: tunnels give hosts such ones.
+    """
+
+    def __init__(
+        self, folder: Path, *, answer_timeout_s: float, networks: Sequence[Network], sleep: Callable[[float], None]
+    ) -> None:
         self._locks = _Locks(folder)
+        self._answer_timeout_s = answer_timeout_s
+        self._networks = tuple(networks)
         self._sleep = sleep
         self._free: list[Connection] = []
         self._waiting = 0
@@ -143,11 +142,11 @@ class ConnectionPool:
         self._idle_timer: threading.Timer | None = None
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> Iterator[Http]:
         """A connection for one request; waits for it where all are taken. `sleep` may end the wait."""
         connection = self._acquire()
         try:
-            yield connection
+            yield connection.http
         finally:
             self._release(connection)
 
@@ -171,7 +170,7 @@ class ConnectionPool:
                         return self._free.pop()  # the last used one, so that those which are not needed idle
                     if time.monotonic() >= self._asks_again_at:
                         if (lock := self._locks.take()) is not None:
-                            return Connection(lock, self._context)
+                            return Connection(lock, self._http())
                         self._locks.wait(True)
                         self._asks_again_at = time.monotonic() + POLL_S
                     self._returned.wait(POLL_S)
@@ -220,37 +219,50 @@ class ConnectionPool:
             self._watch_idle()
         _end(ending)
 
+    def _http(self) -> Http:
+        return Http(
+            connections=1,
+            context=self._context,
+            connect_timeout_s=CONNECT_TIMEOUT_S,
+            read_timeout_s=READ_TIMEOUT_S,
+            answer_timeout_s=self._answer_timeout_s,
+            direct=_PublicConnection,
+            networks=self._networks,
+        )
+
     @functools.cached_property
     def _context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=where())
+        return tls_context()
 
 
 def _end(connections: Sequence[Connection]) -> None:
     """Close connections, and give back their locks."""
     for connection in connections:
-        connection.close()
+        connection.http.close()
     if connections:
         time.sleep(_MARGIN_S)
     for connection in connections:
         os.close(connection.lock)
 
 
-class _HttpConnection(HTTPConnection):
+class _PublicConnection(HTTPConnection):
+    """Mixed into connections that go by no proxy: a public name must not lead to a private address.
+
+    Which address a proxy asks, only the proxy knows.
+    """
+
+    networks: Sequence[Network]
+
     def _new_conn(self) -> socket.socket:
-        return _checked(self, super()._new_conn())
-
-
-class _HttpsConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _checked(self, super()._new_conn())
-
-
-class _HttpPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-
-
-class _HttpsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
+        new = super()._new_conn()
+        peer = str(new.getpeername()[0])
+        if not is_local(self.host) and not _is_public(peer) and not any(_address(peer) in n for n in self.networks):
+            new.close()
+            raise ImageRefused(
+                f"{self.host} is at {peer}, which is no public address. If a tunnel gives such ones, allow them by "
+                "IMAGE_ALLOWED_NETWORKS."
+            )
+        return new
 
 
 def is_local(host: str) -> bool:
@@ -258,18 +270,19 @@ def is_local(host: str) -> bool:
     try:
         return not _is_public(host)
     except ValueError:
-        return host == "localhost"
+        return is_loopback(host)
 
 
 def _is_public(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0].strip("[]"))
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return (mapped or ip).is_global and not (mapped or ip).is_multicast
+    ip = _address(address)
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _LOCAL_NETWORKS)
 
 
-def _checked(connection: HTTPConnection, new: socket.socket) -> socket.socket:
-    peer = str(new.getpeername()[0])
-    if not is_local(connection.host) and not _is_public(peer):
-        new.close()
-        raise ImageRefused(f"{connection.host} is at {peer}, which is no public address")
-    return new
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address; of an IPv6 form of an IPv4 address (mapped, compatible, 6to4, NAT64) the IPv4 address."""
+    ip = ipaddress.ip_address(text.partition("%")[0].strip("[]"))
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _NAT64 or (ip in _COMPATIBLE and int(ip) > 1):
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip

@@ -11,9 +11,10 @@ import tenacity
 import urllib3
 
 from tmdb_dagster.clock import utc_now
-from tmdb_dagster.images.connections import Connection, ConnectionPool, is_local
+from tmdb_dagster.images.connections import ConnectionPool, Network, is_local
 from tmdb_dagster.images.errors import ImageInvalid, ImageMissing, ImageRefused, ImageUnavailable
 from tmdb_dagster.images.picture import Picture, read_picture
+from tmdb_dagster.outgoing import Http, reason
 from tmdb_dagster.retry_after import retry_after_s
 
 MAX_BYTES = 8_000_000
@@ -26,6 +27,7 @@ _CHUNK = 65536
 LONGEST_WAIT_S = 10.0
 """Of a thread, for a host; one that asks for more time is left alone by all of them."""
 
+_HEADERS = {"Accept": "image/jpeg,image/png,image/webp", "User-Agent": "tmdb_dagster"}
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 # What YouTube shows in place of a thumbnail that a video does not have, with status 404 or 200.
 _PLACEHOLDER = (120, 90)
@@ -34,12 +36,20 @@ _PLACEHOLDER = (120, 90)
 class Downloader:
     """Fetches images from the hosts of `bases` (URLs). Threads share it.
 
-    All that name the same folder of `locks` share the connections of this machine.
+    All that name the same folder of `locks` share the connections of this machine. Private addresses in `networks`
+    are allowed.
     """
 
-    def __init__(self, bases: Iterable[str], locks: Path, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        bases: Iterable[str],
+        locks: Path,
+        *,
+        networks: Sequence[Network] = (),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._origins = {_origin(base) for base in bases}
-        self._connections = ConnectionPool(locks, sleep=sleep)
+        self._connections = ConnectionPool(locks, answer_timeout_s=DEADLINE_S, networks=networks, sleep=sleep)
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_soon),
             wait=_wait_s,
@@ -63,8 +73,8 @@ class Downloader:
         self._connections.close()
 
     def _attempt(self, url: str) -> Picture:
-        with self._connections.connection() as connection:
-            content = self._get(connection, url, time.monotonic() + DEADLINE_S)
+        with self._connections.connection() as http:
+            content = self._get(http, url, time.monotonic() + DEADLINE_S)
         try:
             picture = read_picture(content)
         except ImageInvalid as error:
@@ -73,24 +83,27 @@ class Downloader:
             raise ImageMissing(f"{url}: YouTube shows its placeholder")
         return picture
 
-    def _get(self, connection: Connection, url: str, deadline: float) -> bytes:
+    def _get(self, http: Http, url: str, deadline: float) -> bytes:
         here = url
         for _ in range(_MAX_REDIRECTS + 1):
             self._check(here)
+            if time.monotonic() > deadline:
+                raise _late(here)
             try:
-                answer = connection.request("GET", here, preload_content=False, redirect=False)
+                answer = http.request("GET", here, headers=_HEADERS)
                 try:
                     if location := answer.get_redirect_location():
                         here = _joined(here, location)
                         continue
-                    return _body(answer, here, deadline)
+                    return _body(answer, here)
                 finally:
                     if not answer.closed:
                         answer.close()  # what was not read to its end cannot be used again
                     answer.release_conn()
             except urllib3.exceptions.HTTPError as error:
-                reason = str(error.__cause__ or error) or type(error).__name__
-                raise ImageUnavailable(f"{here}: no complete answer: {reason}") from error
+                if time.monotonic() > deadline:
+                    raise _late(here) from error
+                raise ImageUnavailable(f"{here}: no complete answer: {reason(error)}") from error
         raise ImageRefused(f"{url}: more than {_MAX_REDIRECTS} redirects")
 
     def _check(self, url: str) -> None:
@@ -100,6 +113,10 @@ class Downloader:
         scheme, host, _ = origin
         if scheme != "https" and not (scheme == "http" and is_local(host)):
             raise ImageRefused(f"{url}: images are fetched by https only, but for a host on this machine or network")
+
+
+def _late(url: str) -> ImageUnavailable:
+    return ImageUnavailable(f"{url}: not complete after {DEADLINE_S:.0f} s")
 
 
 def _joined(url: str, location: str) -> str:
@@ -122,7 +139,7 @@ def _named(origins: Iterable[tuple[str, str, int]]) -> str:
     return " and ".join(sorted({host for _, host, _ in origins}))
 
 
-def _body(answer: urllib3.BaseHTTPResponse, url: str, deadline: float) -> bytes:
+def _body(answer: urllib3.BaseHTTPResponse, url: str) -> bytes:
     if answer.status in _RETRIED:
         error = ImageUnavailable(f"{url}: the host answered {answer.status}")
         error.retry_after_s = retry_after_s(answer.headers, utc_now())
@@ -130,14 +147,11 @@ def _body(answer: urllib3.BaseHTTPResponse, url: str, deadline: float) -> bytes:
     if answer.status != 200:
         raise ImageMissing(f"{url}: the host answered {answer.status}")
     chunks, size = [], 0
-    # read1 returns what has come, so that a host which drips cannot outlast the deadline.
-    while chunk := answer.read1(_CHUNK):
+    for chunk in answer.stream(_CHUNK):
         chunks.append(chunk)
         size += len(chunk)
         if size > MAX_BYTES:
             raise ImageInvalid(f"{url}: larger than {MAX_BYTES // 1_000_000} MB")
-        if time.monotonic() > deadline:
-            raise ImageUnavailable(f"{url}: not complete after {DEADLINE_S:.0f} s")
     return b"".join(chunks)
 
 

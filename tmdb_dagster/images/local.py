@@ -8,9 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tmdb_dagster.images.errors import StoreError, StoreUnavailable
-
-PAGE = 1000
-"""Keys listed at once."""
+from tmdb_dagster.images.stores import pages_of
 
 
 class LocalStore:
@@ -53,12 +51,8 @@ class LocalStore:
 
     def pages(self) -> Iterator[Sequence[str]]:
         """All files; what was left half written is none."""
-        found = sorted(
-            (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*.jpg")), key=str.encode
-        )
-        visible = [key for key in found if not key.rpartition("/")[2].startswith(".")]
-        for start in range(0, len(visible), PAGE):
-            yield visible[start : start + PAGE]
+        files = self._folder.rglob("[!.]*.jpg")
+        return pages_of(path.relative_to(self._folder).as_posix() for path in files)
 
     def problems(self) -> list[str]:
         """Whether the folder can be written to."""

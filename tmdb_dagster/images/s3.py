@@ -1,13 +1,11 @@
 """S3 and what speaks its protocol: AWS, Supabase Storage, R2, MinIO, SeaweedFS.
 
-A run's uploads are signed and sent by botocore without a client around it, which takes half the time of boto3's
-put_object; everything else is boto3's.
+boto3 makes and reads the requests; they are sent by the rule of `outgoing.py`.
 """
 
 from __future__ import annotations
 
 import re
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,10 +13,8 @@ from typing import Any, TypeVar
 
 import boto3
 import botocore.session
-import tenacity
 import urllib3
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -28,25 +24,23 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
-from botocore.exceptions import (
-    ConnectionError as EndpointUnreachable,
-)
-from botocore.httpsession import URLLib3Session
-from botocore.utils import get_environ_proxies
 
 from tmdb_dagster.images.errors import StoreError, StoreRefused, StoreUnavailable
-from tmdb_dagster.images.stores import CACHE_CONTROL
+from tmdb_dagster.images.stores import CACHE_CONTROL, pages_of
+from tmdb_dagster.outgoing import CertificatesUnreadable, Http, reason, tls_context
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 20.0
 
-_CODE = re.compile(rb"<Code>([^<]*)</Code>")
-_retrying = tenacity.Retrying(
-    retry=tenacity.retry_if_exception_type(StoreUnavailable),
-    wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
-    stop=tenacity.stop_after_attempt(3),
-    reraise=True,
-)
+ANSWER_TIMEOUT_S = 60.0
+"""For one answer as a whole."""
+
+_ATTEMPTS = 3
+# Answered as 200, too, sometimes.
+_ERROR = re.compile(rb"<([\w.-]+:)?Error[\s>]")
+_PAGES_WITHOUT_KEYS = 100
+"""So many in a row, and a listing has no end."""
+
 _NO_CREDENTIALS = "There are no S3 credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 _PROBE = "doctor/probe.jpg"
 _SUPABASE = re.compile(r"https://([a-z0-9-]+)\.storage\.supabase\.co/storage/v1/s3")
@@ -81,7 +75,7 @@ class S3Store:
         self._core = botocore.session.get_session()
         self._made: Any = None
         self._opened: Any = None
-        self._sender: Any = None
+        self._http: Http | None = None
 
     @property
     def name(self) -> str:
@@ -94,55 +88,47 @@ class S3Store:
 
     def put(self, key: str, content: bytes) -> None:
         """Store the file; its SHA-256 is signed, so that the server keeps it whole or not at all."""
-        _retrying(self._upload, key, content)
-
-    def _upload(self, key: str, content: bytes) -> None:
-        url = f"{self._endpoint or f'https://s3.{self._region_name()}.amazonaws.com'}/{self._bucket}/{key}"
-        headers = {"Content-Type": "image/jpeg", "Cache-Control": CACHE_CONTROL}
-        request = AWSRequest("PUT", url, headers=headers, data=content)
-        with self._named_errors():
-            self._signer().add_auth(request)
-            answer = self._http(url).send(request.prepare())
-        if answer.status_code != 200:
-            code = _CODE.search(answer.content)
-            region = answer.headers.get("x-amz-bucket-region")
-            raise self._refusal(answer.status_code, code[1].decode() if code else "", region)
-
-    def _signer(self) -> S3SigV4Auth:
-        """Signs with the credentials of this moment; those of a machine's role are renewed from time to time."""
-        credentials = self._session().get_credentials()
-        if credentials is None:
-            raise StoreRefused(_NO_CREDENTIALS)
-        return S3SigV4Auth(credentials.get_frozen_credentials(), "s3", self._region_name())
-
-    def _http(self, url: str) -> Any:
-        """Connections as boto3 makes them: with the proxies and certificates that the environment names."""
-        with self._lock:
-            if self._sender is None:
-                self._sender = URLLib3Session(
-                    verify=self._core.get_config_variable("ca_bundle") or True,
-                    proxies=get_environ_proxies(url),
-                    timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
-                    max_pool_connections=self._connections,
-                    # As boto3 has it; else a body waits for the acknowledgement of its headers, often for 40 ms.
-                    socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-                )
-            return self._sender
+        self._call(
+            lambda s3: s3.put_object(
+                Bucket=self._bucket, Key=key, Body=content, ContentType="image/jpeg", CacheControl=CACHE_CONTROL
+            )
+        )
 
     def delete(self, key: str) -> None:
         """Remove the file."""
         self._call(lambda s3: s3.delete_object(Bucket=self._bucket, Key=key))
 
     def pages(self) -> Iterator[Sequence[str]]:
-        """All keys of the bucket."""
+        """All keys of the bucket; a listing that has no end is refused."""
+        return pages_of(self._keys())
+
+    def _keys(self) -> set[str]:
+        keys: set[str] = set()
+        tokens: set[str] = set()
         after: dict[str, str] = {}
+        barren = 0
         while True:
             page = self._call(lambda s3: s3.list_objects_v2(Bucket=self._bucket, **after))  # noqa: B023 - called at once
-            if keys := [item["Key"] for item in page.get("Contents", ())]:
-                yield keys
-            if not page.get("IsTruncated"):
-                return
-            after = {"ContinuationToken": page["NextContinuationToken"]}
+            if "IsTruncated" not in page:
+                raise self._no_listing("it answers with something else")
+            known = len(keys)
+            keys.update(item["Key"] for item in page.get("Contents", ()))
+            if not page["IsTruncated"]:
+                return keys
+            token = page.get("NextContinuationToken")
+            barren = 0 if len(keys) > known else barren + 1
+            if not token:
+                raise self._no_listing("it is cut off, and does not say how it goes on")
+            if token in tokens or barren >= _PAGES_WITHOUT_KEYS:
+                raise self._no_listing("it goes round in circles")
+            tokens.add(token)
+            after = {"ContinuationToken": token}
+
+    def _no_listing(self, why: str) -> StoreRefused:
+        return StoreRefused(
+            f"{self.name}: the listing of the bucket cannot be relied on: {why}. Ask whoever runs the server; "
+            "repair_images without `verify` needs no listing."
+        )
 
     def problems(self) -> list[str]:
         """What is wrong with the bucket, the credentials or the rights."""
@@ -169,12 +155,13 @@ class S3Store:
             f"Let anybody read the bucket {self._bucket} (s3:GetObject on its objects), or set MOVIE_IMAGES_PUBLIC_URL."
         )
         try:
-            answer = urllib3.request("GET", url, retries=False, timeout=10.0)
+            answer = self._sender().request("GET", url)
+            content = answer.data
         except urllib3.exceptions.HTTPError as error:
             return f"{url}: no answer ({error}). Is MOVIE_IMAGES_PUBLIC_URL right?"
         if answer.status != 200:
             return f"{url}: answered {answer.status} to an anonymous reader. {fix}"
-        if answer.data != b"probe" or not answer.headers.get("Content-Type", "").startswith("image/jpeg"):
+        if content != b"probe" or not answer.headers.get("Content-Type", "").startswith("image/jpeg"):
             return f"{url}: what anybody reads there is not what was stored. Is MOVIE_IMAGES_PUBLIC_URL right?"
         return None
 
@@ -206,22 +193,48 @@ class S3Store:
             return self._made
 
     def _make_client(self, session: Any, region: str) -> Any:
-        return session.client(
+        client = session.client(
             "s3",
             endpoint_url=self._endpoint,
             region_name=region,
             config=Config(
                 signature_version="s3v4",
-                s3={"addressing_style": "path" if self._endpoint else "auto"},
+                s3={"addressing_style": "path" if self._endpoint else "auto", "payload_signing_enabled": True},
                 # Other servers than AWS choke on the newer checksums.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
-                max_pool_connections=self._connections,
-                connect_timeout=CONNECT_TIMEOUT_S,
-                read_timeout=READ_TIMEOUT_S,
-                retries={"mode": "standard", "max_attempts": 3},
+                retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
             ),
         )
+        client.meta.events.register("before-send.s3", self._send)
+        return client
+
+    def _sender(self) -> Http:
+        with self._lock:
+            if self._http is None:
+                self._http = Http(
+                    connections=self._connections,
+                    context=tls_context(self._core.get_config_variable("ca_bundle")),
+                    connect_timeout_s=CONNECT_TIMEOUT_S,
+                    read_timeout_s=READ_TIMEOUT_S,
+                    answer_timeout_s=ANSWER_TIMEOUT_S,
+                )
+            return self._http
+
+    def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        """Send a request in botocore's place."""
+        headers = {
+            name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()
+        }
+        try:
+            answer = self._sender().request(request.method, request.url, body=request.body, headers=headers)
+            response = AWSResponse(request.url, answer.status, answer.headers, answer)
+            content = response.content
+        except urllib3.exceptions.HTTPError as error:
+            raise HTTPClientError(error=reason(error)) from error
+        if answer.status == 200 and _ERROR.search(content, 0, 1000):
+            response.status_code = 500
+        return response
 
     def _call(self, request: Callable[[Any], _T]) -> _T:
         with self._named_errors():
@@ -239,13 +252,11 @@ class S3Store:
             raise self._refusal(about.get("HTTPStatusCode", 0), told.get("Code", ""), region) from error
         except (NoCredentialsError, PartialCredentialsError) as error:
             raise StoreRefused(_NO_CREDENTIALS) from error
-        except (HTTPClientError, EndpointUnreachable, MetadataRetrievalError) as error:
-            raise self._silence(error) from error
-        except BotoCoreError as error:
+        except (HTTPClientError, MetadataRetrievalError) as error:
+            why = error.kwargs.get("error") or error
+            raise StoreUnavailable(f"{self.name} does not answer ({why}). Check AWS_ENDPOINT_URL_S3.") from error
+        except (BotoCoreError, CertificatesUnreadable) as error:
             raise StoreRefused(f"{self.name}: {error}") from error
-
-    def _silence(self, error: Exception) -> StoreUnavailable:
-        return StoreUnavailable(f"{self.name} does not answer ({error}). Check AWS_ENDPOINT_URL_S3.")
 
     def _refusal(self, status: int, code: str, region: str | None) -> StoreError:
         """By HTTP status: not every server tells a code."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from tmdb_dagster.images.connections import Network
 from tmdb_dagster.images.download import LONGEST_WAIT_S, Downloader
 from tmdb_dagster.images.errors import ImageError, ImageUnavailable, StoreError
 from tmdb_dagster.images.stores import ImageStore
@@ -133,6 +134,7 @@ class Rehoster:
         *,
         run_id: str,
         concurrency: int,
+        networks: Sequence[Network],
         ending: Ending,
     ) -> None:
         self.store = store
@@ -143,7 +145,7 @@ class Rehoster:
         self._outage = _Outage()
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="images")
         hosts = (images.image_url, images.youtube_url)
-        self._downloader = Downloader(hosts, locks_folder(), sleep=ending.sleep)
+        self._downloader = Downloader(hosts, locks_folder(), networks=networks, sleep=ending.sleep)
 
     def close(self) -> None:
         """Wait for what is under way, and close the connections."""

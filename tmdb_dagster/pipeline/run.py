@@ -109,5 +109,12 @@ def _rehoster(settings: Settings, engine: Engine, run_id: str, ending: Ending) -
     store = open_store(settings)
     if store is None:
         return None
-    concurrency = settings.movie_images_concurrency
-    return Rehoster(engine, store, image_urls(settings), run_id=run_id, concurrency=concurrency, ending=ending)
+    return Rehoster(
+        engine,
+        store,
+        image_urls(settings),
+        run_id=run_id,
+        concurrency=settings.movie_images_concurrency,
+        networks=settings.image_allowed_networks,
+        ending=ending,
+    )

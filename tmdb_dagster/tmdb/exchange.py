@@ -7,9 +7,6 @@ see it, so it is in no URL, exception text or debug log of theirs.
 from __future__ import annotations
 
 import http.client
-import io
-import socket
-import time
 import zlib
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +14,8 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
+
+from tmdb_dagster.outgoing import DeadlineResponse, mix_in, response_class
 
 MAX_BODY_BYTES = 10_000_000
 """The largest body accepted, compressed or decoded; the fullest movie is about 0.3 MB."""
@@ -67,7 +66,7 @@ class DeadlineAdapter(HTTPAdapter):
 
     def __init__(self, connections: int, answer_timeout_s: float, query_secret: tuple[str, str] | None = None) -> None:
         suffix = "" if query_secret is None else f"{query_secret[0]}={quote(query_secret[1], safe='')}"
-        response = type("_TmdbResponse", (_Response,), {"answer_timeout_s": answer_timeout_s})
+        response = response_class(answer_timeout_s, _Response)
         self._connection_attributes = {"response_class": response, "query_suffix": suffix}
         super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0, pool_block=True)
 
@@ -83,12 +82,7 @@ class DeadlineAdapter(HTTPAdapter):
         return manager
 
     def _use_own_connections(self, manager: PoolManager) -> None:
-        pools: dict[str, Any] = manager.pool_classes_by_scheme
-        own = {}
-        for scheme, pool in pools.items():
-            connection = type("_TmdbConnection", (_Connection, pool.ConnectionCls), self._connection_attributes)
-            own[scheme] = type("_TmdbPool", (pool,), {"ConnectionCls": connection})
-        manager.pool_classes_by_scheme = own
+        mix_in(manager, _Connection, **self._connection_attributes)
 
 
 class _Connection(http.client.HTTPConnection):
@@ -102,41 +96,9 @@ class _Connection(http.client.HTTPConnection):
         super().putrequest(method, url, skip_host, skip_accept_encoding)
 
 
-class _Response(http.client.HTTPResponse):
-    answer_timeout_s: float
-
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        raw = self.fp.detach()
-        self.fp = io.BufferedReader(_DeadlineReader(raw, sock, self.answer_timeout_s))
-
+class _Response(DeadlineResponse):
     def begin(self) -> None:
         super().begin()
         # urllib3 would log what of the headers cannot be parsed, and a server may echo the credential there.
         self.msg.defects = []
         self.msg.set_payload("")
-
-
-class _DeadlineReader(io.RawIOBase):
-    """A socket's bytes, until `timeout_s` seconds after its creation."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, timeout_s: float) -> None:
-        self._raw = raw
-        self._sock = sock
-        self._deadline = time.monotonic() + timeout_s
-        self._silence_s = sock.gettimeout() or timeout_s
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer was not complete in time")
-        if left < self._silence_s:
-            self._sock.settimeout(left)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()

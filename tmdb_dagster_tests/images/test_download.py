@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from tmdb_dagster.images import download
+from tmdb_dagster.images.connections import is_local
 from tmdb_dagster.images.download import Downloader
 from tmdb_dagster.images.errors import ImageError, ImageInvalid, ImageMissing, ImageRefused, ImageUnavailable
 from tmdb_dagster.sandbox.drawings.artwork import grey_placeholder
@@ -208,6 +210,70 @@ def test_a_public_name_that_leads_to_a_private_address_is_refused(
     assert received == [b""], "not a byte was sent"
 
 
+def test_private_addresses_of_a_tunnel_are_allowed_where_they_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        where = ("127.0.0.1", listening.getsockname()[1])
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", where)]
+        )
+        received: list[bytes] = []
+
+        def listen() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                received.append(connection.recv(100))
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        monkeypatch.setattr(download, "ATTEMPTS", 1)
+        downloader = Downloader(["https://images.example/t/p"], tmp_path, networks=[ip_network("127.0.0.0/8")])
+        with pytest.raises(ImageUnavailable):
+            downloader.fetch(["https://images.example/t/p/a.jpg"])
+        thread.join()
+        downloader.close()
+    assert received[0], "it was spoken to"
+
+
+@pytest.mark.parametrize(
+    "private",
+    [
+        "10.0.0.1",
+        "198.18.0.7",
+        "::1",
+        "::ffff:10.0.0.1",
+        "::10.0.0.1",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b:1::10.0.0.1",
+        "2002:a00:1::",
+        "fe80::1%eth0",
+        "fd00::1",
+        "fec0::1",
+        "ff02::1",
+    ],
+)
+def test_what_is_private_is_so_in_every_form(private: str) -> None:
+    assert is_local(private)
+
+
+@pytest.mark.parametrize("public", ["8.8.8.8", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::", "2600::1"])
+def test_what_is_public_is_so_in_every_form(public: str) -> None:
+    assert not is_local(public)
+
+
+def drip(connection: socket.socket) -> None:
+    """Headers without an end, a byte at a time."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    for _ in range(300):
+        try:
+            connection.sendall(b"x")
+        except OSError:
+            return
+        time.sleep(0.02)
+
+
 Raw = Callable[[Callable[[socket.socket], None]], str]
 
 
@@ -274,3 +340,27 @@ def test_a_folder_of_locks_that_cannot_be_used_is_named(host: Host, tmp_path: Pa
 
     with pytest.raises(ImageError, match=r"/locks/connection-0, a lock .* cannot be opened: File exists"):
         Downloader([host.url], tmp_path / "locks").fetch([f"{host.url}/a.jpg"])
+
+
+def test_a_host_whose_headers_drip_does_not_outlast_the_deadline(
+    raw_host: Raw, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(download, "DEADLINE_S", 0.3)
+    monkeypatch.setattr(download, "ATTEMPTS", 1)
+    url = raw_host(drip)
+
+    started = time.monotonic()
+    with pytest.raises(ImageUnavailable, match="not complete after"):
+        Downloader([url], tmp_path).fetch([f"{url}/a.jpg"])
+    assert time.monotonic() - started < 2
+
+
+def test_images_come_by_the_environments_proxy(raw_host: Raw, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    proxy = raw_host(
+        lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(jpeg()) + jpeg())
+    )
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    downloader = Downloader(["http://192.0.2.10/t/p"], tmp_path)
+
+    assert downloader.fetch(["http://192.0.2.10/t/p/a.jpg"]).content == jpeg()
+    downloader.close()

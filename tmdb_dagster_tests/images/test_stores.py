@@ -59,7 +59,7 @@ def test_a_file_is_replaced_and_removed(store: ImageStore) -> None:
 
 
 def test_keys_come_in_the_order_of_their_bytes(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tmdb_dagster.images.local.PAGE", 2)
+    monkeypatch.setattr("tmdb_dagster.images.stores.PAGE", 2)
     keys = ["posters/10_large.jpg", "posters/1_large.jpg", "cast/9.jpg", "cast/10.jpg", "backdrops/1.jpg"]
     for key in keys:
         store.put(key, b"x")
@@ -184,9 +184,12 @@ def test_a_wrong_clock_is_named(s3_server: S3Server, bucket: str, monkeypatch: p
 def test_uploads_go_through_the_environments_proxy(
     s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    store = s3(s3_server, bucket, AWS_ENDPOINT_URL_S3="http://s3.example")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with pytest.raises(StoreUnavailable, match="proxy"):
-        s3(s3_server, bucket).put("cast/5.jpg", jpeg())
+        store.put("cast/5.jpg", jpeg())
+    s3(s3_server, bucket).put("cast/6.jpg", jpeg())  # this machine is never asked by a proxy
 
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    s3(s3_server, bucket).put("cast/5.jpg", jpeg())
+    monkeypatch.setenv("HTTP_PROXY", s3_server.endpoint)  # it takes what a proxy is asked, too
+    store.put("cast/5.jpg", jpeg())
+    assert read(s3(s3_server, bucket).public_url("cast/5.jpg")).data == jpeg()

@@ -102,7 +102,7 @@ def other_process(locks: Path) -> Iterator[subprocess.Popen[str]]:
 import time
 from pathlib import Path
 from tmdb_dagster.images.connections import CONNECTIONS, ConnectionPool
-pool = ConnectionPool(Path({str(locks)!r}), sleep=time.sleep)
+pool = ConnectionPool(Path({str(locks)!r}), answer_timeout_s=5, networks=(), sleep=time.sleep)
 held = [pool.connection() for _ in range(CONNECTIONS)]
 for connection in held:
     connection.__enter__()
