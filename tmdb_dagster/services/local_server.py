@@ -54,17 +54,18 @@ class LocalServer:
             return url
         command = [sys.executable, "-m", self.module, "--port", url.rpartition(":")[2], *arguments]
         with (state / f"{self.name}.log").open("ab") as log:
-            _started.append(
-                subprocess.Popen(  # noqa: S603 - our own module
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-                )
+            process = subprocess.Popen(  # noqa: S603 - our own module
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        _started.append(process)
         deadline = time.monotonic() + _START_TIMEOUT_S
         while time.monotonic() < deadline:
             # Where two processes start it at once, one finds the port taken; either way it is up then.
             if self.pid(state) is not None:
                 return url
             time.sleep(0.05)
+        process.kill()  # else it would take the port once that is free
+        process.wait()
         raise ServiceNotStarted(
             f"The {self.name} server did not start at {url}. {state / self.name}.log says why; if another program has "
             f"the port, remove {self.port_file(state)}."

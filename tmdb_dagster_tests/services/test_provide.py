@@ -196,6 +196,28 @@ def test_an_embedded_postgres_that_is_not_installed_is_a_clear_message(tmp_path:
     assert "install the extra `local`" in ended.stderr
 
 
+_START_AND_STOP = """
+import pathlib, sys
+from tmdb_dagster.services.postgres import start_postgres, stop_postgres
+folder = pathlib.Path(sys.argv[1])
+sockets = start_postgres(folder).socket_dir
+assert stop_postgres(folder)
+print(sockets, *sockets.glob(".s.PGSQL*"))
+"""
+
+
+def test_a_server_that_was_stopped_leaves_no_lock_that_bars_the_next(tmp_path: Path) -> None:
+    folder = tmp_path / ("deep" * 25)  # too long for a socket, which is then in a folder of its own
+
+    ended = subprocess.run(
+        [sys.executable, "-c", _START_AND_STOP, str(folder)], capture_output=True, text=True, check=True, timeout=120
+    )
+
+    sockets, *left = ended.stdout.split()
+    assert str(tmp_path) not in sockets
+    assert left == []
+
+
 def test_a_taken_port_is_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_server, "_START_TIMEOUT_S", 1)
     monkeypatch.setattr(local_server, "_HEALTH_TIMEOUT_S", 0.1)
@@ -209,6 +231,18 @@ def test_a_taken_port_is_a_clear_message(tmp_path: Path, monkeypatch: pytest.Mon
             start_sandbox(tmp_path)
 
         assert stop_services(tmp_path) == [], "another program is not ours to stop"
+
+
+def test_a_server_that_does_not_come_up_in_time_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_server, "_START_TIMEOUT_S", 0)
+
+    with pytest.raises(ServiceNotStarted):
+        start_sandbox(tmp_path)
+
+    port = (tmp_path / "sandbox.port").read_text()
+    assert [child for child in psutil.Process().children() if port in child.cmdline()] == []
 
 
 def test_stopping_where_nothing_ever_ran(tmp_path: Path) -> None:
