@@ -68,7 +68,7 @@ def poster(url: str | None) -> dict[str, MetadataValue]:
 def call_figures(calls: CallFigures) -> dict[str, Any]:
     """How many calls were made, and how they went."""
     known = {
-        "error rate (%)": calls.error_percent,
+        "error rate (%)": None if calls.error_rate is None else 100 * calls.error_rate,
         "latency p50 (ms)": calls.latency_ms(50),
         "latency p95 (ms)": calls.latency_ms(95),
     }
@@ -191,7 +191,7 @@ def movers_table(movers: Sequence[Mover]) -> MetadataValue:
         title="string",
         rank_before="int",
         rank_now="int",
-        tmdb_id="string",
+        tmdb_id="int",
     )
 
 

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from tmdb_dagster.defs.failures import clear_failures
 from tmdb_dagster.defs.metadata import MovieTally, image_metadata, ingest_metadata, movie_metadata
-from tmdb_dagster.defs.partitions import movie_partitions, tmdb_id_of
+from tmdb_dagster.defs.partitions import movie_partitions, partition_of, tmdb_id_of
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import MOVIE_TABLES, OWNERS, row_counts, table_spec
 from tmdb_dagster.defs.times import AFTER_DAILY_REFRESH
@@ -72,11 +72,11 @@ def record_movies(context: OpExecutionContext, tally: MovieTally, outcomes: "lis
     tally.add(outcomes)
     written = [outcome for outcome in outcomes if outcome.status.written]
     if written:
-        keys = [str(outcome.tmdb_id) for outcome in written]
+        keys = [partition_of(outcome.tmdb_id) for outcome in written]
         context.instance.add_dynamic_partitions(str(movie_partitions.name), keys)
     for outcome in written:
         context.log_event(
-            AssetMaterialization("movies", partition=str(outcome.tmdb_id), metadata=movie_metadata(outcome))
+            AssetMaterialization("movies", partition=partition_of(outcome.tmdb_id), metadata=movie_metadata(outcome))
         )
         if outcome.images is not None and outcome.images.total:
             _record_images(context, outcome, outcome.images)
@@ -88,7 +88,7 @@ def record_movies(context: OpExecutionContext, tally: MovieTally, outcomes: "lis
 def _record_images(context: OpExecutionContext, outcome: "MovieOutcome", report: "ImageReport") -> None:
     context.log_event(
         AssetMaterialization(
-            "movie_images", partition=str(outcome.tmdb_id), metadata=image_metadata(report, outcome.poster_url)
+            "movie_images", partition=partition_of(outcome.tmdb_id), metadata=image_metadata(report, outcome.poster_url)
         )
     )
     if report.errors:

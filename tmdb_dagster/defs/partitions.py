@@ -7,6 +7,11 @@ from dagster import DynamicPartitionsDefinition
 movie_partitions = DynamicPartitionsDefinition(name="movies")
 
 
+def partition_of(tmdb_id: int) -> str:
+    """The key of a movie's partition."""
+    return str(tmdb_id)
+
+
 def tmdb_id_of(partition_key: str) -> int:
     """The TMDB id that a partition is named after. Raises Failure where it is none."""
     from tmdb_dagster.defs.failures import clear_failures

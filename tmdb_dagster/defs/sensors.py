@@ -29,7 +29,7 @@ from dagster import (
 )
 
 from tmdb_dagster.defs.jobs import daily_refresh_job, drain_refresh_queue_job
-from tmdb_dagster.defs.partitions import movie_partitions
+from tmdb_dagster.defs.partitions import movie_partitions, partition_of
 from tmdb_dagster.defs.resources import CatalogueResource, job_or_assets
 
 ITEMS_A_RUN = 100
@@ -141,12 +141,12 @@ def rescue_dead_work(context: SensorEvaluationContext, catalogue: CatalogueResou
     )
 
 
-def partition_changes(keys: Set[str], materialised: Set[str], tmdb_ids: Set[str]) -> tuple[list[str], list[str]]:
+def partition_changes(keys: Set[str], materialised: Set[str], movies: Set[str]) -> tuple[list[str], list[str]]:
     """Which partitions to add and which to remove, so that they are the catalogue's movies.
 
     One that a person added and has not materialised yet stays.
     """
-    return sorted(tmdb_ids - keys)[:PARTITIONS_A_TICK], sorted((keys & materialised) - tmdb_ids)[:PARTITIONS_A_TICK]
+    return sorted(movies - keys)[:PARTITIONS_A_TICK], sorted((keys & materialised) - movies)[:PARTITIONS_A_TICK]
 
 
 @sensor(
@@ -159,10 +159,10 @@ def movie_partitions_sync(context: SensorEvaluationContext, catalogue: Catalogue
     from tmdb_dagster.warehouse.works import refreshed_tmdb_ids
 
     with catalogue.database() as (engine, _), engine.begin() as connection:
-        tmdb_ids = refreshed_tmdb_ids(connection)
+        movies = {partition_of(tmdb_id) for tmdb_id in refreshed_tmdb_ids(connection)}
     keys = set(context.instance.get_dynamic_partitions(str(movie_partitions.name)))
     materialised = context.instance.get_materialized_partitions(AssetKey("movies"))
-    added, removed = partition_changes(keys, materialised, tmdb_ids)
+    added, removed = partition_changes(keys, materialised, movies)
     requests: list[AddDynamicPartitionsRequest | DeleteDynamicPartitionsRequest] = []
     if added:
         requests.append(movie_partitions.build_add_request(added))

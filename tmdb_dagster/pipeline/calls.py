@@ -17,7 +17,7 @@ class CallRecorder:
     """Hears of every call, from any thread: keeps it in `api_log`, and logs one that failed."""
 
     api_log: ApiLog
-    response_times: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    response_times: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     """Milliseconds of each call, by the TMDB id it asked for; taken out when the movie is settled."""
 
     def record(self, call: ApiCall) -> None:

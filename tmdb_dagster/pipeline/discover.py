@@ -118,7 +118,7 @@ class _Lists:
     def places(self, source: ListSource) -> list[Place]:
         """Who stands where in a list."""
         return [
-            Place(str(movie.id), movie.title, _rank(page, index), page)
+            Place(movie.id, movie.title, _rank(page, index), page)
             for (of, page), content in self.pages.items()
             if of == source
             for index, movie in enumerate(content.results)
@@ -338,9 +338,8 @@ def _ranked(lists: Mapping[ListSource, Sequence[Place]]) -> list[Candidate]:
     sources = list(lists)
     for source in sources:
         for place in lists[source]:
-            tmdb_id = int(place.tmdb_id)
-            places.setdefault(tmdb_id, []).append((place.rank, sources.index(source)))
-            titles.setdefault(tmdb_id, place.title or f"TMDB movie {tmdb_id}")
+            places.setdefault(place.tmdb_id, []).append((place.rank, sources.index(source)))
+            titles.setdefault(place.tmdb_id, place.title or f"TMDB movie {place.tmdb_id}")
     order = sorted(places, key=lambda tmdb_id: min(places[tmdb_id]))
     return [
         Candidate(
@@ -362,7 +361,7 @@ def _snapshot_rows(
             "source": source,
             "rank": _rank(page, index),
             "page": page,
-            "tmdb_id": str(movie.id),
+            "tmdb_id": movie.id,
             "title": movie.title,
             "popularity": movie.popularity,
             # TMDB gives three decimals; what is smaller than a REAL can hold would cost the page.

@@ -206,7 +206,7 @@ class _Enrichment:
             _log.error("movie could not be transformed", extra={"tmdb_id": one.tmdb_id}, exc_info=error)
             message = f"{type(error).__name__} while its answer was transformed: {error}"
         status = Status.GONE if isinstance(error, MovieNotFound) else Status.FAILED
-        times = self._run.response_times.pop(str(one.tmdb_id), [])
+        times = self._run.response_times.pop(one.tmdb_id, [])
         message = message[:_LONGEST_MESSAGE]  # it may quote the server
         outcome = MovieOutcome(one.tmdb_id, status, one.title, one.year, one.work_id, one.etag, message=message)
         return _Result(
@@ -293,7 +293,7 @@ def _fetch(run: Run, one: Claim) -> _Result:
         title, year = rows.work["title"], rows.work["year"]
         status = Status.UNCHANGED if unchanged else Status.INGESTED
         outcome = MovieOutcome(one.tmdb_id, status, title, year, one.work_id, one.etag, images=report)
-    times = run.response_times.pop(str(one.tmdb_id), [])
+    times = run.response_times.pop(one.tmdb_id, [])
     outcome = replace(
         outcome,
         calls=len(times),

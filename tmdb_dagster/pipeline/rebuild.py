@@ -53,13 +53,12 @@ def rebuild_from_raw(
     prior = score_prior(engine, update=update_prior)
     images = image_urls(settings)
     store = open_store(settings)
-    wanted = None if tmdb_ids is None else [str(tmdb_id) for tmdb_id in tmdb_ids]
     after = 0
     while True:
         parsed: list[tuple[KeptResponse, Movie]] = []
         problems: dict[int, str] = {}
         with engine.begin() as connection:
-            for response in lock_responses(connection, after_work_id=after, limit=CHUNK, tmdb_ids=wanted):
+            for response in lock_responses(connection, after_work_id=after, limit=CHUNK, tmdb_ids=tmdb_ids):
                 after = response.work_id
                 try:
                     parsed.append((response, parse_movie(response.body, settings.tmdb_watch_regions).movie))

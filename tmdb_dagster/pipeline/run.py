@@ -47,7 +47,7 @@ class Run:
     rehoster: Rehoster | None
     """None where images stay at TMDB."""
     ending: Ending
-    response_times: defaultdict[str, list[int]]
+    response_times: defaultdict[int, list[int]]
     """Milliseconds of each call, by the TMDB id it asked for; taken out when the movie is settled."""
 
     @property

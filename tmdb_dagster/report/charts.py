@@ -104,19 +104,20 @@ def hours(moments: Sequence[datetime], parts: Sequence[Part], *, unit: str, unti
 
 def trends(
     moments: Sequence[datetime],
-    error_percent: Sequence[float],
+    error_rates: Sequence[float],
     p50: Sequence[float],
     p95: Sequence[float],
     *,
     until: datetime,
 ) -> bytes:
-    """Error rate and response times along time."""
+    """Error rate (a share, 0 to 1; drawn as percent) and response times along time."""
     figure = _figure(3.6)
     errors, latency = figure.subplots(2, sharex=True)
     at = _dates(moments)
-    errors.plot(at, error_percent, "o-", color=BAD, markersize=3, linewidth=1)
+    percent = [100 * rate for rate in error_rates]
+    errors.plot(at, percent, "o-", color=BAD, markersize=3, linewidth=1)
     errors.set_ylabel("failed calls (%)")
-    errors.set_ylim(0, max(5.0, *error_percent) * 1.1)
+    errors.set_ylim(0, max(5.0, *percent) * 1.1)
     latency.plot(at, p95, "o-", color=CALM, markersize=3, linewidth=1, label="95 of 100 within")
     latency.plot(at, p50, "o-", color=GOOD, markersize=3, linewidth=1, label="median")
     latency.set_ylabel("answer time (ms)")

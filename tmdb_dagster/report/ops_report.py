@@ -180,7 +180,7 @@ def _endpoints(data: OpsData) -> list[Section]:
     hours = _hours(data.hours)
     trend = charts.trends(
         [hour.hour for hour in hours],
-        [100 * hour.errors / hour.calls for hour in hours],
+        [hour.errors / hour.calls for hour in hours],
         [hour.p50_ms for hour in hours],
         [hour.p95_ms for hour in hours],
         until=data.health.at,

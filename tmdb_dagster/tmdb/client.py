@@ -73,7 +73,7 @@ class TmdbClient:
             "include_image_language": f"{self._language.split('-')[0]},null",
         }
         try:
-            body = self._transport.get(path, params, tmdb_id=str(tmdb_id))
+            body = self._transport.get(path, params, tmdb_id=tmdb_id)
         except NotFound as exc:
             raise MovieNotFound(str(exc), endpoint=path, tmdb_id=tmdb_id) from exc
         if not isinstance(body, dict) or body.get("id") != tmdb_id:

@@ -52,7 +52,7 @@ class ApiCall:
     response_size_bytes: int | None
     response_time_ms: int
     results_count: int | None
-    tmdb_id: str | None
+    tmdb_id: int | None
     error_message: str | None
     retry_count: int
     created_at: datetime
@@ -147,7 +147,7 @@ class Transport:
         self._proxies = environment["proxies"]
         self._verify = environment["verify"] or True
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None, *, tmdb_id: str | None = None) -> Any:
+    def get(self, path: str, params: Mapping[str, str | int] | None = None, *, tmdb_id: int | None = None) -> Any:
         """The decoded JSON of `path` (`/movie/603`); `tmdb_id` is noted in the ApiCall.
 
         Raises TmdbUnavailable (RateLimited) once the retries are used up, and at once AuthenticationFailed,
@@ -167,7 +167,7 @@ class Transport:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _attempt(self, path: str, query: dict[str, str | int], tmdb_id: str | None, retry_count: int) -> Any:
+    def _attempt(self, path: str, query: dict[str, str | int], tmdb_id: int | None, retry_count: int) -> Any:
         self._limiter.acquire()
         created_at = utc_now()
         start = time.perf_counter()

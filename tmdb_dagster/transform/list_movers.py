@@ -15,7 +15,7 @@ CHANGES: tuple[Change, ...] = get_args(Change)
 class Place:
     """A movie's place in a snapshot of a list."""
 
-    tmdb_id: str
+    tmdb_id: int
     title: str | None
     rank: int
     page: int
@@ -34,7 +34,7 @@ class ListSnapshot:
 class Mover:
     """A movie whose place has changed; a rank is None where the movie was not in the list."""
 
-    tmdb_id: str
+    tmdb_id: int
     title: str
     change: Change
     rank_before: int | None
@@ -69,7 +69,7 @@ def list_movers(before: Sequence[Place], now: Sequence[Place]) -> list[Mover]:
     ]
     return [
         Mover(
-            row.tmdb_id,
+            int(row.tmdb_id),
             row.title,
             change,
             None if pd.isna(row.rank_before) else int(row.rank_before),

@@ -38,9 +38,9 @@ class CallFigures:
         self._times[call["response_time_ms"]] += 1
 
     @property
-    def error_percent(self) -> float | None:
-        """Failed calls in a hundred; None without calls."""
-        return 100 * self.failed / self.calls if self.calls else None
+    def error_rate(self) -> float | None:
+        """The share of calls that failed, 0 to 1; None without calls."""
+        return self.failed / self.calls if self.calls else None
 
     def latency_ms(self, percent: float) -> int | None:
         """The time that so many calls in a hundred took at most; None without calls."""

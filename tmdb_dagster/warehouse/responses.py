@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -53,13 +53,14 @@ def read_response(connection: Connection, work_id: int) -> dict[str, Any] | None
 
 
 def lock_responses(
-    connection: Connection, *, after_work_id: int, limit: int, tmdb_ids: list[str] | None = None
+    connection: Connection, *, after_work_id: int, limit: int, tmdb_ids: Sequence[int] | None = None
 ) -> Iterator[KeptResponse]:
     """The next stored answers in the order of work_id, locked with their works until the transaction ends.
 
     The lock keeps a run that has just fetched a newer answer from being overwritten with an older one. Without one on
     the answer itself, who has waited for the work would read the answer from before the wait.
     """
+    wanted = None if tmdb_ids is None else [str(tmdb_id) for tmdb_id in tmdb_ids]
     rows = connection.execute(
         text("""
             SELECT w.work_id, w.tmdb_id, r.body, r.fetched_at
@@ -68,7 +69,7 @@ def lock_responses(
             ORDER BY w.work_id LIMIT :limit
             FOR UPDATE
         """),
-        {"after": after_work_id, "limit": limit, "tmdb_ids": tmdb_ids},
+        {"after": after_work_id, "limit": limit, "tmdb_ids": wanted},
     ).all()
     for row in rows:
         body = orjson.loads(gzip.decompress(row.body))

@@ -38,5 +38,6 @@ def newest_snapshot(connection: Connection, source: str, *, before: datetime | N
     newest = connection.execute(_NEWEST, {"source": source, "before": before}).one_or_none()
     if newest is None:
         return None
-    places = connection.execute(_PLACES, {"run_id": newest.run_id, "source": source})
-    return ListSnapshot(source, newest.fetched_at, tuple(Place(*row) for row in places))
+    rows = connection.execute(_PLACES, {"run_id": newest.run_id, "source": source})
+    places = tuple(Place(int(row.tmdb_id), row.title, row.rank, row.page) for row in rows)
+    return ListSnapshot(source, newest.fetched_at, places)

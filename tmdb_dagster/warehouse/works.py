@@ -41,10 +41,9 @@ def known_tmdb_ids(connection: Connection, tmdb_ids: Sequence[int]) -> set[int]:
     return {int(tmdb_id) for tmdb_id in rows}
 
 
-def refreshed_tmdb_ids(connection: Connection) -> set[str]:
+def refreshed_tmdb_ids(connection: Connection) -> set[int]:
     """The movies that were ever ingested."""
-    return set(
-        connection.scalars(
-            text(f"SELECT tmdb_id FROM works w WHERE last_refreshed_at IS NOT NULL AND {HAS_TMDB_ID}")  # noqa: S608 - a constant
-        )
+    rows = connection.scalars(
+        text(f"SELECT tmdb_id FROM works w WHERE last_refreshed_at IS NOT NULL AND {HAS_TMDB_ID}")  # noqa: S608 - a constant
     )
+    return {int(tmdb_id) for tmdb_id in rows}

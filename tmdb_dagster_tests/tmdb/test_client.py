@@ -74,7 +74,7 @@ def test_a_movie_comes_with_all_its_parts_in_one_call(
     assert body["id"] == tmdb_id
     assert missing_parts(body) == ()
     (call,) = probe.calls
-    assert (call.endpoint, call.tmdb_id, call.results_count) == (f"/movie/{tmdb_id}", str(tmdb_id), 1)
+    assert (call.endpoint, call.tmdb_id, call.results_count) == (f"/movie/{tmdb_id}", tmdb_id, 1)
     parts = ["credits", "videos", "similar", "release_dates", "images", "keywords", "watch/providers"]
     assert call.metadata == {"append_to_response": parts}
     assert call.query_params == {

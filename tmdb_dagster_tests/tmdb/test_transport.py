@@ -223,7 +223,7 @@ def test_an_exchange_is_reported_in_full(sandbox: SandboxServer, make_probe: Mak
     listed = probe.transport.get(POPULAR, {"page": 1})
     movie_id = listed["results"][0]["id"]
     movie = probe.transport.get(
-        f"/movie/{movie_id}", {"append_to_response": "credits,watch/providers"}, tmdb_id=str(movie_id)
+        f"/movie/{movie_id}", {"append_to_response": "credits,watch/providers"}, tmdb_id=movie_id
     )
     after = utc_now()
 
@@ -235,7 +235,7 @@ def test_an_exchange_is_reported_in_full(sandbox: SandboxServer, make_probe: Mak
     assert of_movie.endpoint == f"/movie/{movie_id}"
     assert of_movie.query_params == {"append_to_response": "credits,watch/providers"}
     assert of_movie.metadata == {"append_to_response": ["credits", "watch/providers"]}
-    assert (of_movie.results_count, of_movie.tmdb_id) == (1, str(movie_id))
+    assert (of_movie.results_count, of_movie.tmdb_id) == (1, movie_id)
     assert (of_movie.response_size_bytes or 0) > 100
     assert before <= of_list.created_at <= of_movie.created_at <= after
 

@@ -32,7 +32,7 @@ def a_call(number: int = 1, **changes: Any) -> dict[str, Any]:
         "response_size_bytes": 1234,
         "response_time_ms": 56,
         "results_count": 1,
-        "tmdb_id": str(number),
+        "tmdb_id": number,
         "error_message": None,
         "retry_count": 0,
         "metadata": {"append_to_response": ["credits"]},
@@ -69,7 +69,7 @@ def test_a_call_is_one_row_with_its_job_and_run(engine: Engine) -> None:
     found = row._asdict()
     assert {name: found[name] for name in sent if name != "metadata"} == {
         name: wanted for name, wanted in sent.items() if name != "metadata"
-    }
+    } | {"tmdb_id": "603"}
     assert found["metadata"] == {"append_to_response": ["credits"], "run_id": "run-1"}
     assert found["edge_function"] == "weekly_ingest"
     assert (found["request_body"], found["user_query"], found["voice_event_id"]) == (None, None, None)
@@ -183,7 +183,7 @@ def test_the_run_counts_its_calls(engine: Engine) -> None:
 
     total = log.calls.total
     assert (total.calls, total.retries, total.rate_limited, total.failed) == (5, 2, 2, 2)
-    assert (total.error_percent, total.bytes) == (40, 4 * 1234)
+    assert (total.error_rate, total.bytes) == (0.4, 4 * 1234)
     assert (total.latency_ms(20), total.latency_ms(50), total.latency_ms(95)) == (10, 56, 900)
     assert {endpoint: figures.calls for endpoint, figures in log.calls.by_endpoint.items()} == {
         "/movie/{id}": 4,
@@ -195,7 +195,7 @@ def test_the_run_counts_its_calls(engine: Engine) -> None:
 def test_figures_without_calls_are_unknown_and_not_zero() -> None:
     figures = RunCalls().of("/movie/popular")
 
-    assert (figures.calls, figures.error_percent, figures.latency_ms(95)) == (0, None, None)
+    assert (figures.calls, figures.error_rate, figures.latency_ms(95)) == (0, None, None)
 
 
 def test_many_different_errors_do_not_fill_the_memory() -> None:
