@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tmdb_dagster.tmdb.transport import ApiCall
 from tmdb_dagster.warehouse.api_log import ApiLog
+from tmdb_dagster.warehouse.call_figures import is_failed_call
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class CallRecorder:
         if call.tmdb_id is not None:
             self.response_times[call.tmdb_id].append(call.response_time_ms)
         self.api_log.add(vars(call))
-        if call.error_message is not None:
+        if is_failed_call(vars(call)):
             _log.warning(
                 "call failed",
                 extra={

@@ -1,4 +1,8 @@
-"""What a run knows of its own calls to TMDB, in a memory that does not grow with their number."""
+"""What a run knows of its own calls to TMDB, in a memory that does not grow with their number.
+
+What a failed call is, which endpoint a path belongs to and what the reason in a message is, the SQL functions of the
+same names say; they are said again here alone, for calls that are counted before they are in the database.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,15 @@ ERRORS_KEPT = 50
 
 OTHER_ERRORS = "Other errors"
 
-_ID = re.compile(r"/\d+\b")
+_ID = re.compile(r"/[0-9]+\b")
+# What tells one failure from another of the same kind.
+_PARTICULARS = (
+    (re.compile(r"(https?://[^/ ]+)/[^ :]*"), r"\1/..."),
+    (_ID, "/{id}"),
+    (re.compile(r" \(attempt [0-9]+\)"), ""),
+    (re.compile(r": line [0-9]+ column [0-9]+ \(char [0-9]+\)"), ""),
+    (re.compile(r"[0-9]+ (bytes|more expected)"), r"\1"),
+)
 
 
 class CallFigures:
@@ -33,7 +45,7 @@ class CallFigures:
         self.calls += 1
         self.retries += call["retry_count"] > 0
         self.rate_limited += call["http_status"] == 429
-        self.failed += call["error_message"] is not None
+        self.failed += is_failed_call(call)
         self.bytes += call["response_size_bytes"] or 0
         self._times[call["response_time_ms"]] += 1
 
@@ -65,9 +77,9 @@ class RunCalls:
         """Count one call: a mapping of tmdb_api_logs' columns."""
         with self._lock:
             self.total.add(call)
-            self.by_endpoint.setdefault(endpoint_of(call["endpoint"]), CallFigures()).add(call)
-            if call["error_message"] is not None:
-                error = endpoint_of(call["error_message"])
+            self.by_endpoint.setdefault(endpoint_pattern(call["endpoint"]), CallFigures()).add(call)
+            if is_failed_call(call):
+                error = failure_reason(call["error_message"] or f"HTTP {call['http_status']}")
                 known = error in self.errors or len(self.errors) < ERRORS_KEPT
                 self.errors[error if known else OTHER_ERRORS] += 1
 
@@ -76,6 +88,19 @@ class RunCalls:
         return self.by_endpoint.get(endpoint, CallFigures())
 
 
-def endpoint_of(path: str) -> str:
-    """The endpoint of a path, or a text that names one: /movie/603 is /movie/{id}."""
-    return _ID.sub("/{id}", path)
+def is_failed_call(call: Mapping[str, Any]) -> bool:
+    """Whether a call, a mapping of tmdb_api_logs' columns, had no good answer."""
+    status = call["http_status"]
+    return call["error_message"] is not None or (status is not None and not 200 <= status < 400)
+
+
+def endpoint_pattern(endpoint: str) -> str:
+    """An endpoint with {id} for ids: /movie/603 is /movie/{id}."""
+    return _ID.sub("/{id}", endpoint)
+
+
+def failure_reason(message: str) -> str:
+    """Why something failed, without the movie's id, an image's path, the attempt, and how far a broken answer came."""
+    for particular, kind in _PARTICULARS:
+        message = particular.sub(kind, message)
+    return message
