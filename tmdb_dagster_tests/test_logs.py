@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -108,6 +109,13 @@ def test_fields_end_with_their_block_and_reach_the_threads_that_inherit_them(lin
 
     seen = {line["event"]: (line.get("run_id"), line.get("job")) for line in lines}
     assert seen == {"in a pool": ("run-1", "test"), "alone": (None, None), "after": (None, None)}
+
+
+def test_a_command_that_logs_nothing_does_not_wait_for_structlog() -> None:
+    command = "import sys; from tmdb_dagster.cli.main import main; main(['--help'], standalone_mode=False); "
+    command += "from tmdb_dagster.logs import configure_logging; configure_logging('text'); "
+
+    subprocess.run([sys.executable, "-c", command + "assert 'structlog' not in sys.modules"], check=True)
 
 
 def test_logging_is_configured_once_and_reaches_stderr(capsys: pytest.CaptureFixture[str]) -> None:
