@@ -69,10 +69,10 @@ def _ignore(_outcomes: list[MovieOutcome]) -> None:
     """What is measured is in the database."""
 
 
-def _together(*deeds: tuple[Any, Any]) -> float:
-    """Seconds until all deeds are done, each in a process of its own."""
+def _together(*tasks: tuple[Any, Any]) -> float:
+    """Seconds until all tasks are done, each in a process of its own."""
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=deed, args=(argument,)) for deed, argument in deeds]
+    processes = [context.Process(target=task, args=(argument,)) for task, argument in tasks]
     start = time.perf_counter()
     for process in processes:
         process.start()

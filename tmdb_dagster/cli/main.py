@@ -186,12 +186,12 @@ def status(as_json: bool) -> None:
     from tmdb_dagster.cli.status import show
     from tmdb_dagster.services.catalogue import open_catalogue
     from tmdb_dagster.services.provide import provide_database
-    from tmdb_dagster.warehouse.health import look
+    from tmdb_dagster.warehouse.health import read_health
 
     try:
         settings = provide_database(load_settings())
         with open_catalogue(settings) as engine, engine.begin() as connection:
-            health = look(connection, settings.tmdb_rate_limit)
+            health = read_health(connection, settings.tmdb_rate_limit)
     except TmdbDagsterError as error:
         click.echo(f"Error: {error}", err=True)
         raise click.exceptions.Exit(2) from error

@@ -26,7 +26,7 @@ from tmdb_dagster.warehouse.batches import (
     abandoned_batches,
     adopt_batch,
     close_batch,
-    live_rival_leases,
+    leases_of_open_batches,
     open_batch,
     open_candidates,
 )
@@ -189,7 +189,7 @@ def discover(
 
 def _interrupted_batch(run: Run, request: IngestRequest, *, resume: bool) -> Discovery | None:
     """Go on with the batch of a dead run, and tidy up after other dead runs, whose batches nobody will go on with."""
-    _wait_for_silent_rivals(run, request)
+    _wait_for_leases(run, request)
     with run.engine.begin() as connection:
         batch = None
         if resume:
@@ -212,20 +212,20 @@ def _interrupted_batch(run: Run, request: IngestRequest, *, resume: bool) -> Dis
     return Discovery(batch, left, resumed=True)
 
 
-def _wait_for_silent_rivals(run: Run, request: IngestRequest) -> None:
+def _wait_for_leases(run: Run, request: IngestRequest) -> None:
     """Wait until each run with an open batch of this source has renewed its lease or lost it.
 
     A run that was killed a moment ago still looks alive; its work is to be resumed, not done beside it.
     """
     with run.engine.begin() as connection:
-        first = live_rival_leases(connection, request.logged_source)
+        first = leases_of_open_batches(connection, request.logged_source)
     deadline = time.monotonic() + LEASE_S + RENEW_EVERY_S
-    silent = set(first)
-    while silent and time.monotonic() < deadline:
+    waiting = set(first)
+    while waiting and time.monotonic() < deadline:
         time.sleep(0.5)
         with run.engine.begin() as connection:
-            now = live_rival_leases(connection, request.logged_source)
-        silent = {run_id for run_id in silent if run_id in now and now[run_id] == first[run_id]}
+            now = leases_of_open_batches(connection, request.logged_source)
+        waiting = {run_id for run_id in waiting if run_id in now and now[run_id] == first[run_id]}
 
 
 def _fetch_lists(run: Run, sources: Sequence[ListSource], pages_per_source: int) -> _Lists:

@@ -36,7 +36,7 @@ from tmdb_dagster.warehouse.claims import (
     mark_failed,
     work_states,
 )
-from tmdb_dagster.warehouse.engine import patiently
+from tmdb_dagster.warehouse.engine import retry_transaction
 from tmdb_dagster.warehouse.movies import FetchedMovie, Written, write_movies
 from tmdb_dagster.warehouse.responses import canonical, read_response, stored_response
 
@@ -51,7 +51,7 @@ BUSY_WAIT_S = 30.0
 """How long to wait for a movie that another run is ingesting."""
 
 _BUSY_POLL_S = 0.5
-_PATIENCE_S = 0.3
+_LONGEST_FILL_S = 0.3
 _LONGEST_MESSAGE = 1000
 
 _log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def enrich(
     force: bool = False,
     record: Record | None = None,
 ) -> None:
-    """Enrich `targets` that are due (not complete, or stale), or all with `force`; `on_settled` hears of each.
+    """Enrich `targets` that are due (not complete, or stale), or all with `force`; outcomes go to `on_settled`.
 
     A movie that another run is ingesting is waited for at the end, up to BUSY_WAIT_S.
     Raises AuthenticationFailed, TmdbOutage, DatabaseUnavailable, and what `on_settled` raises; what was not settled
@@ -138,9 +138,9 @@ class _Enrichment:
     def _some_done(self) -> set[Future[_Result]]:
         """At least one movie, and where they come fast, about half a chunk: a transaction costs the same for each."""
         done, running = wait(self._in_flight, return_when=FIRST_COMPLETED)
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _LONGEST_FILL_S
         while running and len(done) < CHUNK // 2 and time.monotonic() < deadline:
-            more, running = wait(running, timeout=_PATIENCE_S / 10)
+            more, running = wait(running, timeout=_LONGEST_FILL_S / 10)
             done |= more
         return done
 
@@ -164,7 +164,7 @@ class _Enrichment:
 
     def _start(self, chunk: list[Target], *, force: bool) -> list[_Result]:
         """Claim what is due and hand it to the threads; returns the results of what is not."""
-        claims, states = patiently(self._claim, chunk, force=force)
+        claims, states = retry_transaction(self._claim, chunk, force=force)
         by_id = {one.tmdb_id: one for one in claims}
         left = [target for target in chunk if target.tmdb_id not in by_id]
         for target in chunk:
@@ -222,7 +222,7 @@ class _Enrichment:
     def _write(self, results: list[_Result]) -> list[MovieOutcome]:
         """One transaction for all; where the database refuses, one for each, so that a bad movie falls alone."""
         try:
-            return patiently(self._write_together, results)
+            return retry_transaction(self._write_together, results)
         except OperationalError:
             raise
         except DBAPIError as error:
@@ -234,7 +234,7 @@ class _Enrichment:
             _log.warning("movie could not be written", extra={"tmdb_id": refused.tmdb_id}, exc_info=error)
             reason = " ".join(str(error.orig).split())
             failed = replace(refused, status=Status.FAILED, message=f"The database refused it: {reason}")
-            return patiently(self._write_together, [_Result(failed)])
+            return retry_transaction(self._write_together, [_Result(failed)])
 
     def _write_together(self, results: list[_Result]) -> list[MovieOutcome]:
         run = self._run

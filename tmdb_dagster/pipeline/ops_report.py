@@ -12,7 +12,7 @@ from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.report.ops_report import DAYS, ListChange, OpsData
 from tmdb_dagster.report.page import Page
 from tmdb_dagster.transform.list_movers import list_movers
-from tmdb_dagster.warehouse.health import calls_by_endpoint, calls_hourly, failures, look
+from tmdb_dagster.warehouse.health import calls_by_endpoint, calls_hourly, failures, read_health
 from tmdb_dagster.warehouse.snapshots import newest_snapshot
 
 RUNS = 30
@@ -24,7 +24,7 @@ _A_WEEK = timedelta(days=6)
 def ops_data(connection: Connection, rate_limit: RateLimit | None) -> OpsData:
     """Ask the catalogue."""
     return OpsData(
-        look(connection, rate_limit, runs=RUNS),
+        read_health(connection, rate_limit, runs=RUNS),
         failures(connection, runs=RUNS),
         calls_by_endpoint(connection, "7 days"),
         calls_hourly(connection, hours=24 * DAYS),

@@ -74,7 +74,7 @@ class MovieOutcome:
 
 
 OnSettled = Callable[[list[MovieOutcome]], None]
-"""Hears of outcomes as they settle, each once. What it raises ends the run, after what is under way has ended."""
+"""Called with outcomes as they settle, each once. What it raises ends the run, after what is under way has ended."""
 
 Record = Callable[[Connection, list[MovieOutcome]], list[MovieOutcome]]
 """Notes outcomes in the transaction that makes them true, and returns them with what it learned of them."""

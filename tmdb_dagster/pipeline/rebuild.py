@@ -43,7 +43,7 @@ def rebuild_from_raw(
     *,
     update_prior: bool = True,
 ) -> None:
-    """Rebuild all works that have a stored answer, or those of `tmdb_ids`; `on_rebuilt` hears of each transaction.
+    """Rebuild all works that have a stored answer, or those of `tmdb_ids`; `on_rebuilt` gets a result a transaction.
 
     `update_prior`: first compute anew what scores assume of a movie before its votes.
 

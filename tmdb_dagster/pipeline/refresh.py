@@ -23,7 +23,7 @@ from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Status
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
 from tmdb_dagster.warehouse.claims import Target, give_back_dead_claims
-from tmdb_dagster.warehouse.engine import patiently
+from tmdb_dagster.warehouse.engine import retry_transaction
 from tmdb_dagster.warehouse.refresh_queue import (
     Ending,
     Entry,
@@ -181,7 +181,7 @@ def _drain(run: Run, request: DrainRequest, report: DrainReport, on_settled: OnS
 def _targets(run: Run, request: DrainRequest, report: DrainReport) -> Iterator[Target]:
     """Claim entries as they are needed, so that other runs find the rest."""
     while (left := request.max_items - report.claimed) > 0:
-        entries = patiently(_claim, run, min(request.batch_size, left))
+        entries = retry_transaction(_claim, run, min(request.batch_size, left))
         if not entries:
             return
         report.claimed += len(entries)
@@ -226,7 +226,7 @@ def _queue_changed(run: Run, report: QueueReport) -> TmdbError | None:
         return None
     try:
         for window in changed_movies(run, start, today):
-            report.changed += patiently(_queue_window, run.engine, window)
+            report.changed += retry_transaction(_queue_window, run.engine, window)
             report.pages += window.pages
             report.cursor = window.end
     except AuthenticationFailed:

@@ -28,7 +28,7 @@ from tmdb_dagster.pipeline.ending import Ending
 from tmdb_dagster.pipeline.errors import RunEnding
 from tmdb_dagster.transform.image_plan import WantedImage, source_urls
 from tmdb_dagster.transform.images import ImageUrls
-from tmdb_dagster.warehouse.engine import patiently
+from tmdb_dagster.warehouse.engine import retry_transaction
 from tmdb_dagster.warehouse.images import (
     ImageResult,
     ImageStates,
@@ -175,10 +175,10 @@ class Rehoster:
         open_images = list(wanted)
         stored: dict[str, str] = {}
         while True:
-            claimed, states = patiently(self._claim, open_images, everything=everything)
+            claimed, states = retry_transaction(self._claim, open_images, everything=everything)
             if claimed:
                 done = self._transfer_all(claimed)
-                patiently(self._settle, done)
+                retry_transaction(self._settle, done)
                 results += done
                 stored |= {result.image.key: result.sha256 for result in done if result.error is None}
             mine = {image.key for image in claimed}

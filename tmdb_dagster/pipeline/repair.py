@@ -42,8 +42,8 @@ def repair_images(run: Run, on_updated: Callable[[MovieRows], None], *, everythi
     """Fetch the missing images that are due (`everything`: all of them), and update the movies that show them.
 
     `verify` first compares the inventory with the store. Movies that were ingested before images were rehosted are
-    taken along. `on_updated` hears of each movie that was updated. Raises InvalidRequest where there is no store, and
-    StoreError where its files cannot be listed.
+    taken along. `on_updated` gets the rows of each updated movie. Raises InvalidRequest where there is no store,
+    and StoreError where its files cannot be listed.
     """
     rehoster = _rehoster(run)
     report = RepairReport()

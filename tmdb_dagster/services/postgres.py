@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LONGEST_RUNTIME_FOLDER = 107 - 48
 
 # A server that is stopping, or recovering from a crash, gets so long.
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 
 
 def start_postgres(folder: Path) -> PostmasterInfo:
@@ -122,7 +122,7 @@ def _clear_dead_initialisation(folder: Path) -> None:
     ]
     for process in left:
         process.kill()
-    psutil.wait_procs(left, timeout=_PATIENCE_S)
+    psutil.wait_procs(left, timeout=_TIMEOUT_S)
     shutil.rmtree(data, ignore_errors=True)
 
 
@@ -132,13 +132,13 @@ def _wait_for_server(folder: Path) -> PostmasterInfo | None:
     pgserver fails on the pid file of a server that was killed while it started, and takes the pid for the server's.
     """
     pid_file = folder / "data" / "postmaster.pid"
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _TIMEOUT_S
     while _lives(pid_file):
         if running := _running(folder):
             return running
         if time.monotonic() > deadline:
             raise ServiceNotStarted(
-                f"The embedded Postgres in {folder} has been starting or stopping for {_PATIENCE_S:.0f} seconds: see "
+                f"The embedded Postgres in {folder} has been starting or stopping for {_TIMEOUT_S:.0f} seconds: see "
                 f"{folder / 'data' / 'log'}, and try again."
             )
         time.sleep(0.1)

@@ -105,7 +105,7 @@ def abandoned_batches(connection: Connection) -> list[CandidateBatch]:
     return [_batch(row) for row in rows]
 
 
-def live_rival_leases(connection: Connection, source: str) -> dict[str, datetime]:
+def leases_of_open_batches(connection: Connection, source: str) -> dict[str, datetime]:
     """When the leases of runs with an open batch of this source expire, by run id."""
     rows = connection.execute(
         text("""

@@ -17,6 +17,6 @@ def create_database(server_url: str, name: str) -> None:
             try:
                 connection.execute(text(f'CREATE DATABASE "{name}"'))
             except (IntegrityError, ProgrammingError):
-                # Another process created it between the look and the deed; anything else is an error.
+                # Another process created it between the question and this; anything else is an error.
                 if connection.scalar(_KNOWN, {"name": name}) is None:
                     raise

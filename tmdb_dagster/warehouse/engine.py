@@ -81,7 +81,7 @@ def check_schema(engine: Engine) -> None:
         )
 
 
-def patiently(deed: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+def retry_transaction(transaction: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
     """Do a transaction, and do it again for RETRY_S seconds where the connection breaks."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(OperationalError),
@@ -89,7 +89,7 @@ def patiently(deed: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -
         stop=tenacity.stop_after_delay(RETRY_S),
         reraise=True,
     )
-    return retrying(deed, *arguments, **named)
+    return retrying(transaction, *arguments, **named)
 
 
 def json_parameter(value: Any) -> str:

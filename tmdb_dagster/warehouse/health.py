@@ -56,7 +56,7 @@ _FAILURES = text(rf"""
 """)  # noqa: S608 - constants only
 
 
-def look(connection: Connection, rate_limit: RateLimit | None, *, runs: int = 5) -> Health:
+def read_health(connection: Connection, rate_limit: RateLimit | None, *, runs: int = 5) -> Health:
     """The catalogue's state now, with its last `runs`."""
     return Health(
         utc_now(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, text
 
-from tmdb_dagster.warehouse.engine import patiently
+from tmdb_dagster.warehouse.engine import retry_transaction
 
 BATCH = 5000
 """Rows that one transaction removes."""
@@ -62,6 +62,6 @@ def _remove(engine: Engine, rule: _Rule, days: int, batch: int) -> int:
             return connection.execute(statement, parameters).rowcount
 
     removed = 0
-    while count := patiently(remove_batch):
+    while count := retry_transaction(remove_batch):
         removed += count
     return removed

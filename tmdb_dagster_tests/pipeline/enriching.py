@@ -24,7 +24,7 @@ def enriched(run: Run, tmdb_ids: Iterable[int], *, force: bool = False) -> dict[
 
 
 def ignore(_outcomes: list[MovieOutcome]) -> None:
-    """Hears of outcomes that a test reads elsewhere."""
+    """For a test that reads the outcomes elsewhere."""
 
 
 def some_movies(sandbox: SandboxServer, count: int) -> list[int]:

@@ -151,7 +151,7 @@ def test_silence_of_tmdb_is_a_failed_run_even_for_few_movies(
 def test_a_run_that_is_stopped_ends_what_is_under_way_and_is_logged(
     settings: Settings, engine: Engine, sandbox: SandboxServer, raised: type[BaseException], logged: str
 ) -> None:
-    """By a person, or since what hears of its movies failed."""
+    """By a person, or since the callback failed."""
     at_work: list[list[str]] = []
 
     def stop(_outcomes: list[MovieOutcome]) -> None:

@@ -19,7 +19,7 @@ COUNT = "SELECT count(*) FROM tmdb_api_logs"
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _soon_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_log, "FLUSH_EVERY_S", 0.02)
 
 

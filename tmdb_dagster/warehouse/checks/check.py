@@ -100,8 +100,8 @@ def reason_of(message: str) -> str:
 
     Those are a movie's id, an image's path, the number of the attempt, and how far a broken answer had come.
     """
-    for pattern, told in _APART:
-        message = f"regexp_replace({message}, '{pattern}', '{told}', 'g')"
+    for pattern, replacement in _APART:
+        message = f"regexp_replace({message}, '{pattern}', '{replacement}', 'g')"
     return message
 
 

@@ -47,7 +47,7 @@ _OPEN = text("""
     WHERE c.relnamespace = CAST(:schema AS regnamespace) AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
     ORDER BY c.relname
 """)
-_SILENT_IS_STALE = text("""
+_IS_STALE_SEES_NO_WORKS = text("""
     SELECT count(*) FROM pg_proc p JOIN pg_class c ON c.relnamespace = p.pronamespace AND c.relname = 'works'
     WHERE p.pronamespace = CAST(:schema AS regnamespace) AND p.proname = 'is_stale' AND NOT p.prosecdef
         AND oidvectortypes(p.proargtypes) = 'bigint' AND c.relrowsecurity
@@ -104,7 +104,7 @@ def guard(connection: Connection, schema: str, *, new: Collection[str], own: Col
         execute(connection, statement)
     if connection.scalar(text("SELECT to_regprocedure(:name)"), {"name": f"{quoted(schema)}.{_PRIVATE_FUNCTION}"}):
         execute(connection, private(schema, _PRIVATE_FUNCTION, roles))
-    if connection.scalar(_SILENT_IS_STALE, {"schema": quoted(schema)}):
+    if connection.scalar(_IS_STALE_SEES_NO_WORKS, {"schema": quoted(schema)}):
         execute(connection, as_owner(schema, "is_stale(bigint)"))
 
 
