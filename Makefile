@@ -11,7 +11,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --group build --universal --no-s
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install ingest ui migrate stop clean test test-long lint format benchmark docs screenshots lock
+.PHONY: help install ingest ui migrate stop clean test test-long lint format benchmark docs schema-dump screenshots lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ docs: .venv/dev ## Write the documents that are made: the data model, and the ca
 	@$(BIN)/tmdb-dagster data-model > docs/data-model.md
 	@$(BIN)/tmdb-dagster card-schema > docs/card.schema.json
 	@$(BIN)/tmdb-dagster card-schema --short > docs/card_short.schema.json
+
+schema-dump: .venv/dev ## Keep the schema of the version to be released with the tests
+	@$(BIN)/python -m tmdb_dagster_tests.warehouse.schemas.dump 0.1.0
 
 screenshots: .venv/dev ## Take the pictures in docs/images anew, with Chromium
 	@SCREENSHOTS=docs/images $(BIN)/pytest -q tmdb_dagster_tests/defs/test_browser.py

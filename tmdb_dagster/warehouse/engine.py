@@ -18,7 +18,7 @@ from tmdb_dagster.warehouse.errors import DatabaseUnavailable, SchemaNotCurrent
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-HEAD = "0006"
+HEAD = "0100"
 """The migration that this version of the package works with."""
 
 RETRY_S = 30.0

@@ -1,8 +1,9 @@
 """Brings a database to the current schema: an empty one, an earlier one of ours, or another program's.
 
-Ours goes from revision to revision, by Alembic. Another program's tables are compared with what all revisions
-together make, get what they lack, and count as current from then on. Alembic's own `upgrade` does the same: it comes
-here from migrations/env.py.
+An empty one gets at once what tables/ and sql/ declare. Ours goes from revision to revision, by Alembic; then what of
+functions, views and indexes is not as declared is made so. Another program's tables are compared with what is
+declared, get what they lack, and count as current from then on. Alembic's own `upgrade` does the same: it comes here
+from migrations/env.py.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -22,13 +24,17 @@ from sqlalchemy.exc import OperationalError
 
 from tmdb_dagster.warehouse.engine import HEAD, reachable
 from tmdb_dagster.warehouse.errors import MigrationBusy, MigrationRefused
+from tmdb_dagster.warehouse.schema import create_statements
+from tmdb_dagster.warehouse.sql import definitions
 from tmdb_dagster.warehouse.tables import metadata
-from tmdb_dagster.warehouse.takeover.access import CONSUMERS_TABLES, guard, public_roles, relations_of
-from tmdb_dagster.warehouse.takeover.catalog import read_catalog
-from tmdb_dagster.warehouse.takeover.difference import VERSION_TABLE, Takeover, is_old_system
+from tmdb_dagster.warehouse.takeover.access import CONSUMERS_TABLES, guard, guards, public_roles, relations_of
+from tmdb_dagster.warehouse.takeover.catalog import Catalog, read_catalog
+from tmdb_dagster.warehouse.takeover.difference import VERSION_TABLE, Takeover, is_old_system, stamp
+from tmdb_dagster.warehouse.takeover.functions import FunctionPlan
 from tmdb_dagster.warehouse.takeover.indexes import IndexPlan
 from tmdb_dagster.warehouse.takeover.plan import Plan, Step, execute, quoted
-from tmdb_dagster.warehouse.takeover.reference import reference
+from tmdb_dagster.warehouse.takeover.reference import Reference, reference
+from tmdb_dagster.warehouse.takeover.views import ViewPlan
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -41,6 +47,12 @@ STATEMENT_TIMEOUT = "15min"
 BUSY_WAIT_S = 600.0
 
 _OWN_TABLES = frozenset({*metadata.tables, VERSION_TABLE}) - CONSUMERS_TABLES
+_BEFORE_THE_BASELINE = frozenset({"0001", "0002", "0003", "0004", "0005", "0006"})
+_TOO_OLD = (
+    "{table} has the revision {revision}, of a version before 0.1.0, from which no revision leads on: run "
+    "`DROP VIEW IF EXISTS {views}; DROP TABLE {table};` and migrate again, which then takes the tables over with all "
+    "their rows."
+)
 _UNKNOWN_REVISION = (
     "{table} has the revision {revision}, which this version does not know: a later version was here, or another "
     "program. Update this one, or choose another schema with DATABASE_SCHEMA."
@@ -96,9 +108,9 @@ def plan_migration(engine: Engine, schema: str = "public") -> Plan:
     with reachable(engine), engine.connect() as connection:
         plan = _plan(connection, schema, ScriptDirectory.from_config(config))
         connection.rollback()
-    for number, step in enumerate(plan.steps):
-        if not step.sql:
-            plan.steps[number] = Step(step.what, (_revisions_sql(config, step.what.split(": ")[0]),))
+    plan.steps[:] = [
+        replace(step, sql=(_revisions_sql(config, step.revision),)) if step.revision else step for step in plan.steps
+    ]
     return plan
 
 
@@ -132,8 +144,8 @@ def one_at_a_time(engine: Engine) -> Iterator[None]:
         keeper.rollback()
 
 
-def take_over(engine: Engine, schema: str, script: ScriptDirectory) -> Plan:
-    """Take over the tables of another program, if there are any, or say which revisions are to come.
+def make_or_take_over(engine: Engine, schema: str, script: ScriptDirectory) -> Plan:
+    """Make the schema, or take over the tables of another program, or say what is to come in a database of ours.
 
     Raises MigrationRefused, before anything is touched.
     """
@@ -145,19 +157,31 @@ def take_over(engine: Engine, schema: str, script: ScriptDirectory) -> Plan:
             f"The schema {schema} cannot be migrated, and nothing was changed:"
             + "".join(f"\n* {refusal}" for refusal in plan.refusals)
         )
-    for step in plan.steps:
-        if step.sql and plan.takes_over:
+    if plan.revision is None:
+        for step in plan.steps:
             take(engine, schema, step)
     return plan
 
 
-def build_indexes(engine: Engine, schema: str, script: ScriptDirectory) -> None:
-    """Build the indexes that the tables' declarations name and no revision has made: concurrently, so afterwards."""
+def replace_functions_and_views(connection: Connection, schema: str) -> None:
+    """Make those that are not as sql/ says so: after the revisions, in their transaction."""
+    plan = Plan("")
+    live = read_catalog(connection, schema)
+    with reference(connection) as ours:
+        _plan_functions_and_views(plan, connection, schema, live, ours)
+    for step in plan.steps:
+        for statement in step.sql:
+            execute(connection, statement)
+
+
+def build_indexes(engine: Engine, schema: str) -> None:
+    """Build the indexes that the tables' declarations name and that are missing: concurrently, so afterwards."""
     plan = Plan("")
     with engine.connect() as connection:
-        if _revision(connection, schema) != HEAD:
-            return
-        _plan_indexes(plan, connection, schema, script)
+        live = read_catalog(connection, schema)
+        if not _has_all_indexes(live):
+            with reference(connection) as ours:
+                _plan_indexes(plan, connection, schema, live, ours)
         connection.rollback()
     for step in plan.steps:
         take(engine, schema, step)
@@ -176,46 +200,69 @@ def close_to_public(connection: Connection, schema: str, before: set[str]) -> No
 
 def _plan(connection: Connection, schema: str, script: ScriptDirectory) -> Plan:
     there = relations_of(connection, schema)
-    revision = _revision(connection, schema) if VERSION_TABLE in there else None
-    known = {one.revision: one for one in script.walk_revisions()}
-    if revision is not None and revision not in known:
-        return Plan(
-            f"revision {revision}",
-            refusals=[_UNKNOWN_REVISION.format(table=f"{schema}.{VERSION_TABLE}", revision=revision)],
-        )
-    if revision is None and (there or _has_functions(connection, schema)):
+    revision = current_revision(connection, schema)
+    if revision is not None:
+        return _plan_upgrade(connection, schema, script, revision)
+    if there or _has_functions(connection, schema):
         live = read_catalog(connection, schema)
-        with reference(connection, script) as ours:
+        with reference(connection) as ours:
             if is_old_system(live, ours.catalog):
                 connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
                 roles = public_roles(connection)
                 return Takeover(connection, schema, live, ours, roles=roles, revision=HEAD).plan()
-    pending = [one for one in script.iterate_revisions("head", revision or "base") if one.revision != revision]
-    found = f"revision {revision}" if revision else "no tables of the catalogue"
-    plan = Plan(found, steps=[Step(f"{one.revision}: {one.doc.rstrip('.')}", ()) for one in reversed(pending)])
-    if revision is not None:
-        _plan_indexes(plan, connection, schema, script)
+    roles = public_roles(connection)
+    statements = [
+        *([] if schema == "public" else [f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}"]),
+        *create_statements(),
+        *guards(schema, metadata.tables, roles),
+        *stamp(schema, HEAD, roles, anew=VERSION_TABLE not in there),
+    ]
+    return Plan("no tables of the catalogue", steps=[Step("create the tables, functions and views", tuple(statements))])
+
+
+def _plan_upgrade(connection: Connection, schema: str, script: ScriptDirectory, revision: str) -> Plan:
+    plan = Plan(f"revision {revision}", revision=revision)
+    known = {one.revision for one in script.walk_revisions()}
+    if revision not in known:
+        reason = _TOO_OLD if revision in _BEFORE_THE_BASELINE else _UNKNOWN_REVISION
+        views = ", ".join(name for name in definitions() if name.startswith("v_"))
+        plan.refusals.append(reason.format(table=f"{schema}.{VERSION_TABLE}", revision=revision, views=views))
+        return plan
+    for one in reversed(list(script.iterate_revisions("head", revision))):
+        plan.steps.append(Step(f"{one.revision}: {one.doc.rstrip('.')}", (), revision=one.revision))
+    live = read_catalog(connection, schema)
+    if plan.steps or not _has_all_indexes(live):
+        pending = bool(plan.steps)
+        with reference(connection) as ours:
+            if pending:
+                _plan_functions_and_views(plan, connection, schema, live, ours)
+            _plan_indexes(plan, connection, schema, live, ours)
     return plan
 
 
-def _plan_indexes(plan: Plan, connection: Connection, schema: str, script: ScriptDirectory) -> None:
-    """Add the indexes that are missing; those that pending revisions will make are not."""
-    pending = bool(plan.steps)
-    live = read_catalog(connection, schema)
-    declared = {index.name for table in metadata.tables.values() for index in table.indexes}
-    if declared <= live.index_names():
-        return
-    with reference(connection, script) as ours:
-        connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
-        indexes = IndexPlan(plan, connection, schema, live)
-        for table in ours.catalog.relations.values():
-            if pending:
-                table.indexes[:] = [index for index in table.indexes if index.name in ours.declared]
-            if table.name in live.relations:
-                indexes.add(table, live.relations[table.name])
+def _plan_functions_and_views(plan: Plan, connection: Connection, schema: str, live: Catalog, ours: Reference) -> None:
+    functions = FunctionPlan(plan, schema, ours.name, public_roles(connection), own=True)
+    functions.add(ours.catalog.functions, live.functions)
+    ViewPlan(plan, schema, own=True).add(ours.catalog.relations, live.relations)
 
 
-def _revision(connection: Connection, schema: str) -> str | None:
+def _plan_indexes(plan: Plan, connection: Connection, schema: str, live: Catalog, ours: Reference) -> None:
+    connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
+    indexes = IndexPlan(plan, connection, schema, live)
+    for table in ours.catalog.relations.values():
+        if table.name in live.relations:
+            indexes.add(table, live.relations[table.name])
+
+
+def _has_all_indexes(live: Catalog) -> bool:
+    """Whether each is there by its name; in a database that was taken over it may have another."""
+    return {index.name for table in metadata.tables.values() for index in table.indexes} <= live.index_names()
+
+
+def current_revision(connection: Connection, schema: str) -> str | None:
+    """The revision of ours that a schema has; None where it has none."""
+    if VERSION_TABLE not in relations_of(connection, schema):
+        return None
     found = execute(connection, f"SELECT max(version_num) FROM {quoted(schema, VERSION_TABLE)}").scalar()  # noqa: S608
     return None if found is None else str(found)
 

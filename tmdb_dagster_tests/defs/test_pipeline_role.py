@@ -23,7 +23,9 @@ from tmdb_dagster_tests.warehouse.old_system import COMBINED, build_old_system
 ROLE_SCRIPT = REPOSITORY / "deploy/postgres/pipeline_role.sql"
 OLD_ROWS = """
 INSERT INTO tmdb_api_logs (endpoint, created_at) VALUES ('old', now() - interval '3 years');
-INSERT INTO scheduled_ingestion_log (source, created_at) VALUES ('popular', now() - interval '3 years');
+INSERT INTO scheduled_ingestion_log (source, movies_checked, movies_skipped, movies_ingested, movies_failed,
+    duration_ms, trigger_type, created_at)
+    VALUES ('popular', 1, 0, 1, 0, 1500, 'manual', now() - interval '3 years');
 INSERT INTO list_snapshots (run_id, source, rank, page, tmdb_id, fetched_at)
     VALUES ('old', 'popular', 1, 1, '1', now() - interval '3 years');
 INSERT INTO ingest_batches (run_id, source, max_movies, pages_per_source, trigger_type, movies_checked, movies_skipped,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -284,8 +285,8 @@ def large(engine: Engine) -> Engine:
     return engine
 
 
-def plan(engine: Engine, sql: str, **parameters: Any) -> str:
-    return "\n".join(row[0] for row in rows(engine, f"EXPLAIN {sql}", **parameters))
+def plan(engine: Engine, sql: str, *, analyze: bool = False, **parameters: Any) -> str:
+    return "\n".join(row[0] for row in rows(engine, f"EXPLAIN (ANALYZE {analyze}) {sql}", **parameters))
 
 
 def test_the_hot_queries_walk_along_indexes(large: Engine) -> None:
@@ -293,7 +294,9 @@ def test_the_hot_queries_walk_along_indexes(large: Engine) -> None:
     assert "Function Scan" not in stale, "the planner sees through the function"
     for index in ("works_never_refreshed_idx", "works_meta_schema_version_idx", "works_last_refreshed_at_idx"):
         assert index in stale
-    assert stale.count("works_release_date_idx") == 3
+    walked = plan(large, "SELECT * FROM stale_works(200)", analyze=True)
+    walk = r"Incremental Sort[^>]*-> +Nested Loop Anti Join[^>]*-> +Index Scan[^>]*works_release_date_idx.*loops=3"
+    assert re.search(walk, walked), "one walk for each tier but the last"
     assert "Seq Scan on works" not in stale
 
     claiming = plan(large, _CLAIM.text, run_id="run-1", limit=25)

@@ -7,6 +7,8 @@ from tmdb_dagster_tests.warehouse.database import add_work, execute, rows, take_
 
 OLD, NEW = "now() - interval '31 days'", "now() - interval '29 days'"
 
+LOG_COLUMNS = "source, movies_checked, movies_skipped, movies_ingested, movies_failed, duration_ms, trigger_type"
+
 
 def _remove(engine: Engine, **changes: int) -> dict[str, int]:
     removed = remove_old_rows(engine, **{"log_days": 30, "history_days": 60, **changes})
@@ -72,8 +74,8 @@ def test_history_is_kept_longer(engine: Engine) -> None:
         )
         execute(
             engine,
-            f"INSERT INTO scheduled_ingestion_log (source, run_id, created_at) "
-            f"VALUES ('mixed', '{age}', now() - interval '{age}')",
+            f"INSERT INTO scheduled_ingestion_log ({LOG_COLUMNS}, run_id, created_at) "
+            f"VALUES ('mixed', 1, 0, 1, 0, 1500, 'manual', '{age}', now() - interval '{age}')",
         )
 
     assert _remove(engine) == {"list_snapshots": 1, "scheduled_ingestion_log": 1}

@@ -13,10 +13,10 @@ from alembic import command
 from sqlalchemy import Engine
 
 from tmdb_dagster.warehouse import migrate as migration
-from tmdb_dagster.warehouse.engine import check_schema, connect
+from tmdb_dagster.warehouse.engine import check_schema
 from tmdb_dagster.warehouse.errors import MigrationBusy, SchemaNotCurrent
 from tmdb_dagster.warehouse.migrate import alembic_config, migrate, plan_migration
-from tmdb_dagster_tests.warehouse.database import add_work, contents, execute, rows, until, value, versions
+from tmdb_dagster_tests.warehouse.database import execute, rows, until, value, versions
 from tmdb_dagster_tests.warehouse.old_system import COMBINED, DRIFTS, assert_nothing_lost, state
 
 PLAIN_DRIFTS = [name for name in DRIFTS if name != "policies"]
@@ -241,26 +241,6 @@ def test_a_dry_run_touches_nothing(old_system: Callable[..., Engine]) -> None:
     assert 'ALTER TABLE "public"."refresh_queue" DROP CONSTRAINT "refresh_queue_work_id_key"' in step.sql
     dropped = [sql for step in plan.steps for sql in step.sql if "DROP" in sql]
     assert dropped == [sql for sql in step.sql if "DROP" in sql]
-    engine.dispose()
-
-
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
-def test_our_own_earlier_revisions(new_database: Callable[..., str], revision: str) -> None:
-    engine = connect(new_database())
-    command.upgrade(alembic_config(engine), revision)
-    add_work(engine, 603, ingestion_status="complete")
-    before = state(engine)
-    planned = plan_migration(engine)
-    assert state(engine) == before
-
-    done = migrate(engine)
-
-    assert [step.what for step in planned.steps] == [step.what for step in done.steps]
-    assert planned.steps[-1].what == "build index work_cards_cache_without_attribution_idx"
-    assert planned.steps[0].sql[0].startswith("BEGIN")
-    assert before["rows"]["works"][0].items() <= contents(engine, "works")["works"][0].items()
-    assert_current(engine)
-    command.check(alembic_config(engine))
     engine.dispose()
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from tmdb_dagster.settings import REPOSITORY
 from tmdb_dagster.warehouse.health import run_history
 from tmdb_dagster_tests.warehouse.database import execute, rows, value
-from tmdb_dagster_tests.warehouse.operated import operate, snapshot
+from tmdb_dagster_tests.warehouse.operated import LIKE_TAKEN_OVER, operate, snapshot
 
 PAGE = (REPOSITORY / "docs/views.md").read_text("utf8")
 EXAMPLES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
@@ -64,6 +64,7 @@ def test_the_history_of_runs(engine: Engine) -> None:
 def test_the_history_of_a_database_that_was_taken_over(engine: Engine) -> None:
     view = value(engine, "SELECT pg_get_viewdef('v_run_history')")
     execute(engine, "DROP VIEW v_run_history")
+    execute(engine, LIKE_TAKEN_OVER)
     execute(
         engine,
         "ALTER TABLE scheduled_ingestion_log ALTER ingested_titles TYPE jsonb USING to_jsonb(ingested_titles), "

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from alembic import context
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from tmdb_dagster.warehouse.migrate import (
     build_indexes,
     close_to_public,
+    current_revision,
+    make_or_take_over,
     one_at_a_time,
+    replace_functions_and_views,
     set_limits,
-    take_over,
     when_free,
 )
 from tmdb_dagster.warehouse.tables import metadata
@@ -31,10 +33,11 @@ def _engine() -> tuple[Engine, str]:
     return connect(settings.database_url.get_secret_value(), schema=settings.database_schema), settings.database_schema
 
 
-def _upgrading() -> bool:
-    """Whether this is `alembic upgrade`, and not a look or a way back."""
+def _goes_to_head() -> bool:
+    """Whether this is `alembic upgrade head`, and not a look or a way back."""
     context.configure(dialect_name="postgresql")
-    return bool(context.get_context().opts["fn"].__name__ == "upgrade")
+    # Of Alembic's commands, those that go nowhere have no destination, and `stamp` has a tuple.
+    return context.get_context().opts.get("destination_rev") in ("head", "heads", context.get_head_revision())
 
 
 def print_sql() -> None:
@@ -45,32 +48,29 @@ def print_sql() -> None:
 
 
 def run_migrations() -> None:
-    """Run what is asked for. Tables of another program are taken over first."""
+    """Run what is asked for. An empty schema is made, and another program's tables are taken over, first."""
     engine, schema = _engine()
-    upgrading = _upgrading()
+    to_head = _goes_to_head()
     with one_at_a_time(engine):
-        if not upgrading:
-            _run_in_one_transaction(engine, schema, upgrading)
-            return
-        plan = take_over(engine, schema, context.script)
-        _run_in_one_transaction(engine, schema, upgrading)
-        if not plan.takes_over:
-            build_indexes(engine, schema, context.script)
-        context.config.attributes["plan"] = plan
+        if to_head:
+            context.config.attributes["plan"] = make_or_take_over(engine, schema, context.script)
+        _run_in_one_transaction(engine, schema, to_head=to_head)
+        if to_head:
+            build_indexes(engine, schema)
 
 
 @when_free
-def _run_in_one_transaction(engine: Engine, schema: str, upgrading: bool) -> None:
+def _run_in_one_transaction(engine: Engine, schema: str, *, to_head: bool) -> None:
     with engine.begin() as connection:
         set_limits(connection)
-        if schema != "public":
-            connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
-        before = relations_of(connection, schema)
+        before = relations_of(connection, schema), current_revision(connection, schema)
         context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
         with context.begin_transaction():
             context.run_migrations()
-            if upgrading:
-                close_to_public(connection, schema, before)
+            if to_head and current_revision(connection, schema) != before[1]:
+                replace_functions_and_views(connection, schema)
+            if to_head:
+                close_to_public(connection, schema, before[0])
 
 
 if context.is_offline_mode():

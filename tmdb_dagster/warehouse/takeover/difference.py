@@ -17,13 +17,32 @@ from tmdb_dagster.warehouse.takeover.functions import FunctionPlan
 from tmdb_dagster.warehouse.takeover.indexes import IndexPlan
 from tmdb_dagster.warehouse.takeover.plan import Plan, Step, execute, literal, quoted
 from tmdb_dagster.warehouse.takeover.reference import Reference
-from tmdb_dagster.warehouse.takeover.tolerance import WRITTEN_VALUES, fits, may_be_required
+from tmdb_dagster.warehouse.takeover.tolerance import (
+    FILLED_FROM_NOW_ON,
+    WRITTEN_VALUES,
+    fits,
+    may_be_required,
+)
+from tmdb_dagster.warehouse.takeover.views import ViewPlan, comments
 
 VERSION_TABLE = "alembic_version"
 
 _KINDS = {"p": "a partitioned table", "v": "a view", "m": "a materialized view", "f": "a foreign table"}
 _MOMENTS_OF_A_ROW = ("created_at", "updated_at")
 _QUEUE = "refresh_queue"
+
+
+def stamp(schema: str, revision: str, roles: Collection[str], *, anew: bool) -> list[str]:
+    """The statements that note the revision; `anew` where Alembic's table is not there yet."""
+    name = quoted(schema, VERSION_TABLE)
+    statements = []
+    if anew:
+        statements.append(
+            f"CREATE TABLE {name} (version_num VARCHAR(32) NOT NULL, "
+            f"CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"
+        )
+        statements += guards(schema, [VERSION_TABLE], roles)
+    return [*statements, f"INSERT INTO {name} (version_num) VALUES ({literal(revision)})"]  # noqa: S608 - ours
 
 
 def is_old_system(live: Catalog, ours: Catalog) -> bool:
@@ -48,12 +67,12 @@ class Takeover:
         self._schema = name
         self._live = live
         self._ours = ours.catalog
-        self._scratch = ours.name
         self._roles = roles
         self._revision = revision
         there = sorted(live.relations.keys() & ours.catalog.relations.keys())
         self._plan = Plan(f"tables of another program: {', '.join(there) or 'none, but functions'}", takes_over=True)
         self._functions = FunctionPlan(self._plan, name, ours.name, roles)
+        self._views = ViewPlan(self._plan, name, own=False)
         self._indexes = IndexPlan(self._plan, connection, name, live)
         self._constraints = ConstraintPlan(self._plan, connection, name)
 
@@ -72,14 +91,15 @@ class Takeover:
             else:
                 self._alter(table, there)
         self._functions.add(self._ours.functions, self._live.functions)
-        self._views()
+        self._views.add(self._ours.relations, self._live.relations)
         taken = [(table, self._live.relations[table.name]) for table in tables if self._is_comparable(table)]
         for table, there in taken:
             self._constraints.add(table, there, {one.name for one, _ in taken})
         for table, there in taken:
             self._indexes.add(table, there)
         self._constraints.validate()
-        self._stamp()
+        statements = stamp(self._schema, self._revision, self._roles, anew=VERSION_TABLE not in self._live.relations)
+        self._plan.steps.append(Step(f"note the revision {self._revision}", tuple(statements)))
         for name in open_tables(self._connection, self._schema, CONSUMERS_TABLES):
             self._plan.notes.append(
                 f"{name} has no row level security: with the anonymous key it can be read or written by anybody."
@@ -117,28 +137,9 @@ class Takeover:
             for index in table.indexes
             if index.constraint_name is None
         ]
-        statements += self._first_rows(table.name)
-        statements += self._comments(table, None)
+        statements += comments(self._schema, table, None)
         statements += guards(self._schema, [table.name], self._roles)
         self._plan.steps.append(Step(f"create table {table.name}", tuple(statements)))
-
-    def _first_rows(self, table: str) -> Iterator[str]:
-        """The rows that a migration puts into its new table."""
-        query = f"SELECT jsonb_agg(to_jsonb(t))::text FROM {quoted(self._scratch, table)} t"  # noqa: S608 - names
-        if rows := execute(self._connection, query).scalar():
-            name = quoted(self._schema, table)
-            source = f"jsonb_populate_recordset(NULL::{name}, {literal(rows)})"
-            yield f"INSERT INTO {name} SELECT * FROM {source}"  # noqa: S608 - names
-
-    def _comments(self, table: Relation, there: Relation | None) -> Iterator[str]:
-        """What a table and its columns mean, where nobody has said it yet."""
-        name = quoted(self._schema, table.name)
-        if table.comment and (there is None or there.comment is None):
-            yield f"COMMENT ON {'VIEW' if table.kind == 'v' else 'TABLE'} {name} IS {literal(table.comment)}"
-        for column in table.columns.values():
-            known = there.columns.get(column.name) if there else None
-            if column.comment and (known is None or known.comment is None):
-                yield f"COMMENT ON COLUMN {name}.{quoted(column.name)} IS {literal(column.comment)}"
 
     def _alter(self, table: Relation, there: Relation) -> None:
         if not there.owned:
@@ -165,12 +166,14 @@ class Takeover:
             done += ["no UNIQUE (work_id), by which a movie could be queued once in its life"] if dropped else []
         if statements:
             self._plan.steps.append(Step(f"table {table.name}: {', '.join(done)}", tuple(statements)))
-        if comments := tuple(self._comments(table, there)):
-            self._plan.steps.append(Step(f"table {table.name}: {len(comments)} comments", comments))
+        if described := tuple(comments(self._schema, table, there)):
+            self._plan.steps.append(Step(f"table {table.name}: {len(described)} comments", described))
 
     def _added(self, table: Relation, column: Column) -> Iterator[str]:
         name = f"ALTER TABLE {quoted(self._schema, table.name)}"
-        if column.required and column.value is None:
+        if column.required and column.name in FILLED_FROM_NOW_ON.get(table.name, ()):
+            yield f"{name} ADD COLUMN {quoted(column.name)} {column.type}"
+        elif column.required and column.value is None:
             self._refuse(f"{table.name} has no column {column.name}, which every row needs: add it and fill it.")
         elif column.name in _MOMENTS_OF_A_ROW:
             # Nobody knows when the rows that are there were made.
@@ -238,31 +241,6 @@ class Takeover:
                     yield f"ALTER TABLE {table} DROP CONSTRAINT {quoted(index.constraint_name)}"
                 else:
                     yield f"DROP INDEX {quoted(self._schema, index.name)}"
-
-    def _views(self) -> None:
-        for view in self._ours.relations.values():
-            if view.kind != "v":
-                continue
-            there = self._live.relations.get(view.name)
-            if there is None:
-                name = quoted(self._schema, view.name)
-                options = f" WITH ({view.options})" if view.options else ""
-                statements = (f"CREATE VIEW {name}{options} AS {view.query}", *self._comments(view, None))
-                self._plan.steps.append(Step(f"create view {view.name}", statements))
-            elif there.query != view.query:
-                self._refuse(f"{view.name} is there already, and is not what the pipeline makes: rename it.")
-
-    def _stamp(self) -> None:
-        name = quoted(self._schema, VERSION_TABLE)
-        statements = []
-        if VERSION_TABLE not in self._live.relations:
-            key = f"{VERSION_TABLE}_pkc"
-            statements.append(
-                f"CREATE TABLE {name} (version_num VARCHAR(32) NOT NULL, CONSTRAINT {key} PRIMARY KEY (version_num))"
-            )
-            statements += guards(self._schema, [VERSION_TABLE], self._roles)
-        statements.append(f"INSERT INTO {name} (version_num) VALUES ({literal(self._revision)})")  # noqa: S608 - ours
-        self._plan.steps.append(Step(f"note the revision {self._revision}", tuple(statements)))
 
 
 def _is_once_in_a_life(index: Index) -> bool:

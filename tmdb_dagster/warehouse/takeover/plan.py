@@ -10,21 +10,26 @@ from sqlalchemy import Connection, CursorResult
 
 @dataclass(frozen=True)
 class Step:
-    """A transaction; or, `alone`, statements that Postgres runs outside of one."""
+    """A transaction; or, `alone`, statements that Postgres runs outside of one.
+
+    With a `revision` it is that revision of ours, which Alembic runs; its SQL is known to a dry run only.
+    """
 
     what: str
     sql: tuple[str, ...]
     alone: bool = False
+    revision: str | None = None
 
 
 @dataclass
 class Plan:
     """`found` says what the database holds. With refusals no step is taken; notes are what stays as it is, and why.
 
-    Where nothing is taken over, a step without SQL is a revision of ours, which Alembic runs.
+    `revision` is the one of ours that the database has; without one, it is made or taken over by the steps alone.
     """
 
     found: str
+    revision: str | None = None
     takes_over: bool = False
     steps: list[Step] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What this version makes: its migrations, run in a schema beside the live one that nobody ever sees."""
+"""What this version makes, made in a schema beside the live one that nobody ever sees."""
 
 from __future__ import annotations
 
@@ -7,43 +7,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.schema import CreateIndex
 
-from tmdb_dagster.warehouse.tables import metadata
+from tmdb_dagster.warehouse.schema import create_statements
 from tmdb_dagster.warehouse.takeover.catalog import Catalog, read_catalog
+from tmdb_dagster.warehouse.takeover.plan import execute
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A schema that all migrations have run in: its name and contents, until the transaction goes on.
-
-    `declared` are the indexes that no revision makes: the tables' declarations name them, and they are built
-    concurrently.
-    """
+    """A schema as this version makes it: its name and contents, until the transaction goes on."""
 
     name: str
     catalog: Catalog
-    declared: frozenset[str]
 
 
 @contextmanager
-def reference(connection: Connection, script: ScriptDirectory) -> Iterator[Reference]:
-    """Make the reference; it is rolled back at the end."""
+def reference(connection: Connection) -> Iterator[Reference]:
+    """Make the reference; it is rolled back at the end, and the search_path is as before."""
     name = f"tmdb_dagster_{uuid.uuid4().hex[:12]}"
     with connection.begin_nested() as made:
         connection.execute(text(f'CREATE SCHEMA "{name}"'))
         connection.execute(text(f'SET LOCAL search_path TO "{name}"'))
-        with Operations.context(MigrationContext.configure(connection)):
-            for revision in reversed(list(script.walk_revisions())):
-                revision.module.upgrade()
-        made_by_revisions = read_catalog(connection, name).index_names()
-        indexes = {str(index.name): index for table in metadata.tables.values() for index in table.indexes}
-        declared = frozenset(indexes.keys() - made_by_revisions)
-        for index in sorted(declared):
-            connection.execute(CreateIndex(indexes[index]))
-        yield Reference(name, read_catalog(connection, name), declared)
+        for statement in create_statements():
+            execute(connection, statement)
+        yield Reference(name, read_catalog(connection, name))
         made.rollback()

@@ -51,10 +51,21 @@ ALWAYS_WRITTEN = {
     "similar_movies": "rank_order confidence notes",
     "work_cards_cache": "payload payload_short etag computed_at",
     "tmdb_api_logs": "method http_status query_params response_time_ms edge_function retry_count metadata",
-    "scheduled_ingestion_log": "movies_checked movies_skipped movies_ingested movies_failed ingested_titles "
-    "failed_titles duration_ms trigger_type",
+    "scheduled_ingestion_log": "ingested_titles failed_titles",
 }
 """Columns that may be NOT NULL although ours are not: the writers never leave them empty."""
+
+FILLED_FROM_NOW_ON = {
+    "scheduled_ingestion_log": (
+        "movies_checked",
+        "movies_skipped",
+        "movies_ingested",
+        "movies_failed",
+        "duration_ms",
+        "trigger_type",
+    ),
+}
+"""Columns that are NOT NULL in a new database, and that older rows may leave empty: the readers work with both."""
 
 WRITTEN_VALUES = {
     ("works", "ingestion_status"): ("pending", "ingesting", "complete", "failed"),

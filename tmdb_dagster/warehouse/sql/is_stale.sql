@@ -1,0 +1,15 @@
+CREATE OR REPLACE FUNCTION is_stale(work_id_input bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT w.last_refreshed_at IS NULL
+        OR w.last_refreshed_at <= now() - make_interval(days => t.refresh_days)
+        OR coalesce(m.schema_version, 0) < current_schema_version()
+        OR coalesce(NOT k.payload ? 'attribution', false)
+    FROM works w
+    JOIN age_tiers() t ON coalesce(w.release_date, '-infinity') BETWEEN t.released_from AND t.released_to
+    LEFT JOIN works_meta m USING (work_id)
+    LEFT JOIN work_cards_cache k USING (work_id)
+    WHERE w.work_id = work_id_input
+$$;
+
+COMMENT ON FUNCTION is_stale(bigint) IS
+    'Whether a work is due for a refresh, by its age tier, its schema version or a card without attribution; '
+    'NULL for an unknown work.';
