@@ -78,7 +78,7 @@ docs: .venv/dev ## Write the documents that are made: the data model, and the ca
 	@$(BIN)/tmdb-dagster card-schema --short > docs/card_short.schema.json
 
 schema-dump: .venv/dev ## Keep the schema of the version to be released with the tests
-	@$(BIN)/python -m tmdb_dagster_tests.warehouse.schemas.dump 0.1.0
+	@$(BIN)/python -m tmdb_dagster_tests.warehouse.schemas.dump
 
 screenshots: .venv/dev ## Take the pictures in docs/images anew, with Chromium
 	@SCREENSHOTS=docs/images $(BIN)/pytest -q tmdb_dagster_tests/defs/test_browser.py

