@@ -31,7 +31,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_queue, ingest_batches TO tmdb_da
 -- The views for operators; the report, the checks and `tmdb-dagster status` read most of them.
 GRANT SELECT ON
     v_run_history, v_api_calls_by_endpoint, v_api_calls_hourly, v_api_errors, v_queue_status, v_movie_calls,
-    v_catalogue_health, v_image_coverage, v_list_history
+    v_catalogue_health, v_image_coverage, v_list_history, v_problems
 TO tmdb_dagster_pipeline;
 
 -- A refresh replaces the similar movies and the images of a movie, and a run ends its lease.

@@ -17,7 +17,7 @@ ERRORS_KEPT = 50
 
 OTHER_ERRORS = "Other errors"
 
-_ID = re.compile(r"/[0-9]+\b")
+_ID = re.compile(r"(?<!/)/[0-9]+\b")
 # What tells one failure from another of the same kind.
 _PARTICULARS = (
     (re.compile(r"(https?://[^/ ]+)/[^ :]*"), r"\1/..."),

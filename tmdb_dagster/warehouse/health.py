@@ -26,12 +26,11 @@ from tmdb_dagster.transform.health import (
     RunRow,
 )
 from tmdb_dagster.warehouse.checks import problems
-from tmdb_dagster.warehouse.checks.check import reason_of
 
 _Row = TypeVar("_Row")
 
 # A run names a movie that failed as "Title: error"; an error of a call begins with its path.
-_FAILURES = text(rf"""
+_FAILURES = text("""
     WITH last_runs AS (SELECT * FROM v_run_history ORDER BY ended_at DESC LIMIT :runs),
     found (what, message, number, at, example) AS (
         SELECT 'runs', error_message, 1, ended_at, source FROM last_runs WHERE error_message IS NOT NULL
@@ -50,10 +49,10 @@ _FAILURES = text(rf"""
         WHERE status <> 'stored' AND last_error IS NOT NULL AND EXISTS (SELECT FROM work_images l WHERE l.key = i.key)
     )
     SELECT what, reason, sum(number)::integer, max(at), (array_agg(example ORDER BY at DESC NULLS LAST))[1]
-    FROM (SELECT *, {reason_of("message")} AS reason FROM found) AS f
+    FROM (SELECT *, failure_reason(message) AS reason FROM found) AS f
     GROUP BY what, reason
     ORDER BY what = 'runs' DESC, sum(number) DESC, reason LIMIT :limit
-""")  # noqa: S608 - constants only
+""")
 
 
 def read_health(connection: Connection, rate_limit: RateLimit | None, *, runs: int = 5) -> Health:

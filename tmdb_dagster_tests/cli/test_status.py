@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from tmdb_dagster.cli.main import main
 from tmdb_dagster.warehouse.checks import CHECKS
 from tmdb_dagster.warehouse.checks.check import find
-from tmdb_dagster_tests.warehouse.database import add_work, execute
+from tmdb_dagster_tests.warehouse.database import add_work, execute, rows
 from tmdb_dagster_tests.warehouse.operated import operate
 
 FIRST = "(SELECT min(work_id) FROM works)"
@@ -144,6 +144,7 @@ def test_each_problem_has_a_name_and_ends_with_its_cause(settings_environment: d
     for name, (cause, cure) in causes.items():
         execute(engine, cause)
         assert set(problems()) == {name}
+        assert {row.name: row.text for row in rows(engine, "SELECT name, text FROM v_problems")} == problems()
         execute(engine, cure)
         assert problems() == {}
 
@@ -170,6 +171,7 @@ def test_the_status_and_the_checks_agree(
 
     assert checked.passed is not waits
     assert problems() == ({"queue_moves": checked.text} if waits else {})
+    assert {row.name: row.text for row in rows(engine, "SELECT name, text FROM v_problems")} == problems()
 
 
 def test_a_share_of_failed_movies_is_a_problem_but_not_those_that_are_gone(

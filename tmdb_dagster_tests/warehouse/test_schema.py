@@ -107,6 +107,8 @@ def test_a_view_that_loses_a_column_and_a_function_of_another_result_are_made_an
         v_api_calls_hourly="CREATE OR REPLACE VIEW v_api_calls_hourly AS SELECT now() AS hour;",
         endpoint_pattern="CREATE OR REPLACE FUNCTION endpoint_pattern(endpoint text) RETURNS integer "
         "LANGUAGE sql AS 'SELECT 1';",
+        failure_reason="CREATE OR REPLACE FUNCTION failure_reason(message text) RETURNS text "
+        "LANGUAGE sql IMMUTABLE AS 'SELECT message';",
         v_api_errors="CREATE OR REPLACE VIEW v_api_errors AS SELECT endpoint_pattern('/movie/603') AS number;",
     )
 
@@ -115,7 +117,7 @@ def test_a_view_that_loses_a_column_and_a_function_of_another_result_are_made_an
     assert [row._fields for row in rows(engine, "SELECT * FROM v_api_calls_hourly")] == [("hour",)]
     assert value(engine, "SELECT number FROM v_api_errors") == 1
     views = rows(engine, "SELECT viewname FROM pg_views WHERE schemaname = 'public'")
-    assert {row.viewname for row in views} == {path.stem for path in sql.FOLDER.glob("v_*")}
+    assert {row.viewname for row in views} == {name for name in sql.definitions() if name.startswith("v_")}
 
 
 def test_a_taken_over_database_keeps_its_parameters_names_in_a_later_version(

@@ -63,7 +63,7 @@ def test_the_history_of_runs(engine: Engine) -> None:
 
 def test_the_history_of_a_database_that_was_taken_over(engine: Engine) -> None:
     view = value(engine, "SELECT pg_get_viewdef('v_run_history')")
-    execute(engine, "DROP VIEW v_run_history")
+    execute(engine, "DROP VIEW v_run_history CASCADE")
     execute(engine, LIKE_TAKEN_OVER)
     execute(
         engine,

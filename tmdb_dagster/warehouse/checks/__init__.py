@@ -3,7 +3,7 @@
 Dagster's asset checks, `tmdb-dagster status`, the operator's report and the view v_problems ask this list, so that they
 never disagree. A check is written in data.py if it is about the data, in upkeep.py if it is about the work that keeps
 it, and in calls.py if it is about the calls to TMDB; figures that judge nothing belong in health.py. Begin with
-check.py.
+check.py. The edit of a cheap check comes with a revision, which may be empty, so that v_problems follows it.
 """
 
 from __future__ import annotations

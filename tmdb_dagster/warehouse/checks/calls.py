@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Row
 
-from tmdb_dagster.warehouse.checks.check import EXAMPLES, Answer, Check
+from tmdb_dagster.warehouse.checks.check import EXAMPLES, Answer, Check, reasons
 
 ERROR_RATE = 0.1
 """Share of the last day's calls that may fail."""
@@ -19,6 +19,12 @@ FEWEST_CALLS = 20
 
 LOG_DAYS = 8
 """Days of tmdb_api_logs that are searched for secrets."""
+
+_LAST_DAY = "created_at > now() - interval '1 day'"
+_REFUSED = f"http_status IN (401, 403) AND {_LAST_DAY}"
+_ERRORS = reasons(
+    "coalesce(e.error_message, 'HTTP ' || e.http_status)", "tmdb_api_logs e", f"is_failed_call(e) AND {_LAST_DAY}"
+)
 
 _SHORTEST_SECRET = 8
 _CREDENTIAL = re.compile(
@@ -56,15 +62,12 @@ CALL_CHECKS = (
         "error",
         "TMDB refused the key in no call of the last day.",
         "Correct TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY.",
-        """
+        f"""
         SELECT refused = 0 AS passed, 'TMDB refused the key in ' || refused || ' calls of the last day.' AS text,
-            jsonb_build_object('refused calls', refused) AS figures, messages AS examples
-        FROM (
-            SELECT coalesce(sum(calls), 0)::bigint AS refused,
-                coalesce(array_agg(calls || ' x ' || message ORDER BY calls DESC), '{}') AS messages
-            FROM v_api_errors WHERE period = '1 day' AND http_status IN (401, 403)
-        ) AS e
-        """,
+            jsonb_build_object('refused calls', refused) AS figures,
+            {reasons("error_message", "tmdb_api_logs", _REFUSED)} AS examples
+        FROM (SELECT count(*) AS refused FROM tmdb_api_logs WHERE {_REFUSED}) AS c
+        """,  # noqa: S608 - constants only, here and below
         cheap=True,
     ),
     Check(
@@ -75,19 +78,14 @@ CALL_CHECKS = (
         "If TMDB is down, it passes by itself; else mend what the most frequent error names.",
         f"""
         SELECT calls < {FEWEST_CALLS} OR errors <= {ERROR_RATE} * calls AS passed,
-            round(100 * errors / greatest(calls, 1)) || ' % of the last day''s ' || calls
+            round(100.0 * errors / greatest(calls, 1)) || ' % of the last day''s ' || calls
                 || ' calls failed; most often: ' || messages[1] AS text,
             jsonb_build_object('calls', calls, 'failed', errors) AS figures, messages AS examples
         FROM (
-            SELECT coalesce(sum(calls), 0)::bigint AS calls, coalesce(sum(errors), 0)::bigint AS errors
-            FROM v_api_calls_by_endpoint WHERE period = '1 day'
-        ) AS c, (
-            SELECT ARRAY(
-                SELECT coalesce(message, 'HTTP ' || http_status) FROM v_api_errors WHERE period = '1 day'
-                ORDER BY calls DESC LIMIT {EXAMPLES}
-            ) AS messages
-        ) AS m
-        """,  # noqa: S608 - constants only, here and below
+            SELECT count(*) AS calls, count(*) FILTER (WHERE is_failed_call(c)) AS errors, {_ERRORS} AS messages
+            FROM tmdb_api_logs c WHERE {_LAST_DAY}
+        ) AS c
+        """,  # noqa: S608
         cheap=True,
     ),
     Check(

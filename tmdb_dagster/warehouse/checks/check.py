@@ -86,31 +86,12 @@ def none_of(what: str, sql: str) -> str:
     """  # noqa: S608 - our own texts
 
 
-_APART = (
-    (r"(https?://[^/ ]+)/[^ :]*", r"\1/..."),
-    (r"/[0-9]+\y", "/{id}"),
-    (r" \(attempt [0-9]+\)", ""),
-    (r": line [0-9]+ column [0-9]+ \(char [0-9]+\)", ""),
-    (r"[0-9]+ (bytes|more expected)", r"\1"),
-)
-
-
-def reason_of(message: str) -> str:
-    """An expression: why something failed, without what tells one failure from another of the same kind.
-
-    Those are a movie's id, an image's path, the number of the attempt, and how far a broken answer had come.
-    """
-    for pattern, replacement in _APART:
-        message = f"regexp_replace({message}, '{pattern}', '{replacement}', 'g')"
-    return message
-
-
 def reasons(column: str, table: str, condition: str) -> str:
     """An expression: the most frequent reasons in a column of messages."""
     return f"""
         ARRAY(
             SELECT count(*) || ' x ' || reason FROM (
-                SELECT left({reason_of(column)}, 200) AS reason FROM {table}
+                SELECT left(failure_reason({column}), 200) AS reason FROM {table}
                 WHERE {condition} AND {column} IS NOT NULL
             ) AS r GROUP BY reason ORDER BY count(*) DESC, reason LIMIT {EXAMPLES}
         )

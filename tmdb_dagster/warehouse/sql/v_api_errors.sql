@@ -3,9 +3,7 @@ SELECT
     p.period,
     c.http_status,
     endpoint_pattern(c.endpoint) AS endpoint,
-    regexp_replace(
-        replace(c.error_message, c.endpoint, endpoint_pattern(c.endpoint)), ' \(attempt [0-9]+\)', ''
-    ) AS message,
+    failure_reason(c.error_message) AS message,
     count(*) AS calls,
     count(DISTINCT c.tmdb_id) AS movies,
     min(c.created_at) AS first_seen_at,
@@ -21,7 +19,7 @@ COMMENT ON VIEW v_api_errors IS
 COMMENT ON COLUMN v_api_errors.period IS '1 day, 7 days or 30 days, up to now.';
 COMMENT ON COLUMN v_api_errors.http_status IS 'HTTP status; 0 where no answer came.';
 COMMENT ON COLUMN v_api_errors.endpoint IS 'Path with {id} for ids.';
-COMMENT ON COLUMN v_api_errors.message IS 'What was wrong, with {id} for ids and without the number of the attempt.';
+COMMENT ON COLUMN v_api_errors.message IS 'What was wrong, as failure_reason says it.';
 COMMENT ON COLUMN v_api_errors.calls IS 'Failed calls.';
 COMMENT ON COLUMN v_api_errors.movies IS 'Different movies that they asked for.';
 COMMENT ON COLUMN v_api_errors.first_seen_at IS 'The first of these calls.';

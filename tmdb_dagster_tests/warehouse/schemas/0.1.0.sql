@@ -32,10 +32,27 @@ COMMENT ON FUNCTION public.current_schema_version() IS 'Version of the rules tha
 CREATE FUNCTION public.endpoint_pattern(endpoint text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$
-    SELECT regexp_replace(endpoint, '/[0-9]+', '/{id}', 'g')
+    SELECT regexp_replace(endpoint, '(?<!/)/[0-9]+\y', '/{id}', 'g')
 $$;
 
 COMMENT ON FUNCTION public.endpoint_pattern(endpoint text) IS 'An endpoint with {id} for ids, such as /movie/{id}.';
+
+CREATE FUNCTION public.failure_reason(message text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT regexp_replace(
+        regexp_replace(
+            regexp_replace(
+                endpoint_pattern(regexp_replace(message, '(https?://[^/ ]+)/[^ :]*', '\1/...', 'g')),
+                ' \(attempt [0-9]+\)', '', 'g'
+            ),
+            ': line [0-9]+ column [0-9]+ \(char [0-9]+\)', '', 'g'
+        ),
+        '[0-9]+ (bytes|more expected)', '\1', 'g'
+    )
+$$;
+
+COMMENT ON FUNCTION public.failure_reason(message text) IS 'Why something failed, without the movie''s id, an image''s path, the attempt, and how far a broken answer came.';
 
 CREATE FUNCTION public.get_stale_movies(limit_count integer) RETURNS TABLE(work_id bigint, tmdb_id text, title text, release_date date, last_refreshed_at timestamp with time zone)
     LANGUAGE sql STABLE
@@ -803,7 +820,7 @@ CREATE VIEW public.v_api_errors WITH (security_invoker='true') AS
  SELECT p.period,
     c.http_status,
     public.endpoint_pattern(c.endpoint) AS endpoint,
-    regexp_replace(replace(c.error_message, c.endpoint, public.endpoint_pattern(c.endpoint)), ' \(attempt [0-9]+\)'::text, ''::text) AS message,
+    public.failure_reason(c.error_message) AS message,
     count(*) AS calls,
     count(DISTINCT c.tmdb_id) AS movies,
     min(c.created_at) AS first_seen_at,
@@ -811,7 +828,7 @@ CREATE VIEW public.v_api_errors WITH (security_invoker='true') AS
    FROM (( VALUES ('1 day'::text,'1 day'::interval), ('7 days'::text,'7 days'::interval), ('30 days'::text,'30 days'::interval)) p(period, length)
      JOIN public.tmdb_api_logs c ON ((c.created_at > (now() - p.length))))
   WHERE public.is_failed_call(c.*)
-  GROUP BY p.period, c.http_status, (public.endpoint_pattern(c.endpoint)), (regexp_replace(replace(c.error_message, c.endpoint, public.endpoint_pattern(c.endpoint)), ' \(attempt [0-9]+\)'::text, ''::text));
+  GROUP BY p.period, c.http_status, (public.endpoint_pattern(c.endpoint)), (public.failure_reason(c.error_message));
 
 COMMENT ON VIEW public.v_api_errors IS 'Failed calls to TMDB by what was wrong, in the last day, 7 days and 30 days; choose one period.';
 
@@ -821,7 +838,7 @@ COMMENT ON COLUMN public.v_api_errors.http_status IS 'HTTP status; 0 where no an
 
 COMMENT ON COLUMN public.v_api_errors.endpoint IS 'Path with {id} for ids.';
 
-COMMENT ON COLUMN public.v_api_errors.message IS 'What was wrong, with {id} for ids and without the number of the attempt.';
+COMMENT ON COLUMN public.v_api_errors.message IS 'What was wrong, as failure_reason says it.';
 
 COMMENT ON COLUMN public.v_api_errors.calls IS 'Failed calls.';
 
@@ -1252,6 +1269,370 @@ COMMENT ON COLUMN public.v_movie_calls.last_call_at IS 'When the last call was s
 
 COMMENT ON COLUMN public.v_movie_calls.last_error_at IS 'When the last failed call was sent.';
 
+CREATE VIEW public.v_run_history WITH (security_invoker='true') AS
+ SELECT (created_at - make_interval(secs => (((COALESCE(duration_ms, 0))::numeric / 1000.0))::double precision)) AS started_at,
+    created_at AS ended_at,
+    (((duration_ms)::numeric / 1000.0))::double precision AS duration_s,
+    source,
+    trigger_type,
+        CASE
+            WHEN (error_message IS NOT NULL) THEN 'failed'::text
+            WHEN (movies_failed > 0) THEN 'incomplete'::text
+            ELSE 'succeeded'::text
+        END AS status,
+    COALESCE(movies_checked, 0) AS movies_checked,
+    COALESCE(movies_skipped, 0) AS movies_skipped,
+    COALESCE(movies_ingested, 0) AS movies_ingested,
+    COALESCE(movies_failed, 0) AS movies_failed,
+    COALESCE(to_jsonb(ingested_titles), '[]'::jsonb) AS ingested_titles,
+    COALESCE(to_jsonb(failed_titles), '[]'::jsonb) AS failed_titles,
+    error_message,
+    run_id
+   FROM public.scheduled_ingestion_log l;
+
+COMMENT ON VIEW public.v_run_history IS 'The runs, newest last: one row for each row of scheduled_ingestion_log.';
+
+COMMENT ON COLUMN public.v_run_history.started_at IS 'When it began.';
+
+COMMENT ON COLUMN public.v_run_history.ended_at IS 'When it ended.';
+
+COMMENT ON COLUMN public.v_run_history.duration_s IS 'Seconds from start to end.';
+
+COMMENT ON COLUMN public.v_run_history.source IS 'Lists asked for, or refresh.';
+
+COMMENT ON COLUMN public.v_run_history.trigger_type IS 'scheduled or manual.';
+
+COMMENT ON COLUMN public.v_run_history.status IS 'failed (the run as a whole), incomplete (some movies failed) or succeeded.';
+
+COMMENT ON COLUMN public.v_run_history.movies_checked IS 'Different movies seen in the lists, or taken from the queue.';
+
+COMMENT ON COLUMN public.v_run_history.movies_skipped IS 'Of these, already in works.';
+
+COMMENT ON COLUMN public.v_run_history.movies_ingested IS 'Ingested, or refreshed.';
+
+COMMENT ON COLUMN public.v_run_history.movies_failed IS 'Could not be ingested.';
+
+COMMENT ON COLUMN public.v_run_history.ingested_titles IS 'JSON array of Title (Year).';
+
+COMMENT ON COLUMN public.v_run_history.failed_titles IS 'JSON array of Title: error.';
+
+COMMENT ON COLUMN public.v_run_history.error_message IS 'Why the run as a whole failed; NULL where it did not.';
+
+COMMENT ON COLUMN public.v_run_history.run_id IS 'Dagster run.';
+
+CREATE VIEW public.v_problems WITH (security_invoker='true') AS
+ SELECT 'error'::text AS severity,
+    'last_ingest'::text AS name,
+    'works'::text AS asset,
+    'Its run in Dagster says what to do.'::text AS advice,
+    answer.text
+   FROM ( SELECT COALESCE(bool_and((r.status <> 'failed'::text)), true) AS passed,
+            max(((((('The last ingest ('::text || r.source) || ', '::text) || to_char((r.ended_at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD HH24:MI'::text)) || ' UTC) failed: '::text) || r.error_message)) AS text,
+            COALESCE(jsonb_object_agg('hours ago', round((EXTRACT(epoch FROM (now() - r.ended_at)) / (3600)::numeric), 1)), '{}'::jsonb) AS figures,
+            COALESCE(array_agg(r.error_message) FILTER (WHERE (r.error_message IS NOT NULL)), '{}'::text[]) AS examples
+           FROM ( SELECT v_run_history.started_at,
+                    v_run_history.ended_at,
+                    v_run_history.duration_s,
+                    v_run_history.source,
+                    v_run_history.trigger_type,
+                    v_run_history.status,
+                    v_run_history.movies_checked,
+                    v_run_history.movies_skipped,
+                    v_run_history.movies_ingested,
+                    v_run_history.movies_failed,
+                    v_run_history.ingested_titles,
+                    v_run_history.failed_titles,
+                    v_run_history.error_message,
+                    v_run_history.run_id
+                   FROM public.v_run_history
+                  WHERE (v_run_history.source <> 'refresh'::text)
+                  ORDER BY v_run_history.ended_at DESC
+                 LIMIT 1) r) answer
+  WHERE (NOT answer.passed)
+UNION ALL
+ SELECT 'error'::text AS severity,
+    'last_refresh'::text AS name,
+    'works'::text AS asset,
+    'Its run in Dagster says what to do.'::text AS advice,
+    answer.text
+   FROM ( SELECT COALESCE(bool_and((r.status <> 'failed'::text)), true) AS passed,
+            max(((((('The last refresh ('::text || r.source) || ', '::text) || to_char((r.ended_at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD HH24:MI'::text)) || ' UTC) failed: '::text) || r.error_message)) AS text,
+            COALESCE(jsonb_object_agg('hours ago', round((EXTRACT(epoch FROM (now() - r.ended_at)) / (3600)::numeric), 1)), '{}'::jsonb) AS figures,
+            COALESCE(array_agg(r.error_message) FILTER (WHERE (r.error_message IS NOT NULL)), '{}'::text[]) AS examples
+           FROM ( SELECT v_run_history.started_at,
+                    v_run_history.ended_at,
+                    v_run_history.duration_s,
+                    v_run_history.source,
+                    v_run_history.trigger_type,
+                    v_run_history.status,
+                    v_run_history.movies_checked,
+                    v_run_history.movies_skipped,
+                    v_run_history.movies_ingested,
+                    v_run_history.movies_failed,
+                    v_run_history.ingested_titles,
+                    v_run_history.failed_titles,
+                    v_run_history.error_message,
+                    v_run_history.run_id
+                   FROM public.v_run_history
+                  WHERE (v_run_history.source = 'refresh'::text)
+                  ORDER BY v_run_history.ended_at DESC
+                 LIMIT 1) r) answer
+  WHERE (NOT answer.passed)
+UNION ALL
+ SELECT 'error'::text AS severity,
+    'ingested_lately'::text AS name,
+    'works'::text AS asset,
+    'See the runs of weekly_ingest: did the last one fail? Is weekly_ingest_schedule on, and the daemon running?'::text AS advice,
+    answer.text
+   FROM ( SELECT COALESCE(bool_and((s.hours <= (192)::numeric)), true) AS passed,
+            max((('The last ingest that ended well was '::text || round(s.hours)) || ' hours ago.'::text)) AS text,
+            COALESCE(jsonb_object_agg('hours ago', round(s.hours, 1)), '{}'::jsonb) AS figures,
+                CASE
+                    WHEN (count(*) = 0) THEN ARRAY['It has not run yet.'::text]
+                    ELSE '{}'::text[]
+                END AS examples
+           FROM ( SELECT (EXTRACT(epoch FROM (now() - sync_state.last_sync_at)) / (3600)::numeric) AS hours
+                   FROM public.sync_state
+                  WHERE ((sync_state.sync_type = 'scheduled_ingest'::text) AND (sync_state.last_sync_at IS NOT NULL))) s) answer
+  WHERE (NOT answer.passed)
+UNION ALL
+ SELECT 'error'::text AS severity,
+    'refreshed_lately'::text AS name,
+    'works'::text AS asset,
+    'See the runs of daily_refresh: did the last one fail? Is its schedule on, and the daemon running?'::text AS advice,
+    answer.text
+   FROM ( SELECT COALESCE(bool_and((s.hours <= (26)::numeric)), true) AS passed,
+            max((('The last refresh that ended well was '::text || round(s.hours)) || ' hours ago.'::text)) AS text,
+            COALESCE(jsonb_object_agg('hours ago', round(s.hours, 1)), '{}'::jsonb) AS figures,
+                CASE
+                    WHEN (count(*) = 0) THEN ARRAY['It has not run yet.'::text]
+                    ELSE '{}'::text[]
+                END AS examples
+           FROM ( SELECT (EXTRACT(epoch FROM (now() - sync_state.last_sync_at)) / (3600)::numeric) AS hours
+                   FROM public.sync_state
+                  WHERE ((sync_state.sync_type = 'daily_refresh'::text) AND (sync_state.last_sync_at IS NOT NULL))) s) answer
+  WHERE (NOT answer.passed)
+UNION ALL
+ SELECT 'error'::text AS severity,
+    'queue_moves'::text AS name,
+    'works'::text AS asset,
+    'See that the daemon runs and that the runs which drain the queue succeed.'::text AS advice,
+    answer.text
+   FROM ( SELECT (q.hours <= (24)::numeric) AS passed,
+            (((q.due || ' entries of the queue are due; the oldest is so for '::text) || round(q.hours)) || ' hours.'::text) AS text,
+            jsonb_build_object('due', q.due, 'oldest due (h)', round(q.hours, 1), 'failed in 7 days', q.failed) AS figures,
+            ARRAY( SELECT ((count(*) || ' x '::text) || r.reason)
+                   FROM ( SELECT "left"(public.failure_reason(refresh_queue.last_error), 200) AS reason
+                           FROM public.refresh_queue
+                          WHERE ((refresh_queue.status = 'failed'::text) AND (refresh_queue.processed_at > (now() - '7 days'::interval)) AND (refresh_queue.last_error IS NOT NULL))) r
+                  GROUP BY r.reason
+                  ORDER BY (count(*)) DESC, r.reason
+                 LIMIT 10) AS examples
+           FROM ( SELECT count(*) FILTER (WHERE ((refresh_queue.status = 'queued'::text) AND (COALESCE(refresh_queue.due_at, refresh_queue.queued_at) <= now()))) AS due,
+                    count(*) FILTER (WHERE ((refresh_queue.status = 'failed'::text) AND (refresh_queue.processed_at > (now() - '7 days'::interval)))) AS failed,
+                    COALESCE(max((EXTRACT(epoch FROM (now() - COALESCE(refresh_queue.due_at, refresh_queue.queued_at))) / (3600)::numeric)) FILTER (WHERE ((refresh_queue.status = 'queued'::text) AND (COALESCE(refresh_queue.due_at, refresh_queue.queued_at) <= now()))), (0)::numeric) AS hours
+                   FROM public.refresh_queue
+                  WHERE (refresh_queue.status = ANY (ARRAY['queued'::text, 'failed'::text]))) q) answer
+  WHERE (NOT answer.passed)
+UNION ALL
+ SELECT 'error'::text AS severity,
+    'few_failed_works'::text AS name,
+    'works'::text AS asset,
+    'works.ingestion_error says why each failed: mend the cause, then run batch_ingest.'::text AS advice,
+    answer.text
+   FROM ( SELECT ((c.works < 20) OR ((c.failed)::numeric <= (0.05 * (c.works)::numeric))) AS passed,
+            (((c.failed || ' of '::text) || c.works) || ' movies are failed.'::text) AS text,
+            jsonb_build_object('failed works', c.failed, 'failed (%)', round(((100.0 * (c.failed)::numeric) / (GREATEST(c.works, (1)::bigint))::numeric), 1)) AS figures,
+            ARRAY( SELECT ((count(*) || ' x '::text) || r.reason)
+                   FROM ( SELECT "left"(public.failure_reason(works.ingestion_error), 200) AS reason
+                           FROM public.works
+                          WHERE ((works.ingestion_status = 'failed'::text) AND (works.gone_at IS NULL) AND (works.ingestion_error IS NOT NULL))) r
+                  GROUP BY r.reason
+                  ORDER BY (count(*)) DESC, r.reason
+                 LIMIT 10) AS examples
+           FROM ( SELECT count(*) FILTER (WHERE ((works.ingestion_status = 'failed'::text) AND (works.gone_at IS NULL))) AS failed,
+                    count(*) AS works
+                   FROM public.works) c) answer
+  WHERE (NOT answer.passed)
+UNION ALL
+ SELECT 'warning'::text AS severity,
+    'no_stuck_works'::text AS name,
+    'works'::text AS asset,
+    'The sensor rescue_dead_work frees them every minute: see that it is on, and that the daemon runs.'::text AS advice,
+    answer.text
+   FROM ( SELECT (count(*) = 0) AS passed,
+            (((('Stuck works: '::text || max(wrong.found)) || ', such as '::text) || (array_agg(wrong.example))[1]) || '.'::text) AS text,
+            jsonb_build_object('stuck works', COALESCE(max(wrong.found), (0)::bigint)) AS figures,
+            COALESCE(array_agg(wrong.example), '{}'::text[]) AS examples
+           FROM ( SELECT ((((w.title || ' (TMDB id '::text) || w.tmdb_id) || '), claimed by '::text) || COALESCE(w.claimed_by, 'nobody'::text)) AS example,
+                    count(*) OVER () AS found
+                   FROM public.works w
+                  WHERE ((w.ingestion_status = 'ingesting'::text) AND (NOT ((w.ingestion_status = 'ingesting'::text) AND (EXISTS ( SELECT
+                           FROM public.run_leases l
+                          WHERE ((l.run_id = w.claimed_by) AND (l.expires_at > clock_timestamp())))))))
+                  ORDER BY w.work_id
+                 LIMIT 10) wrong) answer
+  WHERE (NOT answer.passed)
+UNION ALL
+ SELECT 'error'::text AS severity,
+    'refreshed_within_six_months'::text AS name,
+    'works'::text AS asset,
+    'Run batch_ingest with force_refresh, or remove these movies; and see why the refresh passes them over.'::text AS advice,
+    answer.text
+   FROM ( SELECT (count(*) = 0) AS passed,
+            (((('Works older than six months: '::text || max(wrong.found)) || ', such as '::text) || (array_agg(wrong.example))[1]) || '.'::text) AS text,
+            jsonb_build_object('works older than six months', COALESCE(max(wrong.found), (0)::bigint)) AS figures,
+            COALESCE(array_agg(wrong.example), '{}'::text[]) AS examples
+           FROM ( SELECT ((((works.title || ' (TMDB id '::text) || works.tmdb_id) || '), of '::text) || (works.last_refreshed_at)::date) AS example,
+                    count(*) OVER () AS found
+                   FROM public.works
+                  WHERE (works.last_refreshed_at < (now() - '6 mons'::interval))
+                  ORDER BY works.last_refreshed_at
+                 LIMIT 10) wrong) answer
+  WHERE (NOT answer.passed)
+UNION ALL
+ SELECT 'warning'::text AS severity,
+    'images_rehosted'::text AS name,
+    'works_meta'::text AS asset,
+    'The job repair_images tries them again by itself; image_inventory.last_error says why they failed.'::text AS advice,
+    answer.text
+   FROM ( SELECT ((i.stored)::numeric >= (0.95 * (i.images)::numeric)) AS passed,
+            ((((i.images - i.stored) || ' of '::text) || i.images) || ' images are not in the store.'::text) AS text,
+            jsonb_build_object('stored', i.stored, 'pending', i.pending, 'failed', i.failed, 'gave_up', i.gave_up, 'coverage (%)', COALESCE(round(((100.0 * (i.stored)::numeric) / (NULLIF(i.images, 0))::numeric), 1), (100)::numeric)) AS figures,
+            ARRAY( SELECT ((count(*) || ' x '::text) || r.reason)
+                   FROM ( SELECT "left"(public.failure_reason(image_inventory.last_error), 200) AS reason
+                           FROM public.image_inventory
+                          WHERE ((image_inventory.status = ANY (ARRAY['failed'::text, 'gave_up'::text])) AND (image_inventory.last_error IS NOT NULL))) r
+                  GROUP BY r.reason
+                  ORDER BY (count(*)) DESC, r.reason
+                 LIMIT 10) AS examples
+           FROM ( SELECT (COALESCE(sum(v_image_coverage.images), (0)::numeric))::bigint AS images,
+                    (COALESCE(sum(v_image_coverage.images) FILTER (WHERE (v_image_coverage.status = 'stored'::text)), (0)::numeric))::bigint AS stored,
+                    (COALESCE(sum(v_image_coverage.images) FILTER (WHERE (v_image_coverage.status = 'pending'::text)), (0)::numeric))::bigint AS pending,
+                    (COALESCE(sum(v_image_coverage.images) FILTER (WHERE (v_image_coverage.status = 'failed'::text)), (0)::numeric))::bigint AS failed,
+                    (COALESCE(sum(v_image_coverage.images) FILTER (WHERE (v_image_coverage.status = 'gave_up'::text)), (0)::numeric))::bigint AS gave_up
+                   FROM public.v_image_coverage) i) answer
+  WHERE (NOT answer.passed)
+UNION ALL
+ SELECT 'error'::text AS severity,
+    'no_images_given_up'::text AS name,
+    'works_meta'::text AS asset,
+    'image_inventory.last_error says why; mend the cause, then run the job repair_images.'::text AS advice,
+    answer.text
+   FROM ( SELECT (i.gave_up = 0) AS passed,
+            (i.gave_up || ' images were given up.'::text) AS text,
+            jsonb_build_object('given up', i.gave_up) AS figures,
+            ARRAY( SELECT ((count(*) || ' x '::text) || r.reason)
+                   FROM ( SELECT "left"(public.failure_reason(image_inventory.last_error), 200) AS reason
+                           FROM public.image_inventory
+                          WHERE ((image_inventory.status = 'gave_up'::text) AND (image_inventory.last_error IS NOT NULL))) r
+                  GROUP BY r.reason
+                  ORDER BY (count(*)) DESC, r.reason
+                 LIMIT 10) AS examples
+           FROM ( SELECT (COALESCE(sum(v_image_coverage.images), (0)::numeric))::bigint AS images,
+                    (COALESCE(sum(v_image_coverage.images) FILTER (WHERE (v_image_coverage.status = 'stored'::text)), (0)::numeric))::bigint AS stored,
+                    (COALESCE(sum(v_image_coverage.images) FILTER (WHERE (v_image_coverage.status = 'pending'::text)), (0)::numeric))::bigint AS pending,
+                    (COALESCE(sum(v_image_coverage.images) FILTER (WHERE (v_image_coverage.status = 'failed'::text)), (0)::numeric))::bigint AS failed,
+                    (COALESCE(sum(v_image_coverage.images) FILTER (WHERE (v_image_coverage.status = 'gave_up'::text)), (0)::numeric))::bigint AS gave_up
+                   FROM public.v_image_coverage) i) answer
+  WHERE (NOT answer.passed)
+UNION ALL
+ SELECT 'error'::text AS severity,
+    'credentials'::text AS name,
+    'ops_report'::text AS asset,
+    'Correct TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY.'::text AS advice,
+    answer.text
+   FROM ( SELECT (c.refused = 0) AS passed,
+            (('TMDB refused the key in '::text || c.refused) || ' calls of the last day.'::text) AS text,
+            jsonb_build_object('refused calls', c.refused) AS figures,
+            ARRAY( SELECT ((count(*) || ' x '::text) || r.reason)
+                   FROM ( SELECT "left"(public.failure_reason(tmdb_api_logs.error_message), 200) AS reason
+                           FROM public.tmdb_api_logs
+                          WHERE ((tmdb_api_logs.http_status = ANY (ARRAY[401, 403])) AND (tmdb_api_logs.created_at > (now() - '1 day'::interval)) AND (tmdb_api_logs.error_message IS NOT NULL))) r
+                  GROUP BY r.reason
+                  ORDER BY (count(*)) DESC, r.reason
+                 LIMIT 10) AS examples
+           FROM ( SELECT count(*) AS refused
+                   FROM public.tmdb_api_logs
+                  WHERE ((tmdb_api_logs.http_status = ANY (ARRAY[401, 403])) AND (tmdb_api_logs.created_at > (now() - '1 day'::interval)))) c) answer
+  WHERE (NOT answer.passed)
+UNION ALL
+ SELECT 'error'::text AS severity,
+    'error_rate'::text AS name,
+    'ops_report'::text AS asset,
+    'If TMDB is down, it passes by itself; else mend what the most frequent error names.'::text AS advice,
+    answer.text
+   FROM ( SELECT ((c.calls < 20) OR ((c.errors)::numeric <= (0.1 * (c.calls)::numeric))) AS passed,
+            ((((round(((100.0 * (c.errors)::numeric) / (GREATEST(c.calls, (1)::bigint))::numeric)) || ' % of the last day''s '::text) || c.calls) || ' calls failed; most often: '::text) || c.messages[1]) AS text,
+            jsonb_build_object('calls', c.calls, 'failed', c.errors) AS figures,
+            c.messages AS examples
+           FROM ( SELECT count(*) AS calls,
+                    count(*) FILTER (WHERE public.is_failed_call(c_1.*)) AS errors,
+                    ARRAY( SELECT ((count(*) || ' x '::text) || r.reason)
+                           FROM ( SELECT "left"(public.failure_reason(COALESCE(e.error_message, ('HTTP '::text || e.http_status))), 200) AS reason
+                                   FROM public.tmdb_api_logs e
+                                  WHERE (public.is_failed_call(e.*) AND (e.created_at > (now() - '1 day'::interval)) AND (COALESCE(e.error_message, ('HTTP '::text || e.http_status)) IS NOT NULL))) r
+                          GROUP BY r.reason
+                          ORDER BY (count(*)) DESC, r.reason
+                         LIMIT 10) AS messages
+                   FROM public.tmdb_api_logs c_1
+                  WHERE (c_1.created_at > (now() - '1 day'::interval))) c) answer
+  WHERE (NOT answer.passed)
+UNION ALL
+ SELECT 'error'::text AS severity,
+    'complete_works_have_rows'::text AS name,
+    'works'::text AS asset,
+    'Run rebuild_from_raw; for works without a stored answer run batch_ingest with force_refresh.'::text AS advice,
+    answer.text
+   FROM ( SELECT (count(*) = 0) AS passed,
+            (((('Incomplete works: '::text || max(wrong.found)) || ', such as '::text) || (array_agg(wrong.example))[1]) || '.'::text) AS text,
+            jsonb_build_object('incomplete works', COALESCE(max(wrong.found), (0)::bigint)) AS figures,
+            COALESCE(array_agg(wrong.example), '{}'::text[]) AS examples
+           FROM ( SELECT ((((w.title || ' (TMDB id '::text) || w.tmdb_id) || ') lacks '::text) || concat_ws(', '::text,
+                        CASE
+                            WHEN (m.work_id IS NULL) THEN 'works_meta'::text
+                            ELSE NULL::text
+                        END,
+                        CASE
+                            WHEN (c.work_id IS NULL) THEN 'work_cards_cache'::text
+                            ELSE NULL::text
+                        END,
+                        CASE
+                            WHEN (a.work_id IS NULL) THEN 'aggregates'::text
+                            ELSE NULL::text
+                        END,
+                        CASE
+                            WHEN (a.rated AND (r.work_id IS NULL)) THEN 'rating_sources'::text
+                            ELSE NULL::text
+                        END)) AS example,
+                    count(*) OVER () AS found
+                   FROM ((((public.works w
+                     LEFT JOIN public.works_meta m USING (work_id))
+                     LEFT JOIN public.work_cards_cache c USING (work_id))
+                     LEFT JOIN ( SELECT DISTINCT rating_sources.work_id
+                           FROM public.rating_sources
+                          WHERE (rating_sources.source_name = 'TMDB'::text)) r USING (work_id))
+                     LEFT JOIN ( SELECT aggregates.work_id,
+                            bool_or((aggregates.audience_score IS NOT NULL)) AS rated
+                           FROM public.aggregates
+                          GROUP BY aggregates.work_id) a USING (work_id))
+                  WHERE ((w.ingestion_status = 'complete'::text) AND ((m.work_id IS NULL) OR (c.work_id IS NULL) OR (a.work_id IS NULL) OR (a.rated AND (r.work_id IS NULL))))
+                  ORDER BY w.work_id
+                 LIMIT 10) wrong) answer
+  WHERE (NOT answer.passed);
+
+COMMENT ON VIEW public.v_problems IS 'What the cheap checks find wrong now, as `tmdb-dagster status` tells it.';
+
+COMMENT ON COLUMN public.v_problems.severity IS 'error: a person must act. warning: it may mend itself, or can wait.';
+
+COMMENT ON COLUMN public.v_problems.name IS 'Name of the check.';
+
+COMMENT ON COLUMN public.v_problems.asset IS 'Asset that it is about.';
+
+COMMENT ON COLUMN public.v_problems.advice IS 'What to do.';
+
+COMMENT ON COLUMN public.v_problems.text IS 'What is wrong.';
+
 CREATE VIEW public.v_queue_status WITH (security_invoker='true') AS
  SELECT status,
     priority,
@@ -1311,57 +1692,6 @@ COMMENT ON COLUMN public.v_queue_status.retries IS 'Failed tries of all of them.
 COMMENT ON COLUMN public.v_queue_status.last_processed_at IS 'When the last one was finished.';
 
 COMMENT ON COLUMN public.v_queue_status.last_error IS 'The newest error of one of them; NULL where none has one.';
-
-CREATE VIEW public.v_run_history WITH (security_invoker='true') AS
- SELECT (created_at - make_interval(secs => (((COALESCE(duration_ms, 0))::numeric / 1000.0))::double precision)) AS started_at,
-    created_at AS ended_at,
-    (((duration_ms)::numeric / 1000.0))::double precision AS duration_s,
-    source,
-    trigger_type,
-        CASE
-            WHEN (error_message IS NOT NULL) THEN 'failed'::text
-            WHEN (movies_failed > 0) THEN 'incomplete'::text
-            ELSE 'succeeded'::text
-        END AS status,
-    COALESCE(movies_checked, 0) AS movies_checked,
-    COALESCE(movies_skipped, 0) AS movies_skipped,
-    COALESCE(movies_ingested, 0) AS movies_ingested,
-    COALESCE(movies_failed, 0) AS movies_failed,
-    COALESCE(to_jsonb(ingested_titles), '[]'::jsonb) AS ingested_titles,
-    COALESCE(to_jsonb(failed_titles), '[]'::jsonb) AS failed_titles,
-    error_message,
-    run_id
-   FROM public.scheduled_ingestion_log l;
-
-COMMENT ON VIEW public.v_run_history IS 'The runs, newest last: one row for each row of scheduled_ingestion_log.';
-
-COMMENT ON COLUMN public.v_run_history.started_at IS 'When it began.';
-
-COMMENT ON COLUMN public.v_run_history.ended_at IS 'When it ended.';
-
-COMMENT ON COLUMN public.v_run_history.duration_s IS 'Seconds from start to end.';
-
-COMMENT ON COLUMN public.v_run_history.source IS 'Lists asked for, or refresh.';
-
-COMMENT ON COLUMN public.v_run_history.trigger_type IS 'scheduled or manual.';
-
-COMMENT ON COLUMN public.v_run_history.status IS 'failed (the run as a whole), incomplete (some movies failed) or succeeded.';
-
-COMMENT ON COLUMN public.v_run_history.movies_checked IS 'Different movies seen in the lists, or taken from the queue.';
-
-COMMENT ON COLUMN public.v_run_history.movies_skipped IS 'Of these, already in works.';
-
-COMMENT ON COLUMN public.v_run_history.movies_ingested IS 'Ingested, or refreshed.';
-
-COMMENT ON COLUMN public.v_run_history.movies_failed IS 'Could not be ingested.';
-
-COMMENT ON COLUMN public.v_run_history.ingested_titles IS 'JSON array of Title (Year).';
-
-COMMENT ON COLUMN public.v_run_history.failed_titles IS 'JSON array of Title: error.';
-
-COMMENT ON COLUMN public.v_run_history.error_message IS 'Why the run as a whole failed; NULL where it did not.';
-
-COMMENT ON COLUMN public.v_run_history.run_id IS 'Dagster run.';
 
 CREATE SEQUENCE public.works_work_id_seq
     START WITH 1
