@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +25,8 @@ from benchmarks.stage import postgres, sandbox
 from tmdb_dagster.pipeline.enrich import enrich
 from tmdb_dagster.pipeline.outcome import MovieOutcome
 from tmdb_dagster.pipeline.run import open_run
-from tmdb_dagster.settings import REPOSITORY, Settings
+from tmdb_dagster.services.image_store import open_store
+from tmdb_dagster.settings import REPOSITORY, Settings, load_settings
 from tmdb_dagster.warehouse.claims import Target as Movie
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster_tests.seaweed import S3Server, seaweed
@@ -65,6 +66,19 @@ def bare(server: S3Server, items: Sequence[Item], threads: int, *, download: boo
         body = pool.request("GET", url).data if download else content
         client.put_object(Bucket=bucket, Key=key, Body=body, ContentType="image/jpeg")
 
+    return _seconds(move, items, threads)
+
+
+def stored(server: S3Server, items: Sequence[Item], threads: int) -> float:
+    """Seconds of a pool that puts each image into our store."""
+    variables = server.variables(used_bucket(server), MOVIE_IMAGES_CONCURRENCY=str(threads))
+    store = open_store(load_settings(**{name.lower(): value for name, value in variables.items()}))
+    content = urllib3.request("GET", items[0][0]).data
+    assert store is not None  # noqa: S101 - its type
+    return _seconds(lambda item: store.put(item[1], content), items, threads)
+
+
+def _seconds(move: Callable[[Item], None], items: Sequence[Item], threads: int) -> float:
     started = time.perf_counter()
     with ThreadPoolExecutor(threads) as executor:
         list(executor.map(move, items))
@@ -104,7 +118,9 @@ def items_of(settings: Settings, host: str) -> list[Item]:
 @click.option("--repetitions", default=3, show_default=True, help="Runs of each, by turns; the median counts.")
 def main(movies: int, threads: int, repetitions: int) -> None:
     """Measure, and compare with the targets."""
-    seconds: dict[str, list[float]] = {name: [] for name in ("put only", "get and put", "ours", "ours again")}
+    seconds: dict[str, list[float]] = {
+        name: [] for name in ("put only", "our store, put only", "get and put", "ours", "ours again")
+    }
     with sandbox(latency_ms="0") as tmdb, postgres() as databases, image_host() as (host, size):
         movie_ids = tmdb.popular(movies)
         tmdb.warm(movie_ids)
@@ -120,6 +136,7 @@ def main(movies: int, threads: int, repetitions: int) -> None:
                 seconds["ours"].append(first)
                 seconds["ours again"].append(again)
                 seconds["get and put"].append(bare(server, items, threads, download=True))
+                seconds["our store, put only"].append(stored(server, items, threads))
                 seconds["put only"].append(bare(server, items, threads, download=False))
     count = len(items)
     if count != moved:

@@ -1,6 +1,6 @@
 """S3 and what speaks its protocol: AWS, Supabase Storage, R2, MinIO, SeaweedFS.
 
-boto3 makes and reads the requests; they are sent by the rule of `outgoing.py`.
+boto3 makes and reads the requests, and they are sent by the rule of `outgoing.py`; most uploads go a shorter way.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from botocore.exceptions import (
 
 from tmdb_dagster.images.errors import StoreError, StoreRefused, StoreUnavailable
 from tmdb_dagster.images.stores import CACHE_CONTROL, pages_of
+from tmdb_dagster.images.uploads import ShortWay
 from tmdb_dagster.outgoing import CertificatesUnreadable, Http, reason, tls_context
 
 CONNECT_TIMEOUT_S = 5.0
@@ -76,6 +77,7 @@ class S3Store:
         self._made: Any = None
         self._opened: Any = None
         self._http: Http | None = None
+        self._quick: ShortWay | None = None
 
     @property
     def name(self) -> str:
@@ -88,11 +90,33 @@ class S3Store:
 
     def put(self, key: str, content: bytes) -> None:
         """Store the file; its SHA-256 is signed, so that the server keeps it whole or not at all."""
+        with self._named_errors():
+            short_way = self._short_way()
+        if short_way.put(key, content):
+            return
         self._call(
             lambda s3: s3.put_object(
                 Bucket=self._bucket, Key=key, Body=content, ContentType="image/jpeg", CacheControl=CACHE_CONTROL
             )
         )
+        short_way.doubt()
+
+    def _short_way(self) -> ShortWay:
+        session, region = self._session(), self._region_name()
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise StoreRefused(_NO_CREDENTIALS)
+        with self._lock:
+            if self._quick is None:
+                self._quick = ShortWay(
+                    self._bucket,
+                    endpoint=self._endpoint,
+                    region=region,
+                    credentials=credentials.get_frozen_credentials,
+                    connect_timeout_s=CONNECT_TIMEOUT_S,
+                    answer_timeout_s=ANSWER_TIMEOUT_S,
+                )
+            return self._quick
 
     def delete(self, key: str) -> None:
         """Remove the file."""
