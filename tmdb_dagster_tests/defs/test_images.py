@@ -86,8 +86,8 @@ def test_images_that_were_given_up_show_in_a_check(image_store: str, execute: Ex
     result = execute("weekly_ingest", source="trending", max_movies=1, pages_per_source=1)
 
     evaluations = {one.asset_check_key: one for one in result.get_asset_check_evaluations()}
-    check = evaluations[AssetCheckKey(AssetKey("works_meta"), "images_rehosted")]
-    assert (check.passed, check.metadata["gave_up"].value) == (False, 2)
+    check = evaluations[AssetCheckKey(AssetKey("works_meta"), "no_images_given_up")]
+    assert (check.passed, check.metadata["given up"].value) == (False, 2)
     assert result.success
 
 

@@ -164,6 +164,25 @@ def _prove(moments: list[Moment], new_trial: NewTrial, output: Path) -> None:
     assert len(expected["movies"]) == MOVIES
 
 
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_told_to_stop_is_logged_and_gives_its_claims_back(
+    new_trial: NewTrial, tmp_path: Path, sent: signal.Signals
+) -> None:
+    trial = new_trial()
+    process = trial.start()
+    while trial.progress() < 4 and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(sent)
+
+    assert process.wait(TIMEOUT_S) != 0
+    assert trial.ask("SELECT error_message FROM scheduled_ingestion_log") == [("The run was stopped",)], (
+        tmp_path / "output"
+    ).read_text("utf8")
+    assert 0 < trial.progress() < MOVIES
+    assert trial.ask("SELECT tmdb_id FROM works WHERE ingestion_status <> 'complete'") == []
+    assert trial.ask("SELECT run_id FROM run_leases") == []
+
+
 def test_five_kills(new_trial: NewTrial, tmp_path: Path) -> None:
     _prove(_moments(1, 5), new_trial, tmp_path / "output")
 
