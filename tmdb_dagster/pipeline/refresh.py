@@ -94,13 +94,13 @@ class QueueReport:
 class DrainReport:
     """What became of the entries that a run took.
 
-    `refreshed` were so already, without a call; `gone` ones are among the `completed`; `retried` wait for another try,
-    `failed` had their last one; `busy` ones were left to another run.
+    `cached` were complete and fresh, and cost no call; `gone` ones are among the `completed`; `retried` wait for
+    another try, `failed` had their last one; `busy` ones were left to another run.
     """
 
     claimed: int = 0
     completed: int = 0
-    refreshed: int = 0
+    cached: int = 0
     gone: int = 0
     retried: int = 0
     failed: int = 0
@@ -116,7 +116,7 @@ class DrainReport:
             self.failed += outcome.entry == "failed"
             self.busy += outcome.entry == "busy"
             self.gone += outcome.status is Status.GONE
-            self.refreshed += outcome.status is Status.CACHED
+            self.cached += outcome.status is Status.CACHED
             if outcome.status.written:
                 self.refreshed_titles.append(outcome.display_title)
             elif outcome.message:
@@ -298,8 +298,8 @@ def _write_log(run: Run, trigger_type: str, started_at: datetime, report: DrainR
             source="refresh",
             trigger_type=trigger_type,
             movies_checked=report.claimed,
-            movies_skipped=report.refreshed + report.busy,
-            movies_ingested=report.completed - report.refreshed - report.gone,
+            movies_skipped=report.cached + report.busy,
+            movies_ingested=report.completed - report.cached - report.gone,
             movies_failed=report.failed + report.retried + report.gone,
             ingested_titles=report.refreshed_titles,
             failed_titles=report.failed_titles,

@@ -331,7 +331,7 @@ def test_a_movie_refreshed_meanwhile_costs_no_call(
 
     report = drained(run)
 
-    assert (report.claimed, report.refreshed) == (1, 1)
+    assert (report.claimed, report.cached) == (1, 1)
     assert asked(sandbox) == (0, 0)
     assert queue(engine) == {"completed": 1}
 
@@ -355,7 +355,7 @@ def test_what_was_fetched_before_a_request_does_not_answer_it(
     report = drained(start_run("drain"))
     timer.join()
 
-    assert (report.completed, report.refreshed) == (1, 0)
+    assert (report.completed, report.cached) == (1, 0)
     assert asked(sandbox) == (0, 1)
 
 
