@@ -160,8 +160,8 @@ def _soon(error: BaseException) -> bool:
 
 
 def _wait_s(state: tenacity.RetryCallState) -> float:
-    """Full jitter, or what the host asks for."""
+    """Full jitter, or what the host asks for, if that is longer."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after_s if isinstance(error, ImageUnavailable) else None
     backoff = tenacity.wait_random_exponential(multiplier=0.3, max=LONGEST_WAIT_S)
-    return min(LONGEST_WAIT_S, asked if asked is not None else backoff(state))
+    return min(LONGEST_WAIT_S, max(backoff(state), asked or 0.0))

@@ -23,7 +23,7 @@ from tmdb_dagster.logs import inherited
 from tmdb_dagster.pipeline.errors import RunEnding, TmdbOutage
 from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Record, Status
 from tmdb_dagster.pipeline.run import Run
-from tmdb_dagster.tmdb.errors import AuthenticationFailed, MovieNotFound, TmdbError, TmdbUnavailable
+from tmdb_dagster.tmdb.errors import AuthenticationFailed, MovieNotFound, NotTmdb, TmdbError, TmdbUnavailable
 from tmdb_dagster.tmdb.models import missing_parts, parse_movie, with_parts_from
 from tmdb_dagster.transform.image_plan import planned_images
 from tmdb_dagster.transform.movie import SCHEMA_VERSION, transform_movie
@@ -189,7 +189,8 @@ class _Enrichment:
     def _result(self, future: Future[_Result], one: Claim, target: Target) -> _Result:
         """The future's result; a failure becomes an outcome unless it concerns the whole run."""
         error = future.exception()
-        self._unanswered = self._unanswered + 1 if isinstance(error, TmdbUnavailable) else 0
+        unanswered = isinstance(error, TmdbUnavailable | NotTmdb)
+        self._unanswered = self._unanswered + 1 if unanswered else 0
         if error is None:
             result = future.result()
             return replace(result, outcome=replace(result.outcome, entry_id=target.entry_id))
@@ -214,7 +215,7 @@ class _Enrichment:
                 outcome,
                 calls=len(times),
                 duration_ms=sum(times),
-                unavailable=isinstance(error, TmdbUnavailable),
+                unavailable=unanswered,
                 entry_id=target.entry_id,
             )
         )

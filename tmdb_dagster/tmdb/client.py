@@ -76,13 +76,15 @@ class TmdbClient:
             body = self._transport.get(path, params, tmdb_id=tmdb_id)
         except NotFound as exc:
             raise MovieNotFound(str(exc), endpoint=path, tmdb_id=tmdb_id) from exc
-        if not isinstance(body, dict) or body.get("id") != tmdb_id:
-            raise InvalidResponse(
-                f"{path}: TMDB's answer is not the movie {tmdb_id}. Check TMDB_API_URL and any proxy.",
-                endpoint=path,
-                http_status=200,
-            )
-        return body
+        found = body.get("id") if isinstance(body, dict) else None
+        if found == tmdb_id:
+            return dict(body)
+        advice = "Check TMDB_API_URL and any proxy."
+        if isinstance(found, int) and "title" in body:
+            advice = f"It is the movie {found}, into which {tmdb_id} may have been merged: ingest {found} instead."
+        raise InvalidResponse(
+            f"{path}: TMDB's answer is not the movie {tmdb_id}. {advice}", endpoint=path, http_status=200
+        )
 
     def close(self) -> None:
         """Close the transport."""

@@ -5,14 +5,16 @@
         ├── TmdbUnavailable        transient, and still so after the last retry: 408, 429, 5xx, no answer
         │   │                          in time, network, a body cut off or not JSON
         │   └── RateLimited        the last answer was 429
-        ├── AuthenticationFailed   401, 403: no call of this run can succeed
+        ├── AuthenticationFailed   401, 403 in TMDB's own words: no call of this run can succeed
         ├── NotFound               404 in TMDB's own words
         │   └── MovieNotFound      … for a movie: unknown, deleted or merged into another
-        ├── BadRequest             any other 4xx: we asked for something TMDB does not offer
+        ├── BadRequest             any other 4xx of TMDB's: we asked for something it does not offer
         └── InvalidResponse        an answer that is not what TMDB documents
+            └── NotTmdb            another server's: a redirect, a 4xx in other words, an unasked-for coding
 
 What to do about each: TmdbUnavailable, try this call again in a later run; AuthenticationFailed, end the run;
 MovieNotFound, remember that the movie is gone; the others cost the one call, and trying again does not help.
+NotTmdb for one movie after another says that TMDB cannot be reached, as TmdbUnavailable does.
 
 Texts name the path of an endpoint, never its query, so that they cannot hold the API key.
 """
@@ -80,3 +82,7 @@ class BadRequest(TmdbError):
 
 class InvalidResponse(TmdbError):
     """TMDB answered something other than what it documents."""
+
+
+class NotTmdb(InvalidResponse):
+    """Somebody else answered in TMDB's place: a proxy, a firewall, a portal."""

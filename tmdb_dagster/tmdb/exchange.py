@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import zlib
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -28,7 +29,7 @@ class BodyTooLarge(Exception):
 
 
 def read_body(response: requests.Response) -> bytes:
-    """The whole body of a response that was asked for with `stream=True`, free of gzip.
+    """The whole body of a response that was asked for with `stream=True`, free of gzip and deflate.
 
     Its first bytes say whether it is compressed, not Content-Encoding: TMDB has sent gzip bytes without that
     header, and JSON cannot begin with them.
@@ -40,19 +41,33 @@ def read_body(response: requests.Response) -> bytes:
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge
+    if response.headers.get("Content-Encoding", "").strip().lower() == "deflate" and not _is_zlib(body):
+        with suppress(zlib.error):  # plain, then, whatever its header says
+            return _inflated(bytes(body), -zlib.MAX_WBITS)  # RFC 1951, which some take deflate to mean
     return _decoded(bytes(body))
 
 
 def _decoded(body: bytes) -> bytes:
     for _ in range(2):  # twice: what a cache compressed may have been compressed before, unlabelled
-        if not body.startswith(_GZIP_MAGIC):
-            break
-        gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        body = gzip.decompress(body, MAX_BODY_BYTES + 1)
-        if len(body) > MAX_BODY_BYTES:
-            raise BodyTooLarge
-        if not gzip.eof:
-            raise zlib.error("the gzip stream ends early")
+        if body.startswith(_GZIP_MAGIC):
+            body = _inflated(body, zlib.MAX_WBITS | 16)
+        elif _is_zlib(body):
+            body = _inflated(body, zlib.MAX_WBITS)
+    return body
+
+
+def _is_zlib(body: bytes | bytearray) -> bool:
+    """RFC 1950, which is what HTTP means by deflate; JSON cannot begin with x, either."""
+    return body.startswith(b"x") and int.from_bytes(body[:2]) % 31 == 0
+
+
+def _inflated(body: bytes, wbits: int) -> bytes:
+    stream = zlib.decompressobj(wbits)
+    body = stream.decompress(body, MAX_BODY_BYTES + 1)
+    if len(body) > MAX_BODY_BYTES:
+        raise BodyTooLarge
+    if not stream.eof:
+        raise zlib.error("the compressed stream ends early")
     return body
 
 

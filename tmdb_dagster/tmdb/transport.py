@@ -22,7 +22,7 @@ import tenacity
 import urllib3
 
 from tmdb_dagster.clock import utc_now
-from tmdb_dagster.tmdb.answers import WHERE_TO_GET_CREDENTIALS, Answer, results_count
+from tmdb_dagster.tmdb.answers import WHERE_TO_GET_CREDENTIALS, Answer, quoted, results_count
 from tmdb_dagster.tmdb.errors import (
     AuthenticationFailed,
     InvalidResponse,
@@ -33,6 +33,9 @@ from tmdb_dagster.tmdb.errors import (
 from tmdb_dagster.tmdb.exchange import MAX_BODY_BYTES, BodyTooLarge, DeadlineAdapter, read_body
 
 _V3_KEY = re.compile("[0-9a-f]{32}")
+_V4_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
+
+_LONGEST_TRACE = 20_000  # an exception that quotes a server at length would fill the log and Dagster's events
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class RetryPolicy:
     """How often and how long to try again.
 
     `max_attempts` includes the first. The wait before retry n is random between 0 and `base_s` * 2^(n - 1),
-    at most `max_wait_s` (full jitter), unless TMDB says how long to wait. No retry starts after
+    at most `max_wait_s` (full jitter), or what TMDB asks for, if that is longer. No retry starts after
     `max_total_s`.
     """
 
@@ -122,6 +125,7 @@ class Transport:
         self._api_url = api_url.rstrip("/")
         self._token = _checked("TMDB_READ_ACCESS_TOKEN", read_access_token)
         key = _checked("TMDB_API_KEY", api_key)
+        self._key = key
         self._secrets = [s for s in (self._token, key, key and quote(key, safe="")) if s]
         self._limiter = limiter
         self._on_call = on_call
@@ -231,7 +235,8 @@ class Transport:
         root: BaseException = exc
         while inner := root.__cause__ or next((a for a in root.args if isinstance(a, BaseException)), None):
             root = inner
-        text = f"{path}: no complete answer from TMDB (attempt {attempts}): {str(root) or type(root).__name__}."
+        reason = quoted(str(root)) or type(root).__name__
+        text = f"{path}: no complete answer from TMDB (attempt {attempts}): {reason}."
         error = TmdbUnavailable(
             f"{text} Check the network and TMDB_API_URL, or try again later.",
             endpoint=path,
@@ -239,13 +244,19 @@ class Transport:
             attempts=attempts,
         )
         trace = "".join(traceback.format_exception(exc))
-        if self._redacted(trace) == trace:  # else a broken answer quotes the key
+        if (
+            self._redacted(trace) == trace and len(trace) <= _LONGEST_TRACE
+        ):  # else a broken answer quotes the key, or itself
             error.__cause__ = exc
         return error
 
     def _hint(self, error: TmdbError) -> str:
-        if isinstance(error, AuthenticationFailed) and self._token and _V3_KEY.fullmatch(self._token):
+        if not isinstance(error, AuthenticationFailed):
+            return ""
+        if self._token and _V3_KEY.fullmatch(self._token):
             return " TMDB_READ_ACCESS_TOKEN holds a v3 API key: move it to TMDB_API_KEY."
+        if self._key and not self._token and _V4_TOKEN.fullmatch(self._key):
+            return " TMDB_API_KEY holds a v4 read access token: move it to TMDB_READ_ACCESS_TOKEN."
         return ""
 
     def _redacted(self, text: str) -> str:
@@ -257,7 +268,7 @@ class Transport:
         """Seconds until the next attempt; after a 429 everyone waits as long."""
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after_s if isinstance(error, TmdbUnavailable) else None
-        wait = self._backoff(state) if asked is None else asked
+        wait = max(self._backoff(state), asked or 0.0)
         if isinstance(error, RateLimited):
             self._limiter.back_off(wait)
         return wait

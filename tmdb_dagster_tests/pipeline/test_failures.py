@@ -135,11 +135,20 @@ def test_bad_credentials_end_the_run_and_no_movie_fails(
     assert value(engine, "SELECT count(*) FROM tmdb_api_logs WHERE http_status = 401") == sandbox.stats.calls
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("/movie/.*", "status", 503),
+        Fault("/movie/.*", "status", 403, body="<h1>Request blocked</h1>"),
+        Fault("/movie/.*", "status", 302, body=""),
+    ],
+    ids=["TMDB is down", "a firewall", "a portal"],
+)
 def test_an_outage_ends_the_run_instead_of_failing_everything(
-    settings: Settings, engine: Engine, sandbox: SandboxServer
+    fault: Fault, settings: Settings, engine: Engine, sandbox: SandboxServer
 ) -> None:
     ids = some_movies(sandbox, 60)
-    sandbox.faults.add(Fault("/movie/.*", "status", 503))
+    sandbox.faults.add(fault)
 
     def ingest() -> None:
         with open_run(settings, run_id="run-1", job="test", origin="tmdb") as run:

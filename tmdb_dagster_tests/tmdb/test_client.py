@@ -107,6 +107,13 @@ def test_a_body_that_is_not_the_movie_is_refused(sandbox: SandboxServer, make_pr
     assert probe.statuses == [200]
 
 
+def test_the_movie_that_another_was_merged_into_is_named(sandbox: SandboxServer, make_probe: MakeProbe) -> None:
+    sandbox.faults.add(Fault(path="/movie/603", kind="body", body='{"id": 604, "title": "Another"}', times=1))
+
+    with pytest.raises(InvalidResponse, match=r"not the movie 603.* movie 604, into which 603 may have been merged"):
+        TmdbClient(make_probe(sandbox.api_url).transport).movie(603)
+
+
 def test_closing_the_client_closes_its_connections(raw_server: StartRawServer, make_probe: MakeProbe) -> None:
     hung_up = threading.Event()
 

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import socket
 import threading
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +17,7 @@ import pytest
 
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.tmdb.errors import InvalidResponse, TmdbUnavailable
+from tmdb_dagster.tmdb.errors import InvalidResponse, NotTmdb, TmdbUnavailable
 from tmdb_dagster.tmdb.transport import RetryPolicy
 
 from .conftest import API_KEY, MakeProbe, StartRawServer, http
@@ -47,6 +48,94 @@ def test_gzip_is_known_by_its_bytes(
 
     assert probe.transport.get("/movie/603")["id"] == 603
     assert probe.calls[0].response_size_bytes == len(plain)
+
+
+@pytest.mark.parametrize("wbits", [zlib.MAX_WBITS, -zlib.MAX_WBITS], ids=["zlib", "raw"])
+def test_deflate_is_read_although_it_was_not_asked_for(
+    raw_server: StartRawServer, make_probe: MakeProbe, wbits: int
+) -> None:
+    stream = zlib.compressobj(wbits=wbits)
+    body = stream.compress(b'{"id": 603}') + stream.flush()
+    probe = make_probe(raw_server(http(body, "200 OK", "Content-Encoding: deflate")).api_url)
+
+    assert probe.transport.get("/movie/603") == {"id": 603}
+
+
+@pytest.mark.parametrize("coding", ["deflate", "br", "zstd"])
+def test_a_coding_that_is_only_claimed_costs_nothing(
+    raw_server: StartRawServer, make_probe: MakeProbe, coding: str
+) -> None:
+    probe = make_probe(raw_server(http(b'{"id": 603}', "200 OK", f"Content-Encoding: {coding}")).api_url)
+
+    assert probe.transport.get("/movie/603") == {"id": 603}
+
+
+def test_a_coding_that_cannot_be_read_is_named_at_once(raw_server: StartRawServer, make_probe: MakeProbe) -> None:
+    body = bytes.fromhex("8b0480 7b226964223a203630332c20227469746c65223a 2203")
+    probe = make_probe(raw_server(http(body, "200 OK", "Content-Encoding: br")).api_url)
+
+    with pytest.raises(NotTmdb, match=r"is not JSON, but coded as 'br', which nobody asked for.*proxy"):
+        probe.transport.get("/movie/603")
+
+    assert probe.statuses == [200]
+
+
+WHOLE = '{"id": 603, "overview": "caf\u00e9 MARK and more", "tagline": "kept \U0001f600"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "overview"),
+    [
+        (b"\xef\xbb\xbf" + WHOLE.encode(), "café MARK and more"),
+        (WHOLE.encode("utf-16"), "café MARK and more"),
+        (WHOLE.replace("MARK", "\\ud83d").encode(), "café  and more"),
+        (WHOLE.replace("MARK", "\\ude00").encode(), "café  and more"),
+        (WHOLE.encode().replace(b"MARK", b"\xed\xa0\xbd"), "café  and more"),
+        (WHOLE.encode().replace(b"MARK", b"\xe9"), "café  and more"),
+        (WHOLE.encode().replace(b"MARK", b"\xf0\x9f\x98"), "café  and more"),
+        (WHOLE.replace("MARK", "\x01").encode(), "café  and more"),
+        (WHOLE.replace("MARK", "a\tb\nc").encode(), "café a\tb\nc and more"),
+        (WHOLE.replace("603", "\x0c603").encode(), "café MARK and more"),
+        (WHOLE.encode() + b"\0\0", "café MARK and more"),
+        (WHOLE.encode().replace(b"603,", b"603,\xa0"), "café MARK and more"),
+    ],
+    ids=[
+        "byte order mark",
+        "UTF-16",
+        "half an emoji",
+        "its other half",
+        "half an emoji as bytes",
+        "Latin-1",
+        "a character cut off",
+        "control character",
+        "line break",
+        "control character between tokens",
+        "padding",
+        "no-break space between tokens",
+    ],
+)
+def test_an_odd_byte_costs_a_character(
+    raw_server: StartRawServer, make_probe: MakeProbe, body: bytes, overview: str
+) -> None:
+    probe = make_probe(raw_server(http(body)).api_url)
+
+    document = probe.transport.get("/movie/603")
+
+    assert document == {"id": 603, "overview": overview, "tagline": "kept \U0001f600"}
+    assert orjson.dumps(document), "it can be stored"
+    assert probe.statuses == [200]
+
+
+@pytest.mark.parametrize("body", [b'{"id": 603,, "title": "x"}', b"{'id': 603}", b'[{"id": 1} {"id": 2}]'])
+def test_a_whole_body_that_is_no_json_is_not_asked_for_again(
+    raw_server: StartRawServer, make_probe: MakeProbe, body: bytes
+) -> None:
+    probe = make_probe(raw_server(http(body)).api_url)
+
+    with pytest.raises(InvalidResponse, match=r"is not JSON: .*another attempt would bring the same"):
+        probe.transport.get("/movie/603")
+
+    assert probe.statuses == [200]
 
 
 GZIPPED = gzip.compress(b'{"id": 603}', mtime=0)

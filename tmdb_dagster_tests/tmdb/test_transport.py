@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import orjson
@@ -15,15 +16,15 @@ from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.tmdb.errors import (
     AuthenticationFailed,
     BadRequest,
-    InvalidResponse,
     NotFound,
+    NotTmdb,
     RateLimited,
     TmdbError,
     TmdbUnavailable,
 )
 from tmdb_dagster.tmdb.transport import RetryPolicy
 
-from .conftest import API_KEY, MakeProbe
+from .conftest import API_KEY, TOKEN, MakeProbe, StartRawServer, http
 
 POPULAR = "/movie/popular"
 ONCE = RetryPolicy(max_attempts=1)
@@ -139,7 +140,7 @@ def test_nobody_listens(make_probe: MakeProbe) -> None:
         ({"Retry-After": "7"}, 7, 7),
         ({"Retry-After": "3600"}, 60, 60),
         ({"Retry-After": "Thu, 31 Dec 2099 23:59:59 GMT"}, 60, 60),
-        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0, 0),
+        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0, 0.5),
         ({"X-RateLimit-Reset": "4102444799"}, 60, 60),
         ({"Retry-After": "a while"}, 0, 0.5),
         ({}, 0, 0.5),
@@ -176,15 +177,22 @@ def tmdb_says(code: int, message: str) -> str:
     ("status", "body", "expected"),
     [
         (401, tmdb_says(7, "Invalid API key."), (AuthenticationFailed, r"Invalid API key \(code 7\)")),
-        (401, "<html>", (AuthenticationFailed, "TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY.*settings/api")),
-        (403, "<html>", (AuthenticationFailed, "answered 403")),
+        (401, tmdb_says(7, ""), (AuthenticationFailed, "TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY.*settings/api")),
+        (403, tmdb_says(45, "User suspended."), (AuthenticationFailed, "answered 403")),
+        (401, "<html>", (NotTmdb, "any proxy or firewall")),
+        (403, '{"message": "Forbidden"}', (NotTmdb, "not TMDB but .*Forbidden.* answered 403")),
+        (403, '{"status_code": 403, "status_message": "Forbidden"}', (NotTmdb, "not TMDB but")),
+        (404, '{"status_code": 404, "status_message": "Not Found"}', (NotTmdb, "not TMDB but")),
+        (404, '{"errors": ["no route"]}', (NotTmdb, "not TMDB but")),
         (404, tmdb_says(34, "The resource you requested could not be found."), (NotFound, r"\(code 34\)")),
         (404, tmdb_says(6, "Invalid id."), (NotFound, r"Invalid id \(code 6\)")),
-        (404, "<html>nginx</html>", (InvalidResponse, "TMDB_API_URL")),
+        (404, "<html>nginx</html>", (NotTmdb, "TMDB_API_URL")),
         (400, tmdb_says(22, "Invalid page."), (BadRequest, r"400: Invalid page \(code 22\)")),
         (422, '{"errors": ["page must be less than 500"]}', (BadRequest, "422: page must be less than 500")),
-        (410, "[]", (BadRequest, "answered 410")),
-        (302, "", (InvalidResponse, "answered 302")),
+        (410, "[]", (NotTmdb, "answered 410")),
+        (407, "<h1>Proxy</h1> wants <b>credentials</b>", (NotTmdb, "not TMDB but .*'Proxy wants credentials'")),
+        (451, tmdb_says(5, "Legal reasons."), (BadRequest, "451: Legal reasons")),
+        (302, "", (NotTmdb, "answered 302")),
     ],
 )
 def test_a_permanent_failure_is_raised_at_once(
@@ -201,6 +209,72 @@ def test_a_permanent_failure_is_raised_at_once(
     assert (caught.value.endpoint, caught.value.http_status) == (POPULAR, status)
     assert (probe.statuses, probe.sleeps) == ([status], [])
     assert probe.calls[0].error_message == str(caught.value)
+
+
+def test_who_answered_in_tmdbs_place_is_named(raw_server: StartRawServer, make_probe: MakeProbe) -> None:
+    page = b"<html><style>h1 {}</style><h1>403 ERROR</h1>\nRequest \x1b[31mblocked.</html>"
+    blocked = http(page, "403 Forbidden", "Server: CloudFront", "Content-Type: text/html")
+    with pytest.raises(NotTmdb) as caught:
+        make_probe(raw_server(blocked).api_url).transport.get(POPULAR)
+    assert str(caught.value) == (
+        "/movie/popular: not TMDB but CloudFront (text/html; '403 ERROR Request [31mblocked.') answered 403. "
+        "TMDB does not answer like that: check TMDB_API_URL, and any proxy or firewall on the way."
+    )
+
+    portal = http(b"", "302 Found", "Location: https://login.portal.test/?next=1")
+    with pytest.raises(NotTmdb, match=r"another server \(to https://login.portal.test\) answered 302"):
+        make_probe(raw_server(portal).api_url).transport.get(POPULAR)
+
+
+def test_no_retry_after_makes_us_faster_than_our_own_backoff(sandbox: SandboxServer, make_probe: MakeProbe) -> None:
+    waits: list[list[float]] = []
+    for value in ("0", "-5", "0.01", "Fri, 31 Dec 1999 23:59:59 GMT") * 5:
+        sandbox.faults.add(Fault(path=POPULAR, kind="status", status=429, headers={"Retry-After": value}, times=5))
+        probe = make_probe(sandbox.api_url, retry=RetryPolicy(base_s=1, max_wait_s=5))
+        probe.transport.get(POPULAR)
+        assert probe.limiter.backed_off == probe.sleeps
+        waits.append(probe.sleeps)
+
+    longest = [max(column) for column in zip(*waits, strict=True)]
+    assert all(limit / 2 < wait <= limit for wait, limit in zip(longest, (1, 2, 4, 5, 5), strict=True))
+
+
+def test_a_v4_token_in_the_place_of_the_key_is_named(sandbox: SandboxServer, make_probe: MakeProbe) -> None:
+    sandbox.faults.add(Fault(path=POPULAR, kind="status", status=401, times=2))
+    with pytest.raises(AuthenticationFailed, match="holds a v4 read access token: move it to TMDB_READ_ACCESS_TOKEN"):
+        make_probe(sandbox.api_url, read_access_token=None, api_key=TOKEN).transport.get(POPULAR)
+    with pytest.raises(AuthenticationFailed) as caught:
+        make_probe(sandbox.api_url, read_access_token=None, api_key=API_KEY).transport.get(POPULAR)
+    assert "holds a" not in str(caught.value)
+
+
+HUGE = 9_000_000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(tmdb_says(7, "x" * HUGE).encode(), "401 Unauthorized"),
+        http(tmdb_says(34, "x" * HUGE).encode(), "404 Not Found"),
+        http(orjson.dumps({"errors": ["x" * HUGE]}), "422 Unprocessable"),
+        http(orjson.dumps({"errors": ["x" * 100] * 50_000}), "422 Unprocessable"),
+        http(b"<html>" + b"x" * HUGE, "403 Forbidden", "Server: " + "s" * 60_000, "Content-Type: " + "t" * 60_000),
+        http(tmdb_says(11, "x" * HUGE).encode(), "500 Internal Server Error"),
+        http(b"<html>" + b"x" * HUGE, "200 OK", "Content-Type: " + "t" * 60_000),
+        http(b"\x0bnot JSON at all", "200 OK", "Content-Encoding: " + "c" * 60_000),
+        b"x" * 60_000 + b" is no HTTP\r\n\r\n",
+    ],
+    ids=["401", "404", "errors", "many errors", "stranger", "500", "no JSON", "coding", "no HTTP"],
+)
+def test_what_a_server_says_is_cut(answer: bytes, raw_server: StartRawServer, make_probe: MakeProbe) -> None:
+    probe = make_probe(raw_server(answer).api_url, retry=ONCE)
+
+    with pytest.raises(TmdbError) as caught:
+        probe.transport.get(POPULAR)
+
+    assert len("".join(traceback.format_exception(caught.value))) < 40_000, "this is what Dagster's events keep"
+    assert len(str(caught.value)) < 2000
+    assert len(probe.calls[0].error_message or "") <= 500
 
 
 def test_a_v3_key_in_the_place_of_the_token_is_named(sandbox: SandboxServer, make_probe: MakeProbe) -> None:
