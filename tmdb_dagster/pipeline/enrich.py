@@ -24,7 +24,7 @@ from tmdb_dagster.pipeline.errors import RunEnding, TmdbOutage
 from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Record, Status
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, MovieNotFound, NotTmdb, TmdbError, TmdbUnavailable
-from tmdb_dagster.tmdb.models import missing_parts, parse_movie, with_parts_from
+from tmdb_dagster.tmdb.models import lacking_values, missing_parts, parse_movie, with_parts_from, with_values_from
 from tmdb_dagster.transform.image_plan import planned_images
 from tmdb_dagster.transform.movie import SCHEMA_VERSION, transform_movie
 from tmdb_dagster.warehouse.claims import (
@@ -265,10 +265,13 @@ def _fetch(run: Run, one: Claim) -> _Result:
     body = run.tmdb.movie(one.tmdb_id)
     fetched_at = utc_now()
     problems: tuple[str, ...] = ()
-    if missing := missing_parts(body):
+    missing = missing_parts(body)
+    if missing or lacking_values(body):
         with run.engine.begin() as connection:
-            body = with_parts_from(body, read_response(connection, one.work_id))
+            previous = read_response(connection, one.work_id)
+        body, kept = with_values_from(with_parts_from(body, previous), previous)
         problems = tuple(f"{part}: missing or malformed in TMDB's answer" for part in missing)
+        problems += tuple(f"{value}: as it was before, for TMDB's answer does not say it" for value in kept)
     content, content_hash = canonical(body)
     unchanged = content_hash == one.content_hash and one.schema_version == SCHEMA_VERSION
     if unchanged and (one.rehosted or run.rehoster is None):

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from tmdb_dagster.tmdb.errors import InvalidResponse
-from tmdb_dagster.tmdb.lenient import validated
+from tmdb_dagster.tmdb.lenient import MAX_ELEMENTS, unfit_fields, validated
 
 PARTS = ("credits", "videos", "similar", "release_dates", "images", "keywords", "watch/providers")
 """The values of `append_to_response`, and the keys under which the parts arrive."""
@@ -32,12 +32,27 @@ _PART_CONTENT: dict[str, dict[str, type]] = {
 }
 
 
+_DATE = re.compile(r"\s*([0-9]{4}-[0-9]{2}-[0-9]{2})([T ].*)?", re.DOTALL)
+
+_LONGEST_TITLE = 600
+
+
 def _iso_date(value: object) -> date | None:
+    """The date that a text begins with: TMDB has sent a time with it for hours."""
     if value is None or value == "":
         return None
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        return date.fromisoformat(value)
+    if isinstance(value, str) and (found := _DATE.fullmatch(value)):
+        return date.fromisoformat(found[1])
     raise ValueError("Input should be a date as YYYY-MM-DD")
+
+
+def _without_gaps(value: object) -> object:
+    """An id as it was pasted into TMDB, without white space and invisible characters, in small letters."""
+    return "".join(filter(_is_visible, value)).lower() if isinstance(value, str) else value
+
+
+def _is_visible(character: str) -> bool:
+    return character.isprintable() and not character.isspace()
 
 
 # The bounds are those of Postgres: INTEGER, BIGINT, and for the title, which is indexed, a B-tree entry of at
@@ -52,9 +67,9 @@ Popularity = Annotated[
     AfterValidator(lambda value: round(value, 4)),
 ]
 ReleaseDate = Annotated[date | None, BeforeValidator(_iso_date)]
-Title = Annotated[str, Field(pattern=r"\S", max_length=600)]
+Title = Annotated[str, Field(pattern=r"\S", max_length=_LONGEST_TITLE)]
 Name = Annotated[str, Field(min_length=1)]
-ImdbId = Annotated[str, Field(pattern=r"^(tt[0-9]{1,12})?$")]
+ImdbId = Annotated[str, BeforeValidator(_without_gaps), Field(pattern=r"^(tt[0-9]{1,12})?$")]
 
 
 class _Model(BaseModel):
@@ -201,8 +216,8 @@ class WatchProviders(_Model):
     """By ISO 3166-1 code, in capitals."""
 
 
-class Movie(_Model):
-    """`GET /movie/{id}` with the seven PARTS appended; a part that is missing or malformed is None."""
+class _Details(_Model):
+    """`GET /movie/{id}` without its PARTS."""
 
     id: TmdbId
     title: Title
@@ -226,6 +241,11 @@ class Movie(_Model):
     production_companies: tuple[Company, ...] = ()
     production_countries: tuple[Country, ...] = ()
     spoken_languages: tuple[Language, ...] = ()
+
+
+class Movie(_Details):
+    """`GET /movie/{id}` with the seven PARTS appended; a part that is missing or malformed is None."""
+
     credits: Credits | None = None
     videos: Videos | None = None
     similar: Similar | None = None
@@ -262,8 +282,27 @@ def parse_movie(body: object, regions: Iterable[str] | None = None) -> ParsedMov
     """
     if regions is not None:
         body = _with_regions(body, regions)
-    movie, problems = validated(Movie, body, "movie")
+    movie, problems = validated(Movie, _with_title(body), "movie")
     return ParsedMovie(movie, problems)
+
+
+def _with_title(body: Any) -> Any:
+    """The body of a movie, or a row of a list, with a title that can be kept, where there is one.
+
+    A blank title gives way to the original one, and an endless one is cut.
+    """
+    if not isinstance(body, dict) or _is_title(title := body.get("title")):
+        return body
+    texts = [
+        text
+        for text in (title, body.get("original_title"))
+        if isinstance(text, str) and _is_title(text.strip()[:_LONGEST_TITLE])
+    ]
+    return {**body, "title": texts[0].strip()[:_LONGEST_TITLE]} if texts else body
+
+
+def _is_title(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_TITLE and any(map(_is_visible, value))
 
 
 def _with_regions(body: object, regions: Iterable[str]) -> object:
@@ -280,6 +319,9 @@ def parse_list_page(body: object) -> ListPage:
 
     Raises InvalidResponse where page, total_pages or results are unusable, or no row of several is usable.
     """
+    match body:
+        case {"results": list(rows), **others}:
+            body = {**others, "results": [_with_title(row) for row in rows[:MAX_ELEMENTS]]}
     page, problems = validated(_ListBody, body, "list page")
     if not page.results and isinstance(body, dict) and body["results"]:
         raise InvalidResponse(f"No row of the list page is usable: {'; '.join(problems)}")
@@ -298,6 +340,26 @@ def with_parts_from(body: Mapping[str, Any], previous: Mapping[str, Any] | None)
     """
     known = {part: previous[part] for part in missing_parts(body) if _has_part(previous, part)} if previous else {}
     return {**body, **known}
+
+
+def with_values_from(
+    body: Mapping[str, Any], previous: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The answer, with other values that it lacks taken over from a previous answer; also which those are.
+
+    So a release date in an unheard-of form keeps the one that is known. What TMDB says to be unknown is taken at its
+    word.
+    """
+    lacking = lacking_values(body)
+    sound = set(previous or {}) - lacking_values(previous or {})
+    kept = sorted(lacking & sound)
+    return {**body, **{name: previous[name] for name in kept if previous}}, tuple(kept)
+
+
+def lacking_values(body: Mapping[str, Any]) -> frozenset[str]:
+    """The values, PARTS apart, that an answer lacks or has in a form that cannot be read."""
+    details = {name: body[name] for name in _Details.model_fields if name in body}
+    return frozenset(_Details.model_fields.keys() - details.keys()) | unfit_fields(_Details, details)
 
 
 def _has_part(body: Mapping[str, Any], part: str) -> bool:

@@ -64,11 +64,10 @@ def test_a_part_that_is_missing_or_malformed_costs_its_own_fields(
 
 def test_an_answer_that_is_no_movie_costs_the_movie(start_run: Start, engine: Engine, sandbox: SandboxServer) -> None:
     patches: list[dict[str, Any]] = [
-        {"title": None},
-        {"title": ""},
-        {"title": REMOVE},
-        {"title": ["a", "list"]},
-        {"title": "x" * 5000},
+        {"title": None, "original_title": None},
+        {"title": "", "original_title": " "},
+        {"title": REMOVE, "original_title": REMOVE},
+        {"title": ["a", "list"], "original_title": 5},
         {"id": 999},
         {"id": "603"},
         {"id": None},
@@ -91,6 +90,54 @@ def test_an_answer_that_is_no_movie_costs_the_movie(start_run: Start, engine: En
     assert sandbox.stats.faults_fired == len(ids)
     assert value(engine, "SELECT count(*) FROM works WHERE ingestion_error <> ''") == len(ids)
     assert value(engine, "SELECT count(*) FROM works_meta") == 1
+
+
+def test_a_title_that_cannot_be_kept_does_not_cost_the_movie(
+    start_run: Start, engine: Engine, sandbox: SandboxServer
+) -> None:
+    titles = {" ": "Sommaren", "x" * 5000: "x" * 600}
+    ids = some_movies(sandbox, len(titles))
+    for tmdb_id, title in zip(ids, titles, strict=True):
+        body = {"title": title, "original_title": "Sommaren"}
+        sandbox.faults.add(Fault(f"/movie/{tmdb_id}", "patch", body=body))
+
+    outcomes = enriched(start_run(), ids)
+
+    assert [outcomes[tmdb_id].title for tmdb_id in ids] == list(titles.values())
+
+
+SCALARS = (
+    "SELECT title, imdb_id, release_date, year, runtime_minutes, budget, revenue_worldwide, genres, tagline, collection"
+)
+
+
+@pytest.mark.parametrize("lost", [REMOVE, "no such value", {"not": "a value"}], ids=["removed", "text", "object"])
+def test_a_value_that_a_refresh_cannot_read_stays_as_it_was(
+    lost: Any, start_run: Start, engine: Engine, sandbox: SandboxServer
+) -> None:
+    whole = {
+        "title": "Low Tide",
+        "imdb_id": "tt9000603",
+        "release_date": "2001-02-03",
+        "runtime": 101,
+        "budget": 5,
+        "revenue": 7,
+        "genres": [{"id": 1, "name": "Drama"}],
+        "belongs_to_collection": {"id": 9, "name": "Tides"},
+    }
+    sandbox.faults.add(Fault("/movie/603", "patch", body=whole, times=1))
+    ingest_movie(start_run("first"), 603)
+    [before] = rows(engine, f"{SCALARS} FROM works JOIN works_meta USING (work_id)")
+    assert before.runtime_minutes == 101
+    broken = dict.fromkeys(whole, lost) | {"title": " ", "tagline": "New"}
+    sandbox.faults.add(Fault("/movie/603", "patch", body=broken, times=1))
+
+    outcome = ingest_movie(start_run("second"), 603, force_refresh=True)
+
+    assert outcome.status == "ingested"
+    assert "runtime: as it was before, for TMDB's answer does not say it" in str(outcome.message)
+    [after] = rows(engine, f"{SCALARS} FROM works JOIN works_meta USING (work_id)")
+    assert after._asdict() == {**before._asdict(), "tagline": "New"}
 
 
 OUT_OF_RANGE: list[dict[str, Any]] = [

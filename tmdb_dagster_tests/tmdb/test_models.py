@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import time
+import tracemalloc
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -10,7 +13,14 @@ import orjson
 import pytest
 
 from tmdb_dagster.tmdb.errors import InvalidResponse
-from tmdb_dagster.tmdb.models import PARTS, missing_parts, parse_list_page, parse_movie, with_parts_from
+from tmdb_dagster.tmdb.models import (
+    PARTS,
+    missing_parts,
+    parse_list_page,
+    parse_movie,
+    with_parts_from,
+    with_values_from,
+)
 
 PARTS_OF_A_FULL_ANSWER: dict[str, Any] = {
     "credits": {"cast": [], "crew": []},
@@ -68,7 +78,7 @@ def test_a_full_answer_has_no_problems() -> None:
         ({"id": 12, "title": None}, "title: "),
         ({"id": 12, "title": " "}, "title: "),
         ({"id": 12, "title": "\0"}, "title: "),
-        ({"id": 12, "title": "beyond an index entry" * 30}, "title: "),
+        ({"id": 12, "title": " ", "original_title": "\u200b"}, "title: "),
     ],
 )
 def test_an_answer_without_a_usable_id_or_title_is_refused(body: object, names: str) -> None:
@@ -86,7 +96,11 @@ def test_an_answer_without_a_usable_id_or_title_is_refused(body: object, names: 
         ({"budget": 1e30}, "budget: Input should be a valid integer"),
         ({"vote_average": float("inf")}, "vote_average: Input should be a finite number"),
         ({"vote_average": float("nan")}, "vote_average: Input should be a finite number"),
-        ({"vote_average": "7.1"}, "vote_average: Input should be a valid number"),
+        ({"vote_average": "7,1"}, "vote_average: Input should be a valid number"),
+        ({"vote_average": True}, "vote_average: Input should be a valid number"),
+        ({"runtime": True}, "runtime: Input should be a valid integer"),
+        ({"runtime": "-5"}, "runtime: Input should be greater than or equal to 0"),
+        ({"release_date": "2001-02-30T00:00:00Z"}, "release_date: Value error, day is out of range for month"),
         ({"release_date": "03.02.2001"}, "release_date: Value error, Input should be a date as YYYY-MM-DD"),
         ({"release_date": 981158400}, "release_date: Value error, Input should be a date as YYYY-MM-DD"),
         ({"imdb_id": "603"}, "imdb_id: String should match pattern '^(tt[0-9]{1,12})?$'"),
@@ -103,6 +117,90 @@ def test_a_wrong_value_is_left_out_and_named(change: dict[str, Any], problem: st
     (name,) = change
     expected = parse_movie({key: value for key, value in movie().items() if key != name}).movie
     assert parsed.movie.model_copy(update={name: getattr(expected, name)}) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "plain"),
+    [
+        ({"release_date": "2001-02-03T00:00:00.000Z"}, {"release_date": "2001-02-03"}),
+        ({"release_date": " 2001-02-03 12:00"}, {"release_date": "2001-02-03"}),
+        ({"runtime": "101"}, {"runtime": 101}),
+        ({"runtime": " 101 "}, {"runtime": 101}),
+        ({"runtime": 101.0}, {"runtime": 101}),
+        ({"budget": "160000000"}, {"budget": 160_000_000}),
+        ({"vote_average": "7.1"}, {"vote_average": 7.1}),
+        ({"vote_count": "12"}, {"vote_count": 12}),
+        ({"imdb_id": "tt0000011 "}, {"imdb_id": "tt0000011"}),
+        ({"imdb_id": "\u200eTT0000011\n"}, {"imdb_id": "tt0000011"}),
+        ({"overview": 1984}, {"overview": "1984"}),
+        ({"genres": [{"name": 300}]}, {"genres": [{"name": "300"}]}),
+        (
+            {"credits": {"cast": [{"id": "5", "name": "A", "order": "1"}]}},
+            {"credits": {"cast": [{"id": 5, "name": "A", "order": 1}]}},
+        ),
+    ],
+)
+def test_a_value_is_read_for_what_it_plainly_says(change: dict[str, Any], plain: dict[str, Any]) -> None:
+    read = parse_movie(movie(**change))
+    assert (read.movie, read.problems) == (parse_movie(movie(**plain)).movie, ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "title"),
+    [
+        ({"title": "   ", "original_title": "Sommaren"}, "Sommaren"),
+        ({"title": "\u200b\0", "original_title": " Sommaren "}, "Sommaren"),
+        ({"title": None, "original_title": "Sommaren"}, "Sommaren"),
+        ({"title": "e" * 100_000, "original_title": "Sommaren"}, "e" * 600),
+        ({"title": " ", "original_title": "e" * 100_000}, "e" * 600),
+        ({"title": "Low Tide", "original_title": ""}, "Low Tide"),
+    ],
+)
+def test_a_title_that_cannot_be_kept_does_not_cost_the_movie(changes: dict[str, Any], title: str) -> None:
+    assert parse_movie(movie(**changes)).movie.title == title
+    assert parse_list_page(list_page(listed(1, **changes))).results[0].title == title
+
+
+NO_ITEM: list[Any] = [{}, {"id": "x"}]
+
+
+@pytest.mark.parametrize("element", NO_ITEM, ids=repr)
+@pytest.mark.parametrize(
+    "hold",
+    [
+        lambda items: {"genres": items},
+        lambda items: {"credits": {"cast": items, "crew": items}},
+        lambda items: {"release_dates": {"results": [{"iso_3166_1": "US", "release_dates": items}] * 2}},
+        lambda items: {"release_dates": {"results": [{"iso_3166_1": "US", "release_dates": items[:1000]}] * 1000}},
+        lambda items: {"watch/providers": {"results": {"US": {"buy": items, "rent": items}}}},
+        lambda items: {"watch/providers": {"results": {str(at): item for at, item in enumerate(items)}}},
+        lambda items: dict.fromkeys(("genres", "production_companies", "spoken_languages"), items),
+    ],
+    ids=["genres", "credits", "nested", "nested widely", "providers", "regions", "several"],
+)
+def test_of_a_list_5000_elements_are_looked_at(hold: Callable[[list[Any]], dict[str, Any]], element: Any) -> None:
+    body = movie(**hold([element] * 1_000_000))
+    tracemalloc.start()
+    started = time.process_time()
+    parsed = parse_movie(body)
+    seconds = time.process_time() - started
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert parsed.movie.title == "Low Tide"
+    assert any("elements are looked at" in problem for problem in parsed.problems)
+    assert (peak < 100_000_000, seconds < 20) == (True, True), "tracing costs ten times the time"
+
+
+def test_what_is_right_among_the_first_is_kept() -> None:
+    body = movie(genres=[{"name": "Drama"}, *[{}] * 100_000], keywords={"keywords": [{"name": "sea"}]})
+    parsed = parse_movie(body).movie
+    assert [genre.name for genre in parsed.genres] == ["Drama"]
+    assert parsed.keywords is not None
+    assert [keyword.name for keyword in parsed.keywords.keywords] == ["sea"]
+
+
+def test_a_list_page_is_measured_too() -> None:
+    assert [row.id for row in parse_list_page(list_page(listed(1), *[{}] * 1_000_000)).results] == [1]
 
 
 @pytest.mark.parametrize("value", ["", None])
@@ -212,6 +310,33 @@ def test_good_parts_are_never_replaced_even_by_fuller_ones() -> None:
     fresh = movie(credits={"cast": [], "crew": []})
     assert with_parts_from(fresh, movie()) == fresh
     assert with_parts_from(fresh, None) == fresh
+
+
+def test_values_that_an_answer_lacks_are_taken_over_from_the_previous_one() -> None:
+    previous = movie(runtime=101, imdb_id="tt0000011", budget=5, belongs_to_collection={"id": 1, "name": "Tides"})
+    fresh = movie(
+        title="\t",
+        runtime="long",
+        imdb_id="x",
+        budget=None,
+        belongs_to_collection={"id": 1},
+        revenue="many",
+        tagline="kept",
+        genres=[{"name": "Drama"}, None],
+    )
+    del fresh["release_date"]
+
+    merged, kept = with_values_from(fresh, previous)
+
+    assert kept == ("belongs_to_collection", "imdb_id", "release_date", "runtime", "title")
+    assert merged == {**fresh, **{name: previous[name] for name in kept}}
+    assert merged["budget"] is None, "TMDB says that it is unknown"
+
+
+def test_a_value_that_is_malformed_in_both_stays_as_it_came() -> None:
+    fresh = movie(runtime="long")
+    assert with_values_from(fresh, movie(runtime=[])) == (fresh, ())
+    assert with_values_from(fresh, None) == (fresh, ())
 
 
 def test_a_list_page() -> None:

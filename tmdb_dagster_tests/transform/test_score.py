@@ -28,7 +28,7 @@ def test_a_whole_number_is_a_vote_average_too() -> None:
     assert (rating["value_raw"], rating["value_0_100"], rating["votes_count"]) == (7.0, 70.0, 0)
 
 
-@pytest.mark.parametrize("value", [None, "7.4", 11, -1, True, []])
+@pytest.mark.parametrize("value", [None, "7,4", 11, -1, True, []])
 def test_without_a_usable_vote_average_there_is_no_rating_and_the_prior_is_the_score(value: object) -> None:
     movie = transformed(vote_average=value, vote_count=500)
     assert movie.rating is None
