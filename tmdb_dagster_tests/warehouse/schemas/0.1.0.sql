@@ -102,7 +102,7 @@ COMMENT ON COLUMN public.tmdb_api_logs.response_time_ms IS 'Milliseconds from se
 
 COMMENT ON COLUMN public.tmdb_api_logs.results_count IS 'Rows in the answer.';
 
-COMMENT ON COLUMN public.tmdb_api_logs.edge_function IS 'The Dagster job that called.';
+COMMENT ON COLUMN public.tmdb_api_logs.edge_function IS 'The Dagster job that called, or the assets that ran outside of a job.';
 
 COMMENT ON COLUMN public.tmdb_api_logs.user_query IS 'Kept for the app; the pipeline leaves it empty.';
 
@@ -1548,13 +1548,13 @@ UNION ALL
             ARRAY( SELECT ((count(*) || ' x '::text) || r.reason)
                    FROM ( SELECT "left"(public.failure_reason(tmdb_api_logs.error_message), 200) AS reason
                            FROM public.tmdb_api_logs
-                          WHERE ((tmdb_api_logs.http_status = ANY (ARRAY[401, 403])) AND (tmdb_api_logs.created_at > (now() - '1 day'::interval)) AND (tmdb_api_logs.error_message IS NOT NULL))) r
+                          WHERE ((tmdb_api_logs.http_status = ANY (ARRAY[401, 403])) AND (tmdb_api_logs.created_at > (now() - '1 day'::interval)) AND (COALESCE(POSITION((': not TMDB but '::text) IN (tmdb_api_logs.error_message)), 0) = 0) AND (tmdb_api_logs.error_message IS NOT NULL))) r
                   GROUP BY r.reason
                   ORDER BY (count(*)) DESC, r.reason
                  LIMIT 10) AS examples
            FROM ( SELECT count(*) AS refused
                    FROM public.tmdb_api_logs
-                  WHERE ((tmdb_api_logs.http_status = ANY (ARRAY[401, 403])) AND (tmdb_api_logs.created_at > (now() - '1 day'::interval)))) c) answer
+                  WHERE ((tmdb_api_logs.http_status = ANY (ARRAY[401, 403])) AND (tmdb_api_logs.created_at > (now() - '1 day'::interval)) AND (COALESCE(POSITION((': not TMDB but '::text) IN (tmdb_api_logs.error_message)), 0) = 0))) c) answer
   WHERE (NOT answer.passed)
 UNION ALL
  SELECT 'error'::text AS severity,
