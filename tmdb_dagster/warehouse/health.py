@@ -130,8 +130,8 @@ def queue_status(connection: Connection) -> list[QueueEntries]:
 
 def catalogue_health(connection: Connection) -> list[CatalogueTier]:
     """The catalogue by status and age, newest releases first."""
-    source = """v_catalogue_health ORDER BY status, array_position(
-        ARRAY['unreleased', '0-30', '31-180', '181-365', 'over 365', 'unknown'], age_tier)"""
+    source = """v_catalogue_health
+        ORDER BY status, age_tier = 'unknown', refresh_days, age_tier <> 'unreleased'"""
     return _rows(connection, CatalogueTier, source)
 
 

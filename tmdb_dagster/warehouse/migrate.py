@@ -225,7 +225,7 @@ def _plan_upgrade(connection: Connection, schema: str, script: ScriptDirectory, 
     known = {one.revision for one in script.walk_revisions()}
     if revision not in known:
         reason = _TOO_OLD if revision in _BEFORE_THE_BASELINE else _UNKNOWN_REVISION
-        views = ", ".join(name for name in definitions() if name.startswith("v_"))
+        views = ", ".join(f"{schema}.{name}" for name in definitions() if name.startswith("v_"))
         plan.refusals.append(reason.format(table=f"{schema}.{VERSION_TABLE}", revision=revision, views=views))
         return plan
     for one in reversed(list(script.iterate_revisions("head", revision))):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.pipeline.errors import ChangesUnavailable, InvalidRequest, TmdbOutage
@@ -200,6 +201,36 @@ def test_the_cursor_moves_only_with_what_is_queued(
     sandbox.reset()
     _, found = refreshed(start_run("again"))
     assert found == {ingested[0]: "ingested"}
+
+
+REFUSE_CHANGES = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'The queue is full'; END $$;
+CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON refresh_queue DEFERRABLE INITIALLY {when} FOR EACH ROW
+WHEN (NEW.reason = 'changed') EXECUTE FUNCTION refuse()
+"""
+
+
+@pytest.mark.parametrize("when", ["IMMEDIATE", "DEFERRED"])
+def test_what_cannot_be_queued_moves_no_cursor(
+    when: str, start_run: StartRun, sandbox: SandboxServer, engine: Engine, ingested: list[int]
+) -> None:
+    """Deferred, the transaction that queues fails at its very end."""
+    day = utc_now().date() - timedelta(days=3)
+    read_changes_until(engine, day)
+    sandbox.catalogue.touch(ingested[0])
+    execute(engine, REFUSE_CHANGES.format(when=when))
+
+    with pytest.raises(DBAPIError, match="The queue is full"):
+        refreshed(start_run("daily"))
+
+    assert value(engine, "SELECT last_sync_cursor FROM sync_state") == day.isoformat()
+    assert queue(engine) == {}
+
+    execute(engine, "DROP TRIGGER refuse ON refresh_queue")
+    _, found = refreshed(start_run("again"))
+    assert found == {ingested[0]: "ingested"}
+    assert value(engine, "SELECT last_sync_cursor FROM sync_state") > day.isoformat()
 
 
 def test_a_month_of_downtime_is_caught_up(

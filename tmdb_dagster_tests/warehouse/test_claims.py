@@ -286,3 +286,25 @@ def test_a_claim_that_waits_for_a_writer_sees_what_it_wrote(engine: Engine) -> N
             until(lambda: waits_for_a_lock(engine), "the claim to wait for the writer")
 
         assert claiming.result() == []
+
+
+def test_a_failed_works_delay_doubles_up_to_a_month(engine: Engine) -> None:
+    work_id = add_work(engine, 603, ingestion_status="complete")
+    hours = []
+    for failures in range(12):
+        (one,) = claimed(engine, "run-1", 603, force=True)
+        with engine.begin() as connection:
+            mark_failed(connection, "run-1", [Failure(one.work_id, "no answer", gone=False)])
+        assert value(engine, "SELECT failures FROM works") == failures + 1
+        hours.append(round(value(engine, "SELECT extract(epoch FROM retry_at - clock_timestamp()) / 3600 FROM works")))
+
+    assert hours == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 720, 720]
+    assert one.work_id == work_id
+
+
+def test_a_work_that_failed_for_years_still_waits_a_month(engine: Engine) -> None:
+    add_work(engine, 603, ingestion_status="complete", failures=2_000)
+    (one,) = claimed(engine, "run-1", 603, force=True)
+    with engine.begin() as connection:
+        mark_failed(connection, "run-1", [Failure(one.work_id, "no answer", gone=False)])
+    assert value(engine, "SELECT round(extract(epoch FROM retry_at - clock_timestamp()) / 86400) FROM works") == 30

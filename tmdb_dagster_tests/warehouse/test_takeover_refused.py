@@ -70,6 +70,49 @@ def test_what_cannot_be_reconciled_is_refused_all_at_once_before_anything_is_tou
     engine.dispose()
 
 
+NEEDED = {
+    "works.tmdb_id": ("varchar", "text"),
+    "works.last_refreshed_at": ("timestamp", "timestamp with time zone"),
+    "works_meta.streaming": ("text", "jsonb"),
+    "work_cards_cache.payload": ("text", "jsonb"),
+    "similar_movies.similar_tmdb_id": ("varchar", "text"),
+    "tmdb_api_logs.created_at": ("timestamp", "timestamp with time zone"),
+    "scheduled_ingestion_log.created_at": ("timestamp", "timestamp with time zone"),
+    "refresh_queue.queued_at": ("timestamp", "timestamp with time zone"),
+    "refresh_queue.processed_at": ("timestamp", "timestamp with time zone"),
+    "sync_state.last_sync_at": ("timestamp", "timestamp with time zone"),
+}
+"""Columns that the pipeline's SQL compares or computes with, a near type that others may have, and the one it needs."""
+
+
+def test_a_column_that_sql_computes_with_has_its_own_type(old_system: Callable[..., Engine]) -> None:
+    engine = old_system("none")
+    for column, (near, _) in NEEDED.items():
+        table, name = column.split(".")
+        execute(engine, f"ALTER TABLE {table} ALTER COLUMN {name} TYPE {near}")
+
+    plan = plan_migration(engine)
+
+    refused = dict(re.findall(r"^(\S+) is .*, and the pipeline needs (.*?):", refusal)[0] for refusal in plan.refusals)
+    assert refused == {column: needed for column, (_, needed) in NEEDED.items()}
+    engine.dispose()
+
+
+def test_near_types_of_other_columns_will_do(old_system: Callable[..., Engine]) -> None:
+    engine = old_system("none")
+    for column, near in (
+        ("works.title", "varchar"),
+        ("works.created_at", "timestamp"),
+        ("works_meta.trailers", "text"),
+        ("work_cards_cache.payload_short", "text"),
+    ):
+        table, name = column.split(".")
+        execute(engine, f"ALTER TABLE {table} ALTER COLUMN {name} TYPE {near}")
+
+    assert plan_migration(engine).refusals == []
+    engine.dispose()
+
+
 def test_tables_whose_works_are_not_there_are_taken_over(old_system: Callable[..., Engine]) -> None:
     engine = old_system("none")
     execute(engine, "DROP TABLE works CASCADE")
