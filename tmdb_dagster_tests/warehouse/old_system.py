@@ -175,6 +175,9 @@ DRIFTS = {
     "state with an id": "ALTER TABLE sync_state DROP CONSTRAINT sync_state_pkey, ADD UNIQUE (sync_type), "
     "ADD COLUMN id UUID PRIMARY KEY DEFAULT gen_random_uuid();",
     "no ingestion log": "DROP TABLE scheduled_ingestion_log;",
+    "ingestion log of another shape": "ALTER TABLE scheduled_ingestion_log DROP COLUMN movies_checked, "
+    "DROP COLUMN movies_skipped, DROP COLUMN movies_ingested, DROP COLUMN movies_failed, DROP COLUMN duration_ms, "
+    "DROP COLUMN trigger_type;",
     "uuid in the ingestion log": _UUID.format(table="scheduled_ingestion_log"),
     "uuid in the call log": _UUID.format(table="tmdb_api_logs"),
     "uuid in similar movies": _UUID.format(table="similar_movies")

@@ -32,7 +32,7 @@ TOGETHER = (
         "fewer columns",
         "fewer keys and defaults",
     ),
-    ("other parameter names", "once in a life by an index", "state with an id"),
+    ("other parameter names", "once in a life by an index", "state with an id", "ingestion log of another shape"),
     ("functions of their owner", "queue keyed by work"),
     ("varchar in the queue", "uuid in the queue", "entries of no work"),
 )
