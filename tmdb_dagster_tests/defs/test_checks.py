@@ -78,6 +78,13 @@ def _image(status: str, error: str) -> str:
     ) INSERT INTO work_images SELECT {FIRST}, key, false FROM image"""
 
 
+def _run(source: str, error: str | None) -> str:
+    message = f"'{error}'" if error else "NULL"
+    return f"""INSERT INTO scheduled_ingestion_log (source, trigger_type, movies_checked, movies_skipped,
+        movies_ingested, movies_failed, duration_ms, error_message)
+    VALUES ('{source}', 'manual', 1, 0, 0, 1, 900, {message})"""
+
+
 def _calls(calls: int, http_status: int, error: str | None) -> str:
     message = f"'{error}'" if error else "NULL"
     return f"""INSERT INTO tmdb_api_logs (endpoint, http_status, error_message, retry_count)
@@ -134,12 +141,12 @@ SPOILED = [
     ),
     (
         "last_ingest",
-        "INSERT INTO scheduled_ingestion_log (source, error_message) VALUES ('mixed', 'No page of any list')",
+        _run("mixed", "No page of any list"),
         "No page of any list",
     ),
     (
         "last_refresh",
-        "INSERT INTO scheduled_ingestion_log (source, error_message) VALUES ('refresh', 'TMDB is down')",
+        _run("refresh", "TMDB is down"),
         "TMDB is down",
     ),
     ("queue_moves", "UPDATE refresh_queue SET due_at = now() - interval '25 hours'", ""),
@@ -223,8 +230,8 @@ TOLERATED = [
     ("error_rate", _calls(2, 503, "TMDB answered 503")),
     (
         "last_ingest",
-        """INSERT INTO scheduled_ingestion_log (source, error_message, created_at)
-        VALUES ('mixed', 'TMDB is down', now() - interval '1 day'), ('mixed', NULL, now())""",
+        f"""{_run("mixed", "TMDB is down")}; UPDATE scheduled_ingestion_log SET created_at = now() - interval '1 day';
+        {_run("mixed", None)}""",
     ),
     ("ingested_lately", "DELETE FROM sync_state"),
     # As in a catalogue that was taken over.
