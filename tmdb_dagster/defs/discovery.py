@@ -83,7 +83,7 @@ def ingest_candidates(
             yield from _snapshot_results(context, snapshots, problems, run.api_log.calls)
             return
         ingested_next = "enrich_candidates" in (node.name for node in context.job_def.nodes)
-        found = discover(run, request, asked=lists, resume=ingested_next)
+        found = discover(run, request, asked=lists, ingests=ingested_next)
         if ingested_next:
             run.lease.hand_over()
         calls = run.api_log.calls

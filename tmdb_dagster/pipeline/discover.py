@@ -151,23 +151,26 @@ def take_snapshots(
 
 
 def discover(
-    run: Run, request: IngestRequest, *, asked: Collection[ListSource] | None = None, resume: bool = True
+    run: Run, request: IngestRequest, *, asked: Collection[ListSource] | None = None, ingests: bool = True
 ) -> Discovery:
-    """Choose candidates for ingestion, or, with `resume`, go on with those of a run that was interrupted.
+    """Choose candidates for ingestion, or go on with those of a run that was interrupted.
 
     The lists in `asked` (None: all that the request names) are asked for; of the others the newest snapshot counts.
+    A run that does not ingest itself (`ingests`) always chooses anew, and its candidates wait for one that does.
 
     Raises ListsUnavailable, AuthenticationFailed, DatabaseUnavailable; they leave a row in
     scheduled_ingestion_log, as every ingest does.
     """
     started_at = utc_now()
     try:
-        if batch := _interrupted_batch(run, request, resume=resume):
+        if batch := _interrupted_batch(run, request, resume=ingests):
             return batch
         score_prior(run.engine, update=True)
         sources = tuple(source for source in request.lists if asked is None or source in asked)
         lists = _fetch_lists(run, sources, request.pages_per_source) if sources else _Lists()
-        return _choose(run, request, sources, lists, started_at)
+        return _choose(
+            run, request, sources, lists, {"started_at": started_at, "closed_at": None if ingests else utc_now()}
+        )
     except BaseException as error:
         with run.engine.begin() as connection:
             log_ingest(
@@ -274,7 +277,7 @@ def _save_snapshots(
 
 
 def _choose(
-    run: Run, request: IngestRequest, asked: Sequence[ListSource], lists: _Lists, started_at: datetime
+    run: Run, request: IngestRequest, asked: Sequence[ListSource], lists: _Lists, times: Mapping[str, datetime | None]
 ) -> Discovery:
     with run.engine.begin() as connection:
         kept = _kept_places(connection, [source for source in request.lists if source not in asked])
@@ -297,7 +300,7 @@ def _choose(
                 "trigger_type": request.trigger_type,
                 "movies_checked": len(ranked),
                 "movies_skipped": len(known),
-                "started_at": started_at,
+                **times,
             },
             new[: request.max_movies],
         )

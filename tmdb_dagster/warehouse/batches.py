@@ -49,7 +49,7 @@ def open_batch(
     request: Mapping[str, Any],
     candidates: Sequence[Candidate],
 ) -> CandidateBatch:
-    """Save a discovery; `request` maps ingest_batches' columns, `batch_id` and `closed_at` excepted."""
+    """Save a discovery; `request` maps ingest_batches' columns, `batch_id` excepted."""
     names = ", ".join(request)
     values = ", ".join(f":{name}" for name in request)
     batch = connection.execute(
@@ -120,7 +120,7 @@ def leases_of_open_batches(connection: Connection, source: str) -> dict[str, dat
 def find_batch(connection: Connection, run_ids: Sequence[str]) -> CandidateBatch | None:
     """The open batch of a run, or of the run that it repeats: the first of `run_ids` that has one.
 
-    One that a failed run closed, with candidates left, counts as open.
+    One that was closed with candidates left counts as open: by a failed run, or by one that only chose them.
     """
     rows = connection.execute(
         text("""
@@ -137,12 +137,12 @@ def find_batch(connection: Connection, run_ids: Sequence[str]) -> CandidateBatch
 
 
 def waiting_batch(connection: Connection) -> CandidateBatch | None:
-    """The newest open batch that no live run works on and that has candidates left, locked."""
+    """The newest batch, locked, if no live run works on it and it has candidates left."""
     row = connection.execute(
         text(f"""
-            SELECT * FROM ingest_batches b WHERE b.closed_at IS NULL AND NOT {_OWNER_LIVES}
+            SELECT * FROM ingest_batches b
+            WHERE b.batch_id = (SELECT max(batch_id) FROM ingest_batches) AND NOT {_OWNER_LIVES}
                 AND EXISTS (SELECT FROM ingest_candidates c WHERE c.batch_id = b.batch_id AND c.outcome IS NULL)
-            ORDER BY b.batch_id DESC LIMIT 1
             FOR UPDATE SKIP LOCKED
         """)  # noqa: S608 - constants only
     ).one_or_none()

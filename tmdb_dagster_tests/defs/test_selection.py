@@ -139,6 +139,9 @@ def test_candidates_are_chosen_anew_from_a_newer_snapshot(materialise: Materiali
 
     newest = "SELECT tmdb_id FROM ingest_candidates WHERE batch_id = (SELECT max(batch_id) FROM ingest_batches)"
     assert rows(engine, f"{newest} ORDER BY rank")[0].tmdb_id == "424242"
+    materialise("popular_snapshot", "candidates", "works", source="popular", pages_per_source=1, max_movies=1)
+    [log] = rows(engine, "SELECT error_message FROM scheduled_ingestion_log")
+    assert log.error_message is None, "a choice that gave way to another is no failed ingest"
 
 
 def test_candidates_wait_for_a_run_that_materialises_a_table(
