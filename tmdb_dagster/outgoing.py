@@ -98,6 +98,7 @@ class Http:
         self._direct = direct
         self._attributes = attributes
         self._lock = threading.Lock()
+        self._proxies: dict[tuple[str, str], str | None] = {}
         self._managers: dict[str | None, urllib3.PoolManager] = {}
 
     def request(
@@ -107,7 +108,7 @@ class Http:
 
         Raises urllib3.exceptions.HTTPError.
         """
-        manager = self._manager(proxy_for(url))
+        manager = self._manager(url)
         return manager.request(method, url, body=body, headers=headers, preload_content=False, redirect=False)
 
     def close(self) -> None:
@@ -117,8 +118,12 @@ class Http:
                 manager.pools[key].close()
             manager.clear()
 
-    def _manager(self, proxy: str | None) -> urllib3.PoolManager:
+    def _manager(self, url: str) -> urllib3.PoolManager:
+        origin = urlsplit(url)[:2]
         with self._lock:
+            if origin not in self._proxies:  # to search the environment takes as long as to decode a picture
+                self._proxies[origin] = proxy_for(url)
+            proxy = self._proxies[origin]
             if proxy not in self._managers:
                 self._managers[proxy] = self._made(proxy)
             return self._managers[proxy]

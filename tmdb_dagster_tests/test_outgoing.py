@@ -11,8 +11,15 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from tmdb_dagster.outgoing import CertificatesUnreadable, Http, proxy_for, tls_context
+from tmdb_dagster.pipeline.alerts import send_alert
+from tmdb_dagster_tests.serving import serving
 
 HOST = "images.example"
 
@@ -112,6 +119,29 @@ def test_certificates_and_proxies_of_the_environment_count(
     http.close()
     assert asked[0].startswith(b"CONNECT images.example:443 ")
     assert b"basic bWU6cGFzc0B3b3Jk".lower() in asked[0].lower(), "me:pass@word"
+
+
+def test_tmdb_and_alerts_are_asked_with_the_same_certificates(
+    certificate: Path, proxy: tuple[str, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy[0])
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    send_alert(SecretStr(f"https://{HOST}/hook"), "It failed.")
+    assert proxy[1][0].startswith(b"CONNECT images.example:443 ")
+
+
+def test_this_machines_webhook_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    received: list[str] = []
+
+    async def hook(request: Request) -> Response:
+        received.append((await request.json())["text"])
+        return Response()
+
+    with serving(Starlette(routes=[Route("/hook", hook, methods=["POST"])])) as url:
+        send_alert(SecretStr(f"{url}/hook"), "It failed.")
+    assert received == ["It failed."]
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(

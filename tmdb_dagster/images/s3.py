@@ -33,7 +33,7 @@ from tmdb_dagster.outgoing import CertificatesUnreadable, Http, reason, tls_cont
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 20.0
 
-ANSWER_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 20.0
 """For one answer as a whole."""
 
 _ATTEMPTS = 3

@@ -6,7 +6,9 @@ import requests
 import tenacity
 from pydantic import SecretStr
 
+from tmdb_dagster.outgoing import CertificatesUnreadable, proxy_for
 from tmdb_dagster.pipeline.errors import AlertNotSent
+from tmdb_dagster.tmdb.exchange import DeadlineAdapter
 
 _TIMEOUT_S = 10
 
@@ -26,11 +28,21 @@ def send_alert(url: SecretStr, text: str) -> None:
 
 
 def _post(url: SecretStr, text: str) -> None:
+    address = url.get_secret_value()
+    proxy = proxy_for(address)
     try:
-        answer = requests.post(url.get_secret_value(), json={"text": text}, timeout=_TIMEOUT_S, allow_redirects=False)
+        with requests.Session() as session:
+            session.trust_env = False  # the rule of outgoing.py counts
+            adapter = DeadlineAdapter(1, _TIMEOUT_S)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            session.proxies = {} if proxy is None else {"all": proxy}
+            answer = session.post(address, json={"text": text}, timeout=_TIMEOUT_S, allow_redirects=False)
     except requests.RequestException as error:
         # Its text and its cause hold the address.
         kind = type(error).__name__
         raise AlertNotSent(f"The alert could not be sent ({kind}): check ALERT_WEBHOOK_URL.") from None
+    except CertificatesUnreadable as error:
+        raise AlertNotSent(f"The alert could not be sent: {error}") from error
     if not 200 <= answer.status_code < 300:  # a redirect is not followed, so nobody has read it
         raise AlertNotSent(f"The alert was refused ({answer.status_code}): check ALERT_WEBHOOK_URL.")

@@ -41,7 +41,9 @@ class LocalServer:
         import requests
 
         try:
-            answer = requests.get(f"{self.url(state)}/_sandbox/health", timeout=_HEALTH_TIMEOUT_S).json()
+            with requests.Session() as session:
+                session.trust_env = False  # this machine is not asked by a proxy
+                answer = session.get(f"{self.url(state)}/_sandbox/health", timeout=_HEALTH_TIMEOUT_S).json()
         except (requests.RequestException, ValueError):
             return None
         return answer.get("pid") if answer.get("sandbox") == self.says else None

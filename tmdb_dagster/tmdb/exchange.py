@@ -16,7 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 
-from tmdb_dagster.outgoing import DeadlineResponse, mix_in, response_class
+from tmdb_dagster.outgoing import DeadlineResponse, mix_in, response_class, tls_context
 
 MAX_BODY_BYTES = 10_000_000
 """The largest body accepted, compressed or decoded; the fullest movie is about 0.3 MB."""
@@ -76,25 +76,29 @@ class DeadlineAdapter(HTTPAdapter):
 
     An answer must be complete `answer_timeout_s` seconds after its request was sent, else it times out,
     however steadily its bytes drip in: requests' own time-out only limits the silence between two of them.
-    `query_secret` (name, value) joins every query on its way out.
+    `query_secret` (name, value) joins every query on its way out. Raises CertificatesUnreadable.
     """
 
     def __init__(self, connections: int, answer_timeout_s: float, query_secret: tuple[str, str] | None = None) -> None:
         suffix = "" if query_secret is None else f"{query_secret[0]}={quote(query_secret[1], safe='')}"
         response = response_class(answer_timeout_s, _Response)
         self._connection_attributes = {"response_class": response, "query_suffix": suffix}
+        self._context = tls_context()
         super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
         self._use_own_connections(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         known = proxy in self.proxy_manager
-        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        manager = super().proxy_manager_for(proxy, ssl_context=self._context, **proxy_kwargs)
         if not known:
             self._use_own_connections(manager)
         return manager
+
+    def cert_verify(self, conn: Any, url: str, verify: bool | str, cert: Any) -> None:
+        """The context says whom we trust; requests would add its own for each connection."""
 
     def _use_own_connections(self, manager: PoolManager) -> None:
         mix_in(manager, _Connection, **self._connection_attributes)

@@ -22,6 +22,7 @@ import tenacity
 import urllib3
 
 from tmdb_dagster.clock import utc_now
+from tmdb_dagster.outgoing import proxy_for
 from tmdb_dagster.tmdb.answers import WHERE_TO_GET_CREDENTIALS, Answer, quoted, results_count
 from tmdb_dagster.tmdb.errors import (
     AuthenticationFailed,
@@ -146,10 +147,8 @@ class Transport:
         self._session.auth = self._authorize
         hidden = ("api_key", key) if key and not self._token else None
         self._adapter = DeadlineAdapter(connections, answer_timeout_s, hidden)
-        # Proxies and certificates are in the environment, which a Session would search again for each call.
-        environment = self._session.merge_environment_settings(self._api_url, {}, True, None, None)
-        self._proxies = environment["proxies"]
-        self._verify = environment["verify"] or True
+        proxy = proxy_for(self._api_url)
+        self._proxies = {} if proxy is None else {"all": proxy}
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None, *, tmdb_id: int | None = None) -> Any:
         """The decoded JSON of `path` (`/movie/603`); `tmdb_id` is noted in the ApiCall.
@@ -217,9 +216,7 @@ class Transport:
         request = self._prepared.copy()
         request.url = self._api_url + path + (f"?{urlencode(query)}" if query else "")
         # Not by Session.send: even told to follow no redirect, it reads a redirect's body, however large.
-        return self._adapter.send(
-            request, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
-        )
+        return self._adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
 
     @cached_property
     def _prepared(self) -> requests.PreparedRequest:

@@ -185,12 +185,12 @@ def test_a_wrong_clock_is_named(s3_server: S3Server, bucket: str, monkeypatch: p
 def test_uploads_go_through_the_environments_proxy(
     s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = s3(s3_server, bucket, AWS_ENDPOINT_URL_S3="http://s3.example")
+    elsewhere = {"AWS_ENDPOINT_URL_S3": "http://s3.example"}
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with pytest.raises(StoreUnavailable, match="proxy"):
-        store.put("cast/5.jpg", jpeg())
+        s3(s3_server, bucket, **elsewhere).put("cast/5.jpg", jpeg())
     s3(s3_server, bucket).put("cast/6.jpg", jpeg())  # this machine is never asked by a proxy
 
     monkeypatch.setenv("HTTP_PROXY", s3_server.endpoint)  # it takes what a proxy is asked, too
-    store.put("cast/5.jpg", jpeg())
+    s3(s3_server, bucket, **elsewhere).put("cast/5.jpg", jpeg())
     assert read(s3(s3_server, bucket).public_url("cast/5.jpg")).data == jpeg()
