@@ -70,7 +70,7 @@ class Takeover:
         self._roles = roles
         self._revision = revision
         there = sorted(live.relations.keys() & ours.catalog.relations.keys())
-        self._plan = Plan(f"tables of another program: {', '.join(there) or 'none, but functions'}", takes_over=True)
+        self._plan = Plan(f"tables of another program: {', '.join(there) or 'none, but functions'}")
         self._functions = FunctionPlan(self._plan, name, ours.name, roles)
         self._views = ViewPlan(self._plan, name, own=False)
         self._indexes = IndexPlan(self._plan, connection, name, live)

@@ -30,7 +30,6 @@ class Plan:
 
     found: str
     revision: str | None = None
-    takes_over: bool = False
     steps: list[Step] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
