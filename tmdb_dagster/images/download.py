@@ -11,7 +11,8 @@ import tenacity
 import urllib3
 
 from tmdb_dagster.clock import utc_now
-from tmdb_dagster.images.connections import ConnectionPool, Network, is_local
+from tmdb_dagster.images.addresses import Network, is_local
+from tmdb_dagster.images.connections import ConnectionPool
 from tmdb_dagster.images.errors import ImageInvalid, ImageMissing, ImageRefused, ImageUnavailable
 from tmdb_dagster.images.picture import Picture, read_picture
 from tmdb_dagster.outgoing import Http, reason

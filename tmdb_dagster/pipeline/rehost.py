@@ -20,7 +20,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from tmdb_dagster.images.connections import Network
+from tmdb_dagster.images.addresses import Network
 from tmdb_dagster.images.download import LONGEST_WAIT_S, Downloader
 from tmdb_dagster.images.errors import ImageError, ImageUnavailable, StoreError
 from tmdb_dagster.images.stores import ImageStore

@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from tmdb_dagster.images import download
-from tmdb_dagster.images.connections import is_local
+from tmdb_dagster.images.addresses import is_local
 from tmdb_dagster.images.download import Downloader
 from tmdb_dagster.images.errors import ImageError, ImageInvalid, ImageMissing, ImageRefused, ImageUnavailable
 from tmdb_dagster.sandbox.drawings.artwork import grey_placeholder

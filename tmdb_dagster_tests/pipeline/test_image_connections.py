@@ -101,7 +101,8 @@ def other_process(locks: Path) -> Iterator[subprocess.Popen[str]]:
     script = f"""
 import time
 from pathlib import Path
-from tmdb_dagster.images.connections import CONNECTIONS, ConnectionPool
+from tmdb_dagster.images.connections import ConnectionPool
+from tmdb_dagster.images.locks import CONNECTIONS
 pool = ConnectionPool(Path({str(locks)!r}), answer_timeout_s=5, networks=(), sleep=time.sleep)
 held = [pool.connection() for _ in range(CONNECTIONS)]
 for connection in held:
