@@ -269,5 +269,5 @@ def image_metadata(report: ImageReport, poster_url: str | None) -> dict[str, Any
 
 def repaired_metadata(rows: MovieRows) -> dict[str, Any]:
     """How a movie's images stand after a repair, which counts its fetches for all movies together."""
-    missing = sum(not image["rehosted"] for image in rows.images)
+    missing = sum(image["sha256"] is None for image in rows.images)
     return {"images": len(rows.images), "missing": missing, **poster(rows.meta["poster_url_medium"])}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 CACHE_CONTROL = "public, max-age=2592000"
-"""Thirty days: a file may be replaced under its name, when TMDB names another picture."""
+"""Thirty days: who replaces a file under its name gives its URL another `?v=`."""
 
 PAGE = 1000
 """Keys listed at once."""

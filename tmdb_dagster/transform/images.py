@@ -16,6 +16,7 @@ _FOLDERS: dict[Kind, str] = {
     "cast": "cast",
     "still": "stills",
 }
+_VERSION_LENGTH = 8
 _FILE_PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
 
 
@@ -53,5 +54,9 @@ class ImageUrls:
         return f"{self.youtube_url.rstrip('/')}/{youtube_id}/{quality}.jpg" if youtube_id else None
 
     def shown(self, url: str | None, key: str) -> str | None:
-        """Our URL where the image is stored, else `url`."""
-        return f"{self.store_url}{key}" if url and self.stored.get(key) else url
+        """Our URL where the image is stored, else `url`.
+
+        It carries a hash of the content: readers keep a file for weeks, and see one that has replaced it at once.
+        """
+        sha256 = self.stored.get(key)
+        return f"{self.store_url}{key}?v={sha256[:_VERSION_LENGTH]}" if url and sha256 else url

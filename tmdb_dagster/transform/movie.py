@@ -26,7 +26,7 @@ from tmdb_dagster.transform.text import overview_short, runtime_display, text_or
 
 __all__ = ["SCHEMA_VERSION", "ImageUrls", "MovieRows", "ScorePrior", "transform_movie"]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """The version of the rules in this package, kept in works_meta.schema_version. Raise it with any change of a
 rule: works below it count as stale, and a rebuild from the raw responses brings them up to date."""
 
@@ -57,9 +57,7 @@ def transform_movie(  # noqa: PLR0913 - a pure function is given all that it dep
         rating=rating_row(work_id, movie.vote_average, movie.vote_count),
         aggregates=aggregate_rows(work_id, movie.vote_average, movie.vote_count, prior),
         similar=_similar_rows(work_id, meta["similar_movie_ids"]),
-        images=[
-            {"work_id": work_id, "key": key, "rehosted": sha256 is not None} for key, sha256 in images.stored.items()
-        ],
+        images=[{"work_id": work_id, "key": key, "sha256": sha256} for key, sha256 in images.stored.items()],
         credited=Credited(
             director=first_with_job(movie.credits, "Director"),
             writer=first_with_job(movie.credits, "Writer"),

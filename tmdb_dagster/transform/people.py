@@ -42,11 +42,19 @@ def cast_members(cast_and_crew: Credits | None, images: ImageUrls) -> list[CastE
 
 
 def crew_members(cast_and_crew: Credits | None, images: ImageUrls) -> list[CrewEntry]:
-    """The first 10 with CREW_JOBS, by job, then in TMDB's order: producers never crowd out a director."""
-    crew = [member for member in cast_and_crew.crew if member.job in CREW_JOBS] if cast_and_crew else []
-    crew.sort(key=lambda member: CREW_JOBS.index(member.job))
-    once = distinct_by(crew, key=lambda member: (member.id, member.job))
-    return [_crew_entry(member, images) for member in once[:_CREW_LENGTH]]
+    """Up to 10 with CREW_JOBS, by job, then in TMDB's order.
+
+    What is more is cut from the job with most people, its last first; of two such jobs, from the later one. A director
+    is cut only where every other job has one person left, and no job is cut out while another has two.
+    """
+    crew = distinct_by(cast_and_crew.crew, key=lambda member: (member.id, member.job)) if cast_and_crew else []
+    ranked = [
+        (min(rank, 1) if job == "Director" else rank, order, member)
+        for order, job in enumerate(CREW_JOBS)
+        for rank, member in enumerate(one for one in crew if one.job == job)
+    ]
+    kept = sorted(ranked, key=lambda one: one[:2])[:_CREW_LENGTH]
+    return [_crew_entry(member, images) for _, _, member in sorted(kept, key=lambda one: one[1])]
 
 
 def first_with_job(cast_and_crew: Credits | None, job: str) -> str | None:

@@ -147,7 +147,7 @@ class WorkImageRow(TypedDict):
 
     work_id: int
     key: str
-    rehosted: bool
+    sha256: str | None
 
 
 class CardRow(TypedDict):

@@ -45,7 +45,9 @@ _KNOWN = text("""
     SELECT w.work_id, w.tmdb_id, w.title, w.year, r.content_hash, m.schema_version, k.etag,
         EXISTS (SELECT FROM work_images l WHERE l.work_id = w.work_id) AND NOT EXISTS (
             SELECT FROM work_images l JOIN image_inventory i USING (key)
-            WHERE l.work_id = w.work_id AND (NOT l.rehosted OR i.status <> 'stored' OR i.store <> :store)
+            WHERE l.work_id = w.work_id AND (
+                l.sha256 IS DISTINCT FROM i.sha256 OR i.status <> 'stored' OR i.store <> :store
+            )
         ) AS rehosted
     FROM works w
     LEFT JOIN movie_responses r USING (work_id)

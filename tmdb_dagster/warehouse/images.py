@@ -60,7 +60,8 @@ _STATES = text(f"""
 _SETTLE_STORED = text("""
     UPDATE image_inventory i
     SET status = 'stored', store = :store, bytes = r.bytes, width = r.width, height = r.height, sha256 = r.sha256,
-        attempts = 0, last_error = NULL, next_attempt_at = NULL, checked_at = clock_timestamp(), claimed_by = NULL
+        replaced = i.replaced OR coalesce(i.sha256 <> r.sha256, false), attempts = 0, last_error = NULL,
+        next_attempt_at = NULL, checked_at = clock_timestamp(), claimed_by = NULL
     FROM jsonb_populate_recordset(NULL::image_inventory, CAST(:rows AS jsonb)) r
     WHERE i.key = r.key AND i.claimed_by = :run_id AND i.source_path = r.source_path
 """)
@@ -94,10 +95,13 @@ _MARK_LOST = text("""
 _BEHIND = text("""
     SELECT tmdb_id FROM works WHERE work_id IN (
         SELECT l.work_id FROM work_images l JOIN image_inventory i USING (key)
-        WHERE NOT l.rehosted AND i.status = 'stored' AND i.store = :store
+        WHERE l.sha256 IS NULL AND i.status = 'stored' AND i.store = :store
         UNION
         SELECT l.work_id FROM work_images l JOIN image_inventory i USING (key)
-        WHERE l.rehosted AND i.status IN ('failed', 'gave_up')
+        WHERE i.replaced AND l.sha256 <> i.sha256 AND i.status = 'stored' AND i.store = :store
+        UNION
+        SELECT l.work_id FROM work_images l JOIN image_inventory i USING (key)
+        WHERE i.status IN ('failed', 'gave_up') AND l.sha256 IS NOT NULL
     ) ORDER BY work_id
 """)
 _WITHOUT_PLAN = text("""
@@ -222,7 +226,8 @@ def mark_lost(
 
 
 def works_behind(connection: Connection, store: str) -> list[int]:
-    """TMDB ids of the movies whose rows show TMDB's URL for a file that is stored, or ours for one that is lost."""
+    """TMDB ids of the movies whose rows show TMDB's URL, or an older one of ours, for a file that is stored, or ours
+    for one that is lost."""
     return [int(tmdb_id) for tmdb_id in connection.scalars(_BEHIND, {"store": store})]
 
 

@@ -123,7 +123,7 @@ def test_each_problem_has_a_name_and_ends_with_its_cause(settings_environment: d
         "no_images_given_up": (
             f"""INSERT INTO image_inventory (key, kind, source_path, source_size, source_at, status)
             SELECT 'more' || n, 'still', '/a.jpg', 'w500', now(), CASE n WHEN 1 THEN 'gave_up' ELSE 'stored' END
-            FROM generate_series(1, 20) n; INSERT INTO work_images SELECT {FIRST}, 'more1', false""",
+            FROM generate_series(1, 20) n; INSERT INTO work_images SELECT {FIRST}, 'more1'""",
             "UPDATE image_inventory SET status = 'stored'",
         ),
         "no_stuck_works": (

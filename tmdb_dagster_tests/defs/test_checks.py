@@ -75,7 +75,7 @@ def _image(status: str, error: str) -> str:
     return f"""WITH image AS (
         INSERT INTO image_inventory (key, kind, source_path, source_size, source_at, status, last_error)
         VALUES ('posters/1_large.jpg', 'poster', '/a.jpg', 'w500', now(), '{status}', '{error}') RETURNING key
-    ) INSERT INTO work_images SELECT {FIRST}, key, false FROM image"""
+    ) INSERT INTO work_images SELECT {FIRST}, key FROM image"""
 
 
 def _run(source: str, error: str | None) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
@@ -81,7 +83,7 @@ def test_every_url_answers_an_anonymous_reader(start: Start, engine: Engine) -> 
             assert (answer.status, answer.headers["Content-Type"]) == (200, "image/jpeg"), url
     assert outcome.images is not None
     assert inventory(engine) == {"stored": outcome.images.moved}
-    assert value(engine, "SELECT bool_and(rehosted) FROM work_images")
+    assert value(engine, "SELECT bool_and(sha256 IS NOT NULL) FROM work_images")
     assert value(engine, "SELECT payload_short ->> 'poster' FROM work_cards_cache").startswith(ours)
 
 
@@ -101,9 +103,10 @@ def test_a_refresh_of_an_unchanged_movie_moves_no_byte(start: Start, engine: Eng
     assert rows(engine, "SELECT key, checked_at FROM image_inventory ORDER BY key") == before
 
 
-def test_a_changed_path_replaces_the_file(start: Start, engine: Engine, sandbox: SandboxServer) -> None:
+def test_a_changed_path_replaces_the_file_and_its_url(start: Start, engine: Engine, sandbox: SandboxServer) -> None:
     ingest_movie(start(), 603)
     before = {row.key: row.sha256 for row in rows(engine, "SELECT key, sha256 FROM image_inventory")}
+    meta_before, card_before = shown_urls(engine)
     other = orjson.loads(sandbox.catalogue.body(550, (), None).plain)["poster_path"]
     sandbox.reset()
     sandbox.faults.add(Fault("/movie/603", "patch", body={"poster_path": other}))
@@ -114,6 +117,41 @@ def test_a_changed_path_replaces_the_file(start: Start, engine: Engine, sandbox:
     assert {key.split("/")[0] for key in changed} == {"posters"}
     assert again.images is not None
     assert again.images.moved == sandbox.stats.image_calls == 2
+    meta, card = shown_urls(engine)
+    assert {urlsplit(url).path.split("/")[-2] for url in meta - meta_before} == {"posters"}
+    assert len(meta - meta_before) == len(card - card_before) == 2
+    for url in meta - meta_before:
+        content = urllib3.request("GET", url, retries=False).data
+        assert parse_qs(urlsplit(url).query) == {"v": [hashlib.sha256(content).hexdigest()[:8]]}
+
+
+def test_a_shared_photo_that_one_movie_replaced_gets_its_new_url_in_the_others(
+    start: Start, engine: Engine, sandbox: SandboxServer
+) -> None:
+    def cast_members(tmdb_id: int) -> Any:
+        cast = "SELECT cast_members FROM works_meta JOIN works USING (work_id) WHERE tmdb_id = :tmdb_id"
+        return value(engine, cast, tmdb_id=str(tmdb_id))
+
+    first, second = some_movies(sandbox, 2)
+    credited = orjson.loads(sandbox.catalogue.body(603, ("credits",), None).plain)["credits"]
+    somebody, other = [one for one in credited["cast"] if one["profile_path"]][:2]
+    retaken = {**somebody, "profile_path": other["profile_path"]}
+    sandbox.faults.add(Fault(f"/movie/{first}", "patch", body={"credits": credited}))
+    sandbox.faults.add(Fault(f"/movie/{second}", "patch", body={"credits": {"cast": [retaken], "crew": []}}))
+    run = start()
+    etag = ingest_movie(run, first).etag
+    before = cast_members(first)
+    ingest_movie(run, second)
+    assert cast_members(first) == before
+
+    assert repair(run).movies == 1
+
+    after = cast_members(first)
+    changed = [entry for entry, earlier in zip(after, before, strict=True) if entry != earlier]
+    assert {entry["person_id"] for entry in changed} == {str(somebody["id"])}
+    assert changed[0]["photo_url_medium"] == cast_members(second)[0]["photo_url_medium"]
+    assert value(engine, "SELECT count(*) FROM work_cards_cache WHERE etag = :etag", etag=etag) == 0
+    assert repair(run).movies == 0
 
 
 @pytest.mark.parametrize(
@@ -244,7 +282,7 @@ def test_one_movies_images_are_repaired_on_demand(start: Start, engine: Engine, 
 
     assert report.moved > 0
     assert (report.missing, report.errors) == (0, ())
-    assert all(image["rehosted"] for image in movie.images)
+    assert all(image["sha256"] for image in movie.images)
 
 
 @pytest.fixture
@@ -270,7 +308,7 @@ def test_a_shared_photo_is_fetched_once_by_two_runs_at_the_same_moment(
     shared = value(engine, "SELECT count(*) FROM work_images WHERE key LIKE 'cast/%'")
     assert photos > 1
     assert shared == 2 * photos
-    assert value(engine, "SELECT bool_and(rehosted) FROM work_images")
+    assert value(engine, "SELECT bool_and(sha256 IS NOT NULL) FROM work_images")
     assert sandbox.faults.fired == 2 + photos, "each photo was asked for once"
 
 

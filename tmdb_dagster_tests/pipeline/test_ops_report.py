@@ -92,7 +92,7 @@ def test_one_of_everything_is_drawn(start_run: Callable[..., Run], engine: Engin
         """WITH image AS (
             INSERT INTO image_inventory (key, kind, source_path, source_size, source_at, status, bytes)
             VALUES ('posters/1_large.jpg', 'poster', '/a.jpg', 'w500', now(), 'stored', 5000) RETURNING key
-        ) INSERT INTO work_images SELECT work_id, key, true FROM works, image""",
+        ) INSERT INTO work_images SELECT work_id, key FROM works, image""",
     )
     _snapshot(engine, "popular", "1 hour", 603)
 

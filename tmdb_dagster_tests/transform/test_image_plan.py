@@ -15,7 +15,7 @@ IMAGES = ImageUrls("https://images.example/t/p", "https://thumbs.example/vi")
 
 
 def ours(key: str) -> str:
-    return f"https://cdn.example/{key}"
+    return f"https://cdn.example/{key}?v=0123abcd"
 
 
 def planned(**changes: object) -> list[WantedImage]:
@@ -71,7 +71,7 @@ def test_the_first_ten_people_with_a_photo() -> None:
 
 def test_every_stored_image_is_shown_and_nothing_else_changes() -> None:
     rows = transformed()
-    stored = {image.key: "5eed" for image in planned()}
+    stored = {image.key: "0123abcdef" for image in planned()}
 
     shown = transformed(urls=replace(IMAGES, store_url="https://cdn.example/", stored=stored))
 
@@ -97,5 +97,5 @@ def test_what_is_not_stored_stays_at_tmdb() -> None:
     shown = transformed(urls=replace(IMAGES, store_url="https://cdn.example/", stored=stored))
 
     assert (shown.meta, card_row(shown)) == (rows.meta, card_row(rows))
-    assert [(image["key"], image["rehosted"]) for image in shown.images] == [(key, False) for key in stored]
+    assert [(image["key"], image["sha256"]) for image in shown.images] == [(key, None) for key in stored]
     assert wanted

@@ -27,7 +27,7 @@ def test_work_row() -> None:
 
 def test_plain_meta_columns() -> None:
     meta = transformed().meta
-    assert meta["schema_version"] == SCHEMA_VERSION == 4
+    assert meta["schema_version"] == SCHEMA_VERSION == 5
     assert meta["fetched_at"] == "2026-11-23T02:22:07.654321+00:00"
     assert (meta["runtime_minutes"], meta["runtime_display"]) == (139, "2h 19m")
     assert (meta["tagline"], meta["original_language"]) == ("Every light has a price.", "nl")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tmdb_dagster.transform.card import card_row
+from tmdb_dagster.transform.people import CREW_JOBS
 from tmdb_dagster_tests.transform.builders import cast, crew, transformed
 
 
@@ -107,13 +108,31 @@ def test_the_crew_keeps_six_jobs_by_job_then_in_tmdbs_order() -> None:
     ]
 
 
-def test_ten_producers_do_not_crowd_out_the_director() -> None:
+def test_producers_crowd_out_nobody() -> None:
     members = [*(crew(n, "Producer") for n in range(1, 13)), crew(50, "Director"), crew(60, "Original Music Composer")]
-    entries = _crew(*members)
-    assert len(entries) == 10
-    assert entries[0] == ("50", "Director")
+    assert _crew(*members) == [
+        ("50", "Director"),
+        *((str(n), "Producer") for n in range(1, 9)),
+        ("60", "Original Music Composer"),
+    ]
     card = card_row(transformed(credits={"cast": [], "crew": members}))["payload"]
     assert (card["director"], card["composer"]) == ("Crew 50", "Crew 60")
+
+
+def _cut(*people: int) -> list[int]:
+    """How many stay of so many people with each of CREW_JOBS; those who stay are the first of each."""
+    everybody = [[(str(100 * n + i), job) for i in range(1, people[n] + 1)] for n, job in enumerate(CREW_JOBS)]
+    listed = _crew(*(crew(int(person), job) for of_job in everybody for person, job in of_job))
+    kept = [sum(job == of for _, of in listed) for job in CREW_JOBS]
+    assert listed == [one for of_job, n in zip(everybody, kept, strict=True) for one in of_job[:n]]
+    return kept
+
+
+def test_what_is_more_than_ten_is_cut_from_the_job_with_most_people() -> None:
+    assert _cut(1, 3, 0, 9, 0, 0) == [1, 3, 0, 6, 0, 0]
+    assert _cut(1, 6, 0, 6, 0, 0) == [1, 5, 0, 4, 0, 0], "of two such jobs, from the later one"
+    assert _cut(4, 0, 4, 4, 0, 1) == [4, 0, 3, 2, 0, 1], "directors stay"
+    assert _cut(12, 0, 0, 0, 1, 0) == [9, 0, 0, 0, 1, 0], "but they crowd out nobody"
 
 
 def test_the_same_person_and_job_is_listed_once() -> None:

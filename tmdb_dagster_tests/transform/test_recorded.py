@@ -10,6 +10,7 @@ import pytest
 
 from tmdb_dagster.tmdb.models import missing_parts, parse_list_page, parse_movie
 from tmdb_dagster.transform.card import card_row
+from tmdb_dagster.transform.people import CREW_JOBS
 from tmdb_dagster.transform.rows import CardRow, MovieRows
 from tmdb_dagster_tests.recorded import DETAILS, combined, needs_samples, read, recorded_parts, sample_name, samples
 from tmdb_dagster_tests.transform.builders import transformed
@@ -78,6 +79,7 @@ def check_people(raw: dict[str, Any], movie: MovieRows, card: CardRow) -> None:
     listed = {(entry["person_id"], entry["job"]) for entry in movie.meta["crew_members"]}
     assert {(str(member["id"]), "Director") for member in directors} <= listed
     assert len(listed) == len(movie.meta["crew_members"]) <= 10
+    assert {job for _, job in listed} == {member["job"] for member in credits_["crew"]} & set(CREW_JOBS)
 
 
 def check_parts(raw: dict[str, Any], movie: MovieRows) -> None:

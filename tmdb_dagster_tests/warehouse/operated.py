@@ -57,7 +57,8 @@ def _movies(engine: Engine) -> None:
         if tmdb_id == 606:
             continue
         statements = """
-            INSERT INTO works_meta (work_id, schema_version, poster_url_medium) VALUES (:work_id, 4, 'https://a/p.jpg');
+            INSERT INTO works_meta (work_id, schema_version, poster_url_medium)
+                VALUES (:work_id, current_schema_version(), 'https://a/p.jpg');
             INSERT INTO work_cards_cache (work_id, payload) VALUES (:work_id, '{"attribution": {}}');
             INSERT INTO rating_sources (work_id, source_name) VALUES (:work_id, 'TMDB');
             INSERT INTO aggregates (work_id, method_version) VALUES (:work_id, 'v1');
@@ -67,7 +68,7 @@ def _movies(engine: Engine) -> None:
                 CASE status WHEN 'failed' THEN 'HTTP 404' END
             FROM (VALUES ('poster', 'stored'),
                 ('still', CASE WHEN :work_id % 2 = 0 THEN 'failed' ELSE 'stored' END)) AS i(kind, status);
-            INSERT INTO work_images SELECT work_id, key, status = 'stored' FROM image_inventory
+            INSERT INTO work_images SELECT work_id, key, CASE status WHEN 'stored' THEN 'hash' END FROM image_inventory
             WHERE work_id = :work_id
         """
         with engine.begin() as connection:

@@ -27,6 +27,8 @@ from tmdb_dagster_tests.warehouse.database import add_work, execute, rows, take_
 
 FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 
+FRESH_META = "INSERT INTO works_meta (work_id, schema_version) SELECT work_id, current_schema_version() FROM works"
+
 
 def add_works(engine: Engine, *tmdb_ids: int, **columns: Any) -> None:
     for tmdb_id in tmdb_ids:
@@ -69,12 +71,16 @@ def test_what_is_urgent_goes_first(engine: Engine) -> None:
             release_date=(now - timedelta(days=days)).date(),
             last_refreshed_at=now - timedelta(days=40),
         )
-        execute(engine, "INSERT INTO works_meta (work_id, schema_version) VALUES (:id, 4)", id=work_id)
+        execute(
+            engine,
+            "INSERT INTO works_meta (work_id, schema_version) VALUES (:id, current_schema_version())",
+            id=work_id,
+        )
     add_works(engine, 5)  # never refreshed
     add_works(engine, 6, 7, last_refreshed_at=now, release_date=(now - timedelta(days=3650)).date())
     execute(
         engine,
-        "INSERT INTO works_meta (work_id, schema_version) SELECT work_id, 4 FROM works WHERE tmdb_id IN ('6', '7')",
+        FRESH_META + " WHERE tmdb_id IN ('6', '7')",
     )
     with engine.begin() as connection:
         assert enqueue_stale(connection, 200) == 5
@@ -97,7 +103,10 @@ def test_a_refreshed_work_without_data_is_stale_and_urgent(engine: Engine) -> No
     """As another system left it, that noted a refresh before it had any data."""
     for tmdb_id in (1, 2):
         add_work(engine, tmdb_id, last_refreshed_at=utc_now(), ingestion_status="complete")
-    execute(engine, "INSERT INTO works_meta (work_id, schema_version) SELECT work_id, 4 FROM works WHERE tmdb_id = '2'")
+    execute(
+        engine,
+        FRESH_META + " WHERE tmdb_id = '2'",
+    )
     add_works(engine, 3)
     with engine.begin() as connection:
         assert enqueue_stale(connection, 1) == 1
@@ -271,7 +280,7 @@ def large(engine: Engine) -> Engine:
         FROM generate_series(1, 30000) n
         """,
     )
-    execute(engine, "INSERT INTO works_meta (work_id, schema_version) SELECT work_id, 4 FROM works")
+    execute(engine, FRESH_META)
     execute(
         engine,
         """

@@ -32,7 +32,7 @@ FROM (
 LEFT JOIN works_meta m USING (work_id)
 LEFT JOIN work_cards_cache k USING (work_id)
 LEFT JOIN rating_sources r ON r.work_id = w.work_id AND r.source_name = 'TMDB'
-LEFT JOIN (SELECT DISTINCT work_id FROM work_images WHERE NOT rehosted) AS i ON i.work_id = w.work_id
+LEFT JOIN (SELECT DISTINCT work_id FROM work_images WHERE sha256 IS NULL) AS i ON i.work_id = w.work_id
 GROUP BY w.status, w.age_tier, w.refresh_days;
 
 COMMENT ON VIEW v_catalogue_health IS

@@ -45,6 +45,13 @@ image_inventory = Table(
     Column("height", Integer, comment="Pixels."),
     Column("sha256", Text, comment="SHA-256 of the file."),
     Column(
+        "replaced",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="Whether the file once had other content: then movies may still show that.",
+    ),
+    Column(
         "attempts", Integer, nullable=False, server_default=text("0"), comment="Failed tries since the last success."
     ),
     Column("last_error", Text, comment="Why the last try failed; NULL after a success."),
@@ -52,6 +59,7 @@ image_inventory = Table(
     timestamp("checked_at", "When it was last stored, tried or found missing."),
     Column("claimed_by", Text, comment="Run that is fetching it; counts while its lease lives."),
     Index(None, "work_id"),
+    Index("image_inventory_replaced_idx", "key", postgresql_where=text("replaced")),
     Index("image_inventory_missing_idx", "key", postgresql_where=text("status <> 'stored'")),
     comment="Every image that the catalogue wants to have, and whether it has it.",
 )
@@ -67,8 +75,8 @@ work_images = Table(
         primary_key=True,
         comment="The image.",
     ),
-    Column("rehosted", Boolean, nullable=False, comment="Whether the movie's rows show our file; if not, TMDB's."),
+    Column("sha256", Text, comment="SHA-256 of the file that the movie's rows show; NULL: they show TMDB's."),
     Index(None, "key"),
-    Index("work_images_behind_idx", "key", postgresql_where=text("NOT rehosted")),
+    Index("work_images_at_tmdb_idx", "key", postgresql_where=text("sha256 IS NULL")),
     comment="Which images a movie shows.",
 )

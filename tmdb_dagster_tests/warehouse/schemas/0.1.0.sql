@@ -25,7 +25,7 @@ COMMENT ON FUNCTION public.calculate_staleness_days(release_date date) IS 'Days 
 
 CREATE FUNCTION public.current_schema_version() RETURNS integer
     LANGUAGE sql IMMUTABLE
-    AS $$SELECT 4$$;
+    AS $$SELECT 5$$;
 
 COMMENT ON FUNCTION public.current_schema_version() IS 'Version of the rules that the tables are written by; a work with a lower one is stale.';
 
@@ -288,6 +288,7 @@ CREATE TABLE public.image_inventory (
     width integer,
     height integer,
     sha256 text,
+    replaced boolean DEFAULT false NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
     last_error text,
     next_attempt_at timestamp with time zone,
@@ -324,6 +325,8 @@ COMMENT ON COLUMN public.image_inventory.width IS 'Pixels.';
 COMMENT ON COLUMN public.image_inventory.height IS 'Pixels.';
 
 COMMENT ON COLUMN public.image_inventory.sha256 IS 'SHA-256 of the file.';
+
+COMMENT ON COLUMN public.image_inventory.replaced IS 'Whether the file once had other content: then movies may still show that.';
 
 COMMENT ON COLUMN public.image_inventory.attempts IS 'Failed tries since the last success.';
 
@@ -871,7 +874,7 @@ COMMENT ON COLUMN public.work_cards_cache.computed_at IS 'When the card was made
 CREATE TABLE public.work_images (
     work_id bigint NOT NULL,
     key text NOT NULL COLLATE pg_catalog."C",
-    rehosted boolean NOT NULL
+    sha256 text
 );
 
 COMMENT ON TABLE public.work_images IS 'Which images a movie shows.';
@@ -880,7 +883,7 @@ COMMENT ON COLUMN public.work_images.work_id IS 'The movie.';
 
 COMMENT ON COLUMN public.work_images.key IS 'The image.';
 
-COMMENT ON COLUMN public.work_images.rehosted IS 'Whether the movie''s rows show our file; if not, TMDB''s.';
+COMMENT ON COLUMN public.work_images.sha256 IS 'SHA-256 of the file that the movie''s rows show; NULL: they show TMDB''s.';
 
 CREATE TABLE public.works (
     work_id bigint NOT NULL,
@@ -1080,7 +1083,7 @@ CREATE VIEW public.v_catalogue_health WITH (security_invoker='true') AS
      LEFT JOIN public.rating_sources r ON (((r.work_id = w.work_id) AND (r.source_name = 'TMDB'::text))))
      LEFT JOIN ( SELECT DISTINCT work_images.work_id
            FROM public.work_images
-          WHERE (NOT work_images.rehosted)) i ON ((i.work_id = w.work_id)))
+          WHERE (work_images.sha256 IS NULL)) i ON ((i.work_id = w.work_id)))
   GROUP BY w.status, w.age_tier, w.refresh_days;
 
 COMMENT ON VIEW public.v_catalogue_health IS 'The catalogue by status and age of its movies: how many, how fresh, and what they lack.';
@@ -1816,6 +1819,8 @@ ALTER TABLE ONLY public.works
 
 CREATE INDEX image_inventory_missing_idx ON public.image_inventory USING btree (key) WHERE (status <> 'stored'::text);
 
+CREATE INDEX image_inventory_replaced_idx ON public.image_inventory USING btree (key) WHERE replaced;
+
 CREATE INDEX image_inventory_work_id_idx ON public.image_inventory USING btree (work_id);
 
 CREATE INDEX ingest_batches_open_idx ON public.ingest_batches USING btree (run_id) WHERE (closed_at IS NULL);
@@ -1848,7 +1853,7 @@ CREATE INDEX tmdb_api_logs_tmdb_id_idx ON public.tmdb_api_logs USING btree (tmdb
 
 CREATE INDEX work_cards_cache_without_attribution_idx ON public.work_cards_cache USING btree (work_id) WHERE (NOT (payload ? 'attribution'::text));
 
-CREATE INDEX work_images_behind_idx ON public.work_images USING btree (key) WHERE (NOT rehosted);
+CREATE INDEX work_images_at_tmdb_idx ON public.work_images USING btree (key) WHERE (sha256 IS NULL);
 
 CREATE INDEX work_images_key_idx ON public.work_images USING btree (key);
 
