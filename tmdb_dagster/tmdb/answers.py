@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -29,6 +28,7 @@ WHERE_TO_GET_CREDENTIALS = "https://www.themoviedb.org/settings/api"
 _CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 _CONTROLS = dict.fromkeys(set(range(32)) - set(b"\t\r\n"))
 _TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_HOST = re.compile("https?://([^/?#]*@)?(?P<host>[^/?#@]+)", re.IGNORECASE)
 _LOOKED_AT = 2000
 _LONGEST_QUOTE = 500
 
@@ -121,11 +121,11 @@ class Answer:
     def _stranger(self) -> str:
         """Who answered in TMDB's place, by what it says of itself."""
         name = quoted(self.headers.get("Server", "")) or "another server"
-        location = urlsplit(self.headers.get("Location", ""))
+        there = _HOST.match(self.headers.get("Location", ""))
         words = quoted(_TAGS.sub(" ", self.body[:_LOOKED_AT].decode(errors="replace")), most=200)
         marks = [
             quoted(self.headers.get("Content-Type", "")),
-            quoted(f"to {location.scheme}://{location.hostname}") if location.hostname else "",
+            quoted(f"to {there['host']}") if there else "",
             f"'{words}'" if words else "",
         ]
         return f"not TMDB but {name} ({'; '.join(filter(None, marks)) or 'without a word'})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -221,8 +222,21 @@ def test_who_answered_in_tmdbs_place_is_named(raw_server: StartRawServer, make_p
         "TMDB does not answer like that: check TMDB_API_URL, and any proxy or firewall on the way."
     )
 
-    portal = http(b"", "302 Found", "Location: https://login.portal.test/?next=1")
-    with pytest.raises(NotTmdb, match=r"another server \(to https://login.portal.test\) answered 302"):
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("https://login.portal.test/?next=1", "to login.portal.test"),
+        ("https://user:password@login.portal.test:8443/", "to login.portal.test:8443"),
+        ("http://[", "to ["),
+        ("/elsewhere", "without a word"),
+    ],
+)
+def test_where_a_redirect_leads_is_named(
+    location: str, host: str, raw_server: StartRawServer, make_probe: MakeProbe
+) -> None:
+    portal = http(b"", "302 Found", f"Location: {location}")
+    with pytest.raises(NotTmdb, match=re.escape(f"another server ({host}) answered 302")):
         make_probe(raw_server(portal).api_url).transport.get(POPULAR)
 
 
