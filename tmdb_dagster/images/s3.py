@@ -37,7 +37,6 @@ ANSWER_TIMEOUT_S = 20.0
 """For one answer as a whole."""
 
 _ATTEMPTS = 3
-# Answered as 200, too, sometimes.
 _ERROR = re.compile(rb"<([\w.-]+:)?Error[\s>]")
 _PAGES_WITHOUT_KEYS = 100
 """So many in a row, and a listing has no end."""
@@ -256,7 +255,8 @@ class S3Store:
             content = response.content
         except urllib3.exceptions.HTTPError as error:
             raise HTTPClientError(error=reason(error)) from error
-        if answer.status == 200 and _ERROR.search(content, 0, 1000):
+        # S3 answers a PUT with nothing: an error may be told as 200, and so may some gateway's page.
+        if answer.status == 200 and (_ERROR.search(content, 0, 1000) or (request.method == "PUT" and content.strip())):
             response.status_code = 500
         return response
 

@@ -122,12 +122,20 @@ def test_a_listing_that_cannot_be_relied_on_is_refused(
     assert bucket.asked < 10
 
 
-@pytest.mark.parametrize("namespace", ["", f' xmlns="{NAMESPACE}"'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<Error><Code>InternalError</Code></Error>",
+        f'<Error xmlns="{NAMESPACE}"><Code>InternalError</Code></Error>',
+        "<html><body>Please log in</body></html>",
+    ],
+    ids=["an error", "with a namespace", "a page"],
+)
 def test_an_error_that_is_answered_as_200_is_one(
-    namespace: str, bucket: Bucket, store: S3Store, monkeypatch: pytest.MonkeyPatch
+    body: str, bucket: Bucket, store: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)  # botocore's, between the attempts
-    bucket.stored = f"<Error{namespace}><Code>InternalError</Code></Error>".encode()
+    bucket.stored = body.encode()
 
     with pytest.raises(StoreUnavailable, match="answered 500"):
         store.put("cast/1.jpg", b"x")
