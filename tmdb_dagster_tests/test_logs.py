@@ -142,9 +142,9 @@ def test_a_run_tells_what_happens_to_which_movie(
     told = [(line["level"], line["event"], line.get("tmdb_id"), line.get("http_status")) for line in lines]
     assert told == [
         ("info", "run opened", None, None),
-        ("warning", "call failed", "603", 500),
+        ("warning", "call failed", 603, 500),
         ("info", "movie ingested", 603, None),
-        ("warning", "call failed", "604", 404),
+        ("warning", "call failed", 604, 404),
         ("warning", "movie gone", 604, None),
     ]
     ingested = lines[2]
