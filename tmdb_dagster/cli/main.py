@@ -152,11 +152,14 @@ def doctor() -> None:
     from tmdb_dagster.services.image_store import open_store
     from tmdb_dagster.services.provide import provide_services
     from tmdb_dagster.warehouse.engine import address, check_schema, connect
+    from tmdb_dagster.warehouse.probe import check_writable
 
     settings = provide_services(load_settings()).settings
     problems = []
     try:
-        check_schema(connect(_url(settings), schema=settings.database_schema))
+        engine = connect(_url(settings), schema=settings.database_schema)
+        check_schema(engine)
+        check_writable(engine)
         click.echo(f"ok: the database at {address(_url(settings))}")
     except TmdbDagsterError as error:
         problems.append(str(error))

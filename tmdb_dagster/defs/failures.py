@@ -1,4 +1,4 @@
-"""How our errors reach Dagster: one clear message in the run, the error itself as its cause."""
+"""How our errors reach Dagster: one clear message in the run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tmdb_dagster.errors import TmdbDagsterError
 
 @contextmanager
 def clear_failures() -> Iterator[None]:
-    """Turn what this package raises on purpose into a Failure with its text.
+    """Turn what this package raises on purpose into a Failure with its text, which says what was wrong and what to do.
 
     Dagster's own retries stay off: what can be tried again has been, nearer to the cause.
     """
     try:
         yield
     except TmdbDagsterError as error:
-        raise Failure(description=str(error), allow_retries=False) from error
+        raise Failure(description=str(error), allow_retries=False) from None

@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.logs import inherited
@@ -37,6 +37,7 @@ from tmdb_dagster.warehouse.claims import (
     work_states,
 )
 from tmdb_dagster.warehouse.engine import retry_transaction
+from tmdb_dagster.warehouse.errors import WarehouseError
 from tmdb_dagster.warehouse.movies import FetchedMovie, Written, write_movies
 from tmdb_dagster.warehouse.responses import canonical, read_response, stored_response
 
@@ -194,7 +195,7 @@ class _Enrichment:
         if error is None:
             result = future.result()
             return replace(result, outcome=replace(result.outcome, entry_id=target.entry_id))
-        if isinstance(error, AuthenticationFailed | RunEnding | OperationalError):
+        if isinstance(error, AuthenticationFailed | RunEnding | WarehouseError):
             raise error
         if self._unanswered >= OUTAGE:
             raise TmdbOutage(
@@ -224,8 +225,6 @@ class _Enrichment:
         """One transaction for all; where the database refuses, one for each, so that a bad movie falls alone."""
         try:
             return retry_transaction(self._write_together, results)
-        except OperationalError:
-            raise
         except DBAPIError as error:
             if len(results) > 1:
                 return [outcome for result in results for outcome in self._write([result])]

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from tmdb_dagster.images.addresses import Network
 from tmdb_dagster.images.download import LONGEST_WAIT_S, Downloader
@@ -29,6 +28,7 @@ from tmdb_dagster.pipeline.errors import RunEnding
 from tmdb_dagster.transform.image_plan import WantedImage, source_urls
 from tmdb_dagster.transform.images import ImageUrls
 from tmdb_dagster.warehouse.engine import retry_transaction
+from tmdb_dagster.warehouse.errors import WarehouseError
 from tmdb_dagster.warehouse.images import (
     ImageResult,
     ImageStates,
@@ -206,7 +206,7 @@ class Rehoster:
         error = future.exception()
         if error is None:
             return future.result()
-        if isinstance(error, RunEnding | OperationalError):
+        if isinstance(error, RunEnding | WarehouseError):
             raise error
         if not isinstance(error, ImageError):
             _log.error("image could not be rehosted", extra={"key": image.key}, exc_info=error)

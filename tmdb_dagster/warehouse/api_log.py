@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tmdb_dagster.warehouse.call_figures import RunCalls
 from tmdb_dagster.warehouse.engine import json_parameter
-from tmdb_dagster.warehouse.errors import ApiLogIncomplete
+from tmdb_dagster.warehouse.errors import ApiLogIncomplete, WarehouseError
 
 FLUSH_EVERY_S = 1.0
 ROWS_A_FLUSH = 500
@@ -57,9 +57,9 @@ class ApiLog:
         while not self._closing.wait(FLUSH_EVERY_S):
             try:
                 self._flush()
-            except SQLAlchemyError:
+            except (SQLAlchemyError, WarehouseError) as error:
                 # The rows stay pending; `close` raises if the last try fails, too.
-                _log.warning("tmdb_api_logs could not be written; trying again", exc_info=True)
+                _log.warning("tmdb_api_logs could not be written; trying again", extra={"reason": str(error)})
 
     def _flush(self) -> None:
         while self._pending:
@@ -77,9 +77,9 @@ class ApiLog:
         self._thread.join()
         try:
             self._flush()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, WarehouseError) as error:
             raise ApiLogIncomplete(
-                f"{len(self._pending)} calls of run {self._run_id} could not be written to tmdb_api_logs."
+                f"{len(self._pending)} calls of run {self._run_id} could not be written to tmdb_api_logs: {error}"
             ) from error
 
     def __enter__(self) -> ApiLog:
@@ -90,8 +90,8 @@ class ApiLog:
     ) -> None:
         try:
             self.close()
-        except ApiLogIncomplete:
+        except ApiLogIncomplete as incomplete:
             # An error that is already on its way says more than this one.
             if error is None:
                 raise
-            _log.exception("tmdb_api_logs is incomplete")
+            _log.error("tmdb_api_logs is incomplete", extra={"reason": str(incomplete)})

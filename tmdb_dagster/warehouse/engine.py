@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import orjson
 import tenacity
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
 
-from tmdb_dagster.warehouse.errors import DatabaseUnavailable, SchemaNotCurrent
+from tmdb_dagster.warehouse.errors import (
+    AccessDenied,
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseReadOnly,
+    DatabaseUnavailable,
+    QueryCanceled,
+    SchemaNotCurrent,
+    TooFewConnections,
+    WarehouseError,
+)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -29,7 +38,7 @@ _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def connect(url: str, *, schema: str = "public", connections: int = 4) -> Engine:
-    """An engine for the catalogue; opens no connection yet.
+    """An engine for the catalogue; opens no connection yet. Its errors are those of warehouse/errors.py.
 
     Transactions carry all state, so that a pooler that lends a connection for one transaction at a time will do.
     """
@@ -38,8 +47,10 @@ def connect(url: str, *, schema: str = "public", connections: int = 4) -> Engine
         pool_size=connections,
         max_overflow=2,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 10, "application_name": "tmdb_dagster"},
+        # What the database's encoding cannot hold is refused by the server, as any value that does not fit.
+        connect_args={"connect_timeout": 10, "application_name": "tmdb_dagster", "client_encoding": "utf8"},
     )
+    event.listen(engine, "handle_error", _ours)
     if schema != "public":
 
         @event.listens_for(engine, "begin")
@@ -54,26 +65,92 @@ def address(url: str) -> str:
     return make_url(url).set(query={}).render_as_string(hide_password=True)
 
 
-@contextmanager
-def reachable(engine: Engine) -> Iterator[None]:
-    """Turn a lost or refused connection into DatabaseUnavailable, which names the address."""
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        reason = " ".join(str(error.orig).split()) if error.orig else "no answer"
-        raise DatabaseUnavailable(
-            f"The database at {address(str(engine.url))} cannot be reached: {reason}. "
-            "Check DATABASE_URL and that the server is up."
-        ) from error
+class _State(NamedTuple):
+    """What an SQLSTATE is to us: our error, what the database is said to do, and the cure."""
+
+    error: type[WarehouseError]
+    says: str
+    cure: str
+
+
+_UNREACHABLE = _State(
+    DatabaseUnavailable,
+    "cannot be reached",
+    "Check host, port, user and password in DATABASE_URL, and that the server is up.",
+)
+_EXHAUSTED = _State(
+    TooFewConnections,
+    "lends no more connections",
+    "Lower TMDB_CONCURRENCY and MOVIE_IMAGES_CONCURRENCY, or raise the limit of the server, the pooler or the role.",
+)
+_BUSY = _State(
+    DatabaseBusy, "is busy", "Try again later; pg_stat_activity shows what others do, and which locks they wait for."
+)
+_FULL = _State(DatabaseFull, "has no room left", "Free space or enlarge it, then run again.")
+_NOT_CURRENT = _State(SchemaNotCurrent, "lacks what this version needs", "Run `tmdb-dagster migrate`.")
+# https://www.postgresql.org/docs/current/errcodes-appendix.html; a class stands for all of it.
+_STATES = {
+    "08": _UNREACHABLE,
+    "28": _UNREACHABLE,
+    "57P": _UNREACHABLE,
+    "25P03": _UNREACHABLE,
+    "53300": _EXHAUSTED,
+    "40": _BUSY,
+    "55P03": _BUSY,
+    "57014": _State(QueryCanceled, "ended a statement", "Try again; if it lasts, pg_stat_activity shows what is slow."),
+    "53": _FULL,
+    "25006": _State(
+        DatabaseReadOnly,
+        "is read-only",
+        "Write to the primary server, not to a replica; where a full disk made it read-only, as Supabase does, free "
+        "space or enlarge it, and lift default_transaction_read_only.",
+    ),
+    "42501": _State(
+        AccessDenied,
+        "refuses it to this role",
+        "Use a role with these rights in DATABASE_URL: deploy/postgres/pipeline_role.sql makes one; migrations need "
+        "the owner of the tables.",
+    ),
+    "42P01": _NOT_CURRENT,
+    "42703": _NOT_CURRENT,
+    "42883": _NOT_CURRENT,
+}
+# psycopg2 gives no SQLSTATE where a connection is refused.
+_NO_CONNECTION_LEFT = re.compile("too many (connections|clients)|connection slots|max clients|max_client_conn")
+
+
+def _state(context: ExceptionContext) -> _State | None:
+    """What an error of the database is to us; None: one of a value, or of the program."""
+    original = context.original_exception
+    code = getattr(original, "pgcode", None)
+    if code is not None:
+        return next((_STATES[code[:length]] for length in (5, 3, 2) if code[:length] in _STATES), None)
+    if _NO_CONNECTION_LEFT.search(str(original)):
+        return _EXHAUSTED
+    broken = context.is_disconnect or isinstance(context.sqlalchemy_exception, OperationalError | InterfaceError)
+    return _UNREACHABLE if context.connection is None or broken else None
+
+
+def _ours(context: ExceptionContext) -> WarehouseError | None:
+    """What SQLAlchemy is to raise instead of an error of the database; None: the error as it is."""
+    if context.is_pre_ping or context.sqlalchemy_exception is None or context.engine is None:
+        return None
+    if (state := _state(context)) is None:
+        return None
+    diagnosis = getattr(context.original_exception, "diag", None)
+    told = (diagnosis and diagnosis.message_primary) or str(context.original_exception)
+    reason = " ".join(told.split()).rstrip(".")
+    where = f"The database at {address(str(context.engine.url))}"
+    return state.error(f"{where} {state.says}: {reason}. {state.cure}")
 
 
 def check_schema(engine: Engine) -> None:
     """Raise SchemaNotCurrent unless the tables are the ones this version works with."""
-    with reachable(engine), engine.begin() as connection:
-        try:
+    try:
+        with engine.begin() as connection:
             revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
-        except ProgrammingError:
-            revision = None
+    except SchemaNotCurrent:
+        revision = None
     if revision != HEAD:
         raise SchemaNotCurrent(
             f"The database at {address(str(engine.url))} is at revision {revision or 'none'}, "
@@ -82,9 +159,9 @@ def check_schema(engine: Engine) -> None:
 
 
 def retry_transaction(transaction: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
-    """Do a transaction, and do it again for RETRY_S seconds where the connection breaks."""
+    """Do a transaction, and do it again for RETRY_S seconds where the connection breaks, or others hold a lock."""
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(OperationalError),
+        retry=tenacity.retry_if_exception_type((DatabaseUnavailable, DatabaseBusy)),
         wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
         stop=tenacity.stop_after_delay(RETRY_S),
         reraise=True,

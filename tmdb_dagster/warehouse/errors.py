@@ -3,9 +3,15 @@
 TmdbDagsterError
 └── WarehouseError
     ├── DatabaseUnavailable    no connection, or it broke and did not come back
+    │   └── TooFewConnections  the server, a pooler or the role's limit has none left
+    ├── DatabaseBusy           others hold what is needed; it may do another time
+    ├── QueryCanceled          a statement took longer than it may, or was ended by hand
+    ├── DatabaseReadOnly       nothing can be written to it
+    ├── DatabaseFull           its disk or its memory has no room
+    ├── AccessDenied           the role lacks a right
+    ├── UnsuitableDatabase     it cannot hold the catalogue: its encoding
     ├── SchemaNotCurrent       the tables are missing or of another revision: migrate first
     ├── MigrationRefused       what is in the database cannot be brought to the current schema
-    ├── MigrationBusy          another migration is at work, or others hold the locks that it needs
     ├── OriginMismatch         the sandbox's movies and TMDB's would mix
     └── ApiLogIncomplete       calls were made that could not be logged
 """
@@ -23,16 +29,40 @@ class DatabaseUnavailable(WarehouseError):
     """The database cannot be reached, or the connection broke and did not come back."""
 
 
+class TooFewConnections(DatabaseUnavailable):
+    """The server, a pooler before it, or the limit of the role has no connection left."""
+
+
+class DatabaseBusy(WarehouseError):
+    """A lock could not be had, or transactions blocked one another: another time it may do."""
+
+
+class QueryCanceled(WarehouseError):
+    """A statement took longer than it may, or somebody ended it."""
+
+
+class DatabaseReadOnly(WarehouseError):
+    """Nothing can be written to the database."""
+
+
+class DatabaseFull(WarehouseError):
+    """The database has no room left, on its disk or in its memory."""
+
+
+class AccessDenied(WarehouseError):
+    """The role lacks a right."""
+
+
+class UnsuitableDatabase(WarehouseError):
+    """The database cannot hold the catalogue."""
+
+
 class SchemaNotCurrent(WarehouseError):
     """The database's tables are missing or belong to another version of this package."""
 
 
 class MigrationRefused(WarehouseError):
     """The database holds what a migration cannot reconcile; it was not touched, and the text says what to do."""
-
-
-class MigrationBusy(WarehouseError):
-    """Another process has been migrating for a long time, or others hold the locks that a migration needs."""
 
 
 class OriginMismatch(WarehouseError):

@@ -15,6 +15,8 @@ from types import TracebackType
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from tmdb_dagster.warehouse.errors import WarehouseError
+
 LEASE_S = 25
 RENEW_EVERY_S = 5
 
@@ -56,9 +58,9 @@ class RunLease:
         while not self._done.wait(RENEW_EVERY_S):
             try:
                 self._take()
-            except SQLAlchemyError:
+            except (SQLAlchemyError, WarehouseError) as error:
                 # If it lasts, others take over, and the writer's own check keeps this run from overwriting.
-                _log.warning("lease could not be renewed; trying again", exc_info=True)
+                _log.warning("lease could not be renewed; trying again", extra={"reason": str(error)})
 
     def hand_over(self) -> None:
         """Stop renewing, but leave the lease to the run's next step, which has LEASE_S seconds to go on."""

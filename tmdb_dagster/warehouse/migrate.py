@@ -20,10 +20,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
 
-from tmdb_dagster.warehouse.engine import HEAD, reachable
-from tmdb_dagster.warehouse.errors import MigrationBusy, MigrationRefused
+from tmdb_dagster.warehouse.engine import HEAD
+from tmdb_dagster.warehouse.errors import DatabaseBusy, MigrationRefused
+from tmdb_dagster.warehouse.probe import NOT_UTF8, encoding_of
 from tmdb_dagster.warehouse.schema import create_statements
 from tmdb_dagster.warehouse.sql import definitions
 from tmdb_dagster.warehouse.tables import metadata
@@ -59,13 +59,8 @@ _UNKNOWN_REVISION = (
 )
 
 
-def _is_blocked(error: BaseException) -> bool:
-    """Whether a statement could not have a lock: lock_not_available, deadlock_detected."""
-    return isinstance(error, OperationalError) and getattr(error.orig, "pgcode", None) in ("55P03", "40P01")
-
-
 when_free = tenacity.retry(
-    retry=tenacity.retry_if_exception(_is_blocked),
+    retry=tenacity.retry_if_exception_type(DatabaseBusy),
     wait=tenacity.wait_fixed(1),
     stop=tenacity.stop_after_attempt(LOCK_TRIES),
     reraise=True,
@@ -85,19 +80,10 @@ def alembic_config(engine: Engine, schema: str = "public") -> Config:
 def migrate(engine: Engine, schema: str = "public") -> Plan:
     """Bring the database to the current revision; returns what was found and done.
 
-    Safe to repeat, to kill, and to start twice at once. Raises DatabaseUnavailable, MigrationRefused, MigrationBusy.
+    Safe to repeat, to kill, and to start twice at once. Raises DatabaseUnavailable, MigrationRefused, DatabaseBusy.
     """
     config = alembic_config(engine, schema)
-    with reachable(engine):
-        try:
-            command.upgrade(config, "head")
-        except OperationalError as error:
-            if not _is_blocked(error):
-                raise
-            raise MigrationBusy(
-                f"A lock could not be had, since other sessions hold it: "
-                f"{' '.join(str(error.orig).split())}. pg_stat_activity shows them. Migrate again later."
-            ) from error
+    command.upgrade(config, "head")
     done: Plan = config.attributes["plan"]
     return done
 
@@ -105,7 +91,7 @@ def migrate(engine: Engine, schema: str = "public") -> Plan:
 def plan_migration(engine: Engine, schema: str = "public") -> Plan:
     """What `migrate` would do, with its SQL. Nothing is touched. Raises DatabaseUnavailable."""
     config = alembic_config(engine, schema)
-    with reachable(engine), engine.connect() as connection:
+    with engine.connect() as connection:
         plan = _plan(connection, schema, ScriptDirectory.from_config(config))
         connection.rollback()
     plan.steps[:] = [
@@ -135,7 +121,7 @@ def one_at_a_time(engine: Engine) -> Iterator[None]:
         while not keeper.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}):
             keeper.rollback()
             if time.monotonic() > deadline:
-                raise MigrationBusy(
+                raise DatabaseBusy(
                     f"Another migration has been at work for {BUSY_WAIT_S:.0f} seconds: try again later."
                 )
             time.sleep(0.1)
@@ -199,6 +185,8 @@ def close_to_public(connection: Connection, schema: str, before: set[str]) -> No
 
 
 def _plan(connection: Connection, schema: str, script: ScriptDirectory) -> Plan:
+    if (encoding := encoding_of(connection)) != "UTF8":
+        return Plan(f"a database in {encoding}", refusals=[NOT_UTF8.format(encoding=encoding)])
     there = relations_of(connection, schema)
     revision = current_revision(connection, schema)
     if revision is not None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.pipeline.ingest import ingest_movie
@@ -16,13 +15,13 @@ from tmdb_dagster.pipeline.run import open_run
 from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.settings import REPOSITORY, load_settings
 from tmdb_dagster.warehouse.engine import connect
+from tmdb_dagster.warehouse.errors import AccessDenied
 from tmdb_dagster.warehouse.migrate import migrate
 from tmdb_dagster.warehouse.tables import metadata
 from tmdb_dagster.warehouse.takeover.access import CONSUMERS_TABLES
 from tmdb_dagster_tests.warehouse.database import add_work, execute, rows, value
 from tmdb_dagster_tests.warehouse.old_system import COMBINED, TMDB_IDS, build_old_system
 
-INSUFFICIENT_PRIVILEGE = "42501"
 DASHBOARD = {"tmdb_api_logs", "scheduled_ingestion_log", "refresh_queue", "sync_state"}
 ROLE_SCRIPT = REPOSITORY / "deploy/postgres/pipeline_role.sql"
 
@@ -83,9 +82,7 @@ def may(engine: Engine, role: str, sql: str) -> bool:
     with acting_as(engine, role) as connection:
         try:
             connection.execute(text(sql))
-        except ProgrammingError as error:
-            if getattr(error.orig, "pgcode", None) != INSUFFICIENT_PRIVILEGE:
-                raise
+        except AccessDenied:
             return False
         return True
 
@@ -193,9 +190,9 @@ def test_the_pipelines_role_can_run_the_pipeline_and_no_more(
         ):
             assert not may(run.engine, role, sql), sql
         for sql in ("DROP TABLE works", "ALTER TABLE works ADD COLUMN mine text"):
-            with pytest.raises(ProgrammingError, match="must be owner"), run.engine.begin() as connection:
+            with pytest.raises(AccessDenied, match="must be owner"), run.engine.begin() as connection:
                 connection.execute(text(sql))
-        with pytest.raises(ProgrammingError, match="permission denied for schema"), run.engine.begin() as connection:
+        with pytest.raises(AccessDenied, match="permission denied for schema"), run.engine.begin() as connection:
             connection.execute(text("CREATE TABLE mine ()"))
     granted = f"SELECT relname FROM pg_class WHERE has_table_privilege('{role}', oid, 'SELECT') AND relkind = 'r'"
     assert metadata.tables.keys() <= {row.relname for row in rows(owner, granted)}

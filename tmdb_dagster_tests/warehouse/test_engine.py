@@ -4,13 +4,27 @@ import socket
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
-from tmdb_dagster.warehouse.engine import check_schema, connect, json_parameter, reachable
-from tmdb_dagster.warehouse.errors import DatabaseUnavailable, SchemaNotCurrent
+from tmdb_dagster.warehouse.engine import address, check_schema, connect, json_parameter
+from tmdb_dagster.warehouse.errors import (
+    AccessDenied,
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseReadOnly,
+    DatabaseUnavailable,
+    MigrationRefused,
+    QueryCanceled,
+    SchemaNotCurrent,
+    TooFewConnections,
+    UnsuitableDatabase,
+    WarehouseError,
+)
 from tmdb_dagster.warehouse.migrate import migrate
+from tmdb_dagster.warehouse.probe import check_writable
 from tmdb_dagster_tests.warehouse.database import execute, value
 
 PASSWORD = "hunter2-s3cret"
@@ -58,7 +72,7 @@ def test_a_connection_that_breaks_is_an_unreachable_database(catalogue_url: str,
     other = connect(catalogue_url)
 
     def break_off() -> None:
-        with reachable(engine), engine.begin() as connection:
+        with engine.begin() as connection:
             pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
             execute(other, "SELECT pg_terminate_backend(:pid)", pid=pid)
             connection.exec_driver_sql("SELECT 1")
@@ -106,11 +120,107 @@ def test_the_schema_is_set_for_each_transaction_and_no_longer(catalogue_url: str
     engine.dispose()
 
 
-def test_errors_of_the_program_are_not_called_unreachable(engine: Engine) -> None:
-    with pytest.raises(ZeroDivisionError), reachable(engine):
-        _ = 1 / 0
-    with pytest.raises(OperationalError, match="no such"):
-        raise OperationalError("SELECT", {}, Exception("no such"))
+STATES: list[tuple[str, type[WarehouseError], str]] = [
+    ("25006", DatabaseReadOnly, "is read-only: told. Write to the primary server"),
+    ("42501", AccessDenied, "pipeline_role.sql"),
+    ("53100", DatabaseFull, "Free space"),
+    ("53200", DatabaseFull, "no room"),
+    ("53300", TooFewConnections, "Lower TMDB_CONCURRENCY"),
+    ("55P03", DatabaseBusy, "pg_stat_activity"),
+    ("40P01", DatabaseBusy, "Try again later"),
+    ("57014", QueryCanceled, "ended a statement"),
+    ("57P01", DatabaseUnavailable, "that the server is up"),
+    ("08006", DatabaseUnavailable, "Check host"),
+    ("42P01", SchemaNotCurrent, "tmdb-dagster migrate"),
+]
+
+
+@pytest.mark.parametrize(("code", "error", "cure"), STATES)
+def test_each_state_of_the_database_is_one_sentence_of_cause_and_cure(
+    code: str, error: type[WarehouseError], cure: str, engine: Engine
+) -> None:
+    with pytest.raises(error, match=cure) as caught:
+        execute(engine, f"DO $$ BEGIN RAISE EXCEPTION 'told' USING ERRCODE = '{code}'; END $$")
+
+    assert type(caught.value) is error
+    assert str(caught.value).startswith(f"The database at {address(str(engine.url))} ")
+    assert "told. " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("code", ["22P05", "23514", "54000"])
+def test_a_value_that_does_not_fit_is_no_state_of_the_database(code: str, engine: Engine) -> None:
+    """Program limits, too: an index row of one value that is too long."""
+    with pytest.raises(DBAPIError):
+        execute(engine, f"DO $$ BEGIN RAISE EXCEPTION 'told' USING ERRCODE = '{code}'; END $$")
+
+
+def test_a_read_only_database_is_told_by_the_first_write(engine: Engine) -> None:
+    execute(engine, f"ALTER DATABASE {engine.url.database} SET default_transaction_read_only = on")
+    engine.dispose()
+
+    check_schema(engine)
+    with pytest.raises(DatabaseReadOnly, match="cannot execute INSERT in a read-only transaction"):
+        check_writable(engine)
+
+
+def test_who_may_read_and_not_write_is_told_so(engine: Engine) -> None:
+    role = f"reader_{engine.url.database}"
+    execute(engine, f"CREATE ROLE {role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    execute(engine, f"GRANT INSERT ON sync_state TO {role}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
+
+    @event.listens_for(engine, "begin")
+    def _act_as(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SET LOCAL ROLE {role}")
+
+    with pytest.raises(AccessDenied, match=r"may not read and write aggregates, .*pipeline_role\.sql"):
+        check_writable(engine)
+    event.remove(engine, "begin", _act_as)
+    execute(engine, f"REVOKE INSERT ON sync_state FROM {role}")
+    event.listen(engine, "begin", _act_as)
+    with pytest.raises(AccessDenied, match=r"permission denied for table sync_state\. Use a role with these rights"):
+        check_writable(engine)
+    event.remove(engine, "begin", _act_as)
+    execute(engine, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_a_check_for_writing_leaves_nothing(engine: Engine) -> None:
+    check_writable(engine)
+    check_writable(engine)
+
+    assert value(engine, "SELECT count(*) FROM sync_state") == 0
+
+
+def test_a_role_without_a_connection_left_is_told_what_to_lower(catalogue_url: str, engine: Engine) -> None:
+    role = f"few_{engine.url.database}"
+    execute(engine, f"CREATE ROLE {role} LOGIN PASSWORD 'x' CONNECTION LIMIT 0")
+    few = connect(make_url(catalogue_url).set(username=role, password="x").render_as_string(hide_password=False))
+
+    with pytest.raises(TooFewConnections, match=r"too many connections for role .* Lower TMDB_CONCURRENCY"):
+        check_schema(few)
+    execute(engine, f"DROP ROLE {role}")
+
+
+def test_another_encoding_than_utf8_is_refused_and_costs_no_run(catalogue_url: str, engine: Engine) -> None:
+    """A value that it cannot hold is refused by the server, as any value that does not fit: not by the client."""
+    name = f"{engine.url.database}_latin1"
+    admin = create_engine(catalogue_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(
+            f"CREATE DATABASE {name} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        )
+    latin1 = connect(make_url(catalogue_url).set(database=name).render_as_string(hide_password=False))
+    try:
+        with pytest.raises(MigrationRefused, match=r"encoding is LATIN1.* ENCODING 'UTF8'"):
+            migrate(latin1)
+        with pytest.raises(UnsuitableDatabase, match="encoding is LATIN1"):
+            check_writable(latin1)
+        with pytest.raises(DBAPIError, match="has no equivalent in encoding"):
+            value(latin1, "SELECT CAST(:title AS text)", title="千と千尋の神隠し")
+    finally:
+        latin1.dispose()
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name}")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from tmdb_dagster.warehouse import migrate as migration
 from tmdb_dagster.warehouse.engine import check_schema
-from tmdb_dagster.warehouse.errors import MigrationBusy, SchemaNotCurrent
+from tmdb_dagster.warehouse.errors import DatabaseBusy, SchemaNotCurrent
 from tmdb_dagster.warehouse.migrate import alembic_config, migrate, plan_migration
 from tmdb_dagster_tests.warehouse.database import execute, rows, until, value, versions
 from tmdb_dagster_tests.warehouse.old_system import COMBINED, DRIFTS, assert_nothing_lost, state
@@ -217,7 +217,7 @@ def test_an_index_that_had_to_wait_too_long_is_built_again(old_system: Callable[
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as other:
         other.exec_driver_sql("SELECT * FROM elsewhere")
         for _ in range(2):
-            with pytest.raises(MigrationBusy, match="lock timeout"):
+            with pytest.raises(DatabaseBusy, match="lock timeout"):
                 migrate(engine)
         other.rollback()
 
@@ -250,7 +250,7 @@ def test_who_comes_second_waits_and_gives_up_with_a_clear_error(
     monkeypatch.setattr(migration, "BUSY_WAIT_S", 0.2)
     with engine.begin() as other:
         other.exec_driver_sql(f"SELECT pg_advisory_xact_lock({migration.ADVISORY_LOCK})")
-        with pytest.raises(MigrationBusy, match="Another migration"):
+        with pytest.raises(DatabaseBusy, match="Another migration"):
             migrate(engine)
     migrate(engine)
 
@@ -265,7 +265,7 @@ def test_locks_of_others_are_waited_for_in_short_tries(
     monkeypatch.setattr(retrying, "stop", tenacity.stop_after_attempt(2))
     with engine.begin() as reader:
         reader.exec_driver_sql("SELECT count(*) FROM works")
-        with pytest.raises(MigrationBusy, match="canceling statement due to lock timeout"):
+        with pytest.raises(DatabaseBusy, match="canceling statement due to lock timeout"):
             migrate(engine)
     migrate(engine)
     assert_current(engine)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, text
 from sqlalchemy.exc import DBAPIError
 
 from tmdb_dagster.transform.health import Finding, Severity
+from tmdb_dagster.warehouse.errors import DatabaseUnavailable, WarehouseError
 
 EXAMPLES = 10
 """So many examples are shown of what is wrong."""
@@ -51,10 +52,10 @@ def find(connection: Connection, check: Check, *, run_id: str = "", secrets: Seq
         with connection.begin_nested():
             rows = connection.execute(text(check.query), {"run_id": run_id} if ":run_id" in check.query else {})
             answer = check.judge(rows, secrets) if check.judge else Answer(*rows.one())
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise
-        reason = str(error.orig).splitlines()[0]
+    except DatabaseUnavailable:
+        raise
+    except (DBAPIError, WarehouseError) as error:
+        reason = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0].rstrip(".")
         return Finding(
             check.name,
             check.asset,
