@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# The moments of all calls of a window are kept in one row, which every call reads and writes.
+MOST_CALLS = 100_000
+LONGEST_S = 86_400
+
 _WRITTEN = re.compile(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)?\s*s\s*")
 
 
@@ -26,4 +30,6 @@ def parse_rate_limit(text: str) -> RateLimit | None:
     found = _WRITTEN.fullmatch(text)
     if not found or int(found[1]) < 1 or float(found[2] or 1) <= 0:
         raise ValueError("expected calls per seconds such as `40/10s` or `40/s`, or `unlimited`")
+    if int(found[1]) > MOST_CALLS or float(found[2] or 1) > LONGEST_S:
+        raise ValueError(f"expected at most {MOST_CALLS} calls in a window of at most {LONGEST_S} seconds, a day")
     return RateLimit(int(found[1]), float(found[2] or 1))

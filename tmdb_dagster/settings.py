@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tmdb_dagster.codes import country, language
+from tmdb_dagster.database_url import read_database_url
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.logs import LogFormat
 from tmdb_dagster.rate_limit import RateLimit, parse_rate_limit
@@ -66,7 +68,7 @@ class Settings(BaseSettings):
         None, description="Postgres of the catalogue; unset: an embedded Postgres in the state folder."
     )
     database_schema: str = Field(
-        "public", pattern=r"^[a-z_][a-z0-9_]*$", description="Schema of the catalogue's tables."
+        "public", max_length=63, pattern=r"^[a-z_][a-z0-9_]*$", description="Schema of the catalogue's tables."
     )
     dagster_database_url: SecretStr | None = Field(
         None, description="Postgres of Dagster's own runs and events; unset: the embedded one."
@@ -97,10 +99,14 @@ class Settings(BaseSettings):
         None, description='Address that is told of failed runs, by a POST of `{"text": ...}`; unset: nobody is.'
     )
     retention_log_days: int = Field(
-        90, ge=1, description="Days that logged calls, finished queue entries and closed batches are kept."
+        90, ge=1, le=36500, description="Days that logged calls, finished queue entries and closed batches are kept."
     )
-    retention_history_days: int = Field(365, ge=1, description="Days that list snapshots and the log of runs are kept.")
-    retention_run_days: int = Field(90, ge=1, description="Days that Dagster's own runs and their events are kept.")
+    retention_history_days: int = Field(
+        365, ge=1, le=36500, description="Days that list snapshots and the log of runs are kept."
+    )
+    retention_run_days: int = Field(
+        90, ge=1, le=36500, description="Days that Dagster's own runs and their events are kept."
+    )
     log_format: LogFormat = Field("text", description="Form of our log lines: `text` (key=value) or `json`.")
     tmdb_dagster_state: Path = Field(
         REPOSITORY / ".tmdb_dagster", description="Folder of all local state: embedded Postgres, logs."
@@ -116,10 +122,27 @@ class Settings(BaseSettings):
     def _split_regions(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        regions = tuple(part.strip().upper() for part in value.split(",") if part.strip())
-        if not regions or any(not re.fullmatch("[A-Z]{2}", region) for region in regions):
+        regions = tuple(country(part) for part in value.split(",") if part.strip())
+        if not regions:
             raise ValueError("expected two-letter country codes separated by commas, such as `US,DE`")
         return regions
+
+    @field_validator("tmdb_region")
+    @classmethod
+    def _check_region(cls, value: str | None) -> str | None:
+        return None if value is None else country(value)
+
+    @field_validator("tmdb_language")
+    @classmethod
+    def _check_language(cls, value: str) -> str:
+        return language(value)
+
+    @field_validator("movie_images_bucket")
+    @classmethod
+    def _check_bucket(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,98}[A-Za-z0-9]", value):
+            raise ValueError("expected the name of a bucket alone, of letters, digits, `.`, `-` and `_`")
+        return value
 
     @field_validator("image_allowed_networks", mode="before")
     @classmethod
@@ -138,28 +161,39 @@ class Settings(BaseSettings):
     def _check_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value):
+        _check_http(value)
+        if "?" in value or "#" in value:
             raise ValueError("expected an http:// or https:// address without a query")
         return value.rstrip("/")
+
+    @field_validator("tmdb_api_url")
+    @classmethod
+    def _check_version(cls, value: str) -> str:
+        if urlsplit(value).hostname in ("api.themoviedb.org", "api.tmdb.org") and urlsplit(value).path != "/3":
+            raise ValueError(f"TMDB's API is at `{TMDB_API_URL}`: the path is /3")
+        return value
 
     @field_validator("alert_webhook_url")
     @classmethod
     def _check_webhook(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.fullmatch(r"https?://[^\s/?#]+\S*", value.get_secret_value()):
-            raise ValueError("expected an http:// or https:// address")
+        if value is not None:
+            _check_http(value.get_secret_value())
         return value
 
     @field_validator("database_url", "dagster_database_url")
     @classmethod
-    def _use_psycopg2(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        url, found = re.subn(
-            r"^(postgres|postgresql|postgresql\+psycopg2)://", "postgresql+psycopg2://", value.get_secret_value()
-        )
-        if not found:
-            raise ValueError("expected an address such as `postgresql://user:password@host:5432/name`")
-        return SecretStr(url)
+    def _read_database_url(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else SecretStr(read_database_url(value.get_secret_value()))
+
+    @model_validator(mode="after")
+    def _check_bucket_of_aws(self) -> Settings:
+        aws = self.movie_images_store == "s3" and self.aws_endpoint_url_s3 is None
+        if aws and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", self.movie_images_bucket):
+            raise ValueError(
+                "MOVIE_IMAGES_BUCKET: a bucket of AWS has 3 to 63 lower-case letters, digits, `.` and `-`; for another "
+                "provider set AWS_ENDPOINT_URL_S3"
+            )
+        return self
 
     @model_validator(mode="after")
     def _require_a_key_for_a_given_url(self) -> Settings:
@@ -190,6 +224,17 @@ class Settings(BaseSettings):
                 secret = value.get_secret_value()
                 found.append((urlsplit(secret).password or "") if name.endswith("_url") else secret)
         return [unquote(secret) for secret in found if secret]
+
+
+def _check_http(url: str) -> None:
+    """Raise ValueError for what no http:// or https:// address can be."""
+    try:
+        parts = urlsplit(url)
+        host = None if parts.netloc.endswith(":") or parts.port == 0 else parts.hostname
+    except ValueError:
+        host = None
+    if not re.fullmatch(r"https?://[!-~]+", url) or not re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", host or ""):
+        raise ValueError("expected an http:// or https:// address")
 
 
 def load_settings(**overrides: Any) -> Settings:

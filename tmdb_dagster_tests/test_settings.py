@@ -12,6 +12,7 @@ from tmdb_dagster.settings import REPOSITORY, Settings, SettingsError, environme
 
 SECRET = "geheim-7f3a"
 DATABASE = "postgresql+psycopg2://me:word@host:5432/movies"
+ODD_DATABASE = "postgresql+psycopg2://me:a%23b%2Fc%3Fd%5De%3Af%25g@[::1]:5432/movies"
 
 READ: list[tuple[str, str, Any]] = [
     ("TMDB_API_KEY", SECRET, SECRET),
@@ -23,12 +24,23 @@ READ: list[tuple[str, str, Any]] = [
     ("TMDB_RATE_LIMIT", "50/s", RateLimit(50, 1)),
     ("TMDB_RATE_LIMIT", "Unlimited", None),
     ("TMDB_LANGUAGE", "de-DE", "de-DE"),
+    ("TMDB_LANGUAGE", "pt-br", "pt-BR"),
+    ("TMDB_LANGUAGE", "cn", "cn"),
     ("TMDB_REGION", "DE", "DE"),
+    ("TMDB_REGION", "xk", "XK"),
+    ("TMDB_RATE_LIMIT", "100000/86400s", RateLimit(100_000, 86_400)),
     ("TMDB_WATCH_REGIONS", "us, de", ("US", "DE")),
     ("TMDB_CONCURRENCY", "20", 20),
     ("DATABASE_URL", "postgres://me:word@host:5432/movies", DATABASE),
     ("DATABASE_URL", "postgresql://me:word@host:5432/movies", DATABASE),
     ("DATABASE_URL", DATABASE, DATABASE),
+    ("DATABASE_URL", "postgresql://me:a#b/c?d]e:f%g@[::1]:5432/movies", ODD_DATABASE),
+    ("DATABASE_URL", ODD_DATABASE, ODD_DATABASE),
+    (
+        "DATABASE_URL",
+        "postgresql:///movies?host=/run/pg&sslmode=require",
+        "postgresql+psycopg2:///movies?host=/run/pg&sslmode=require",
+    ),
     ("DATABASE_SCHEMA", "movies_2", "movies_2"),
     ("DAGSTER_DATABASE_URL", "postgres://me:word@host:5432/movies", DATABASE),
     ("MOVIE_IMAGES_STORE", "s3", "s3"),
@@ -56,13 +68,33 @@ REFUSED = [
     ("TMDB_RATE_LIMIT", "0/10s", "40/10s"),
     ("TMDB_RATE_LIMIT", "40/0s", "40/10s"),
     ("TMDB_RATE_LIMIT", "40", "40/10s"),
-    ("TMDB_WATCH_REGIONS", "USA", "US,DE"),
+    ("TMDB_RATE_LIMIT", "100001/10s", "at most 100000 calls"),
+    ("TMDB_RATE_LIMIT", "40/86401s", "at most 86400 seconds"),
+    ("TMDB_LANGUAGE", "en_US", "`en-US`"),
+    ("TMDB_LANGUAGE", "english", "`en-US`"),
+    ("TMDB_LANGUAGE", "en-UK", "`en-US`"),
+    ("TMDB_LANGUAGE", "xx-US", "`en-US`"),
+    ("TMDB_REGION", "usa", "write US"),
+    ("TMDB_REGION", SECRET, "ISO 3166-1"),
+    ("TMDB_WATCH_REGIONS", "USA", "write US"),
+    ("TMDB_WATCH_REGIONS", "US,UK", "UK is not: write GB"),
     ("TMDB_WATCH_REGIONS", " , ", "US,DE"),
     ("IMAGE_ALLOWED_NETWORKS", "the tunnel", "198.18.0.0/15"),
     ("TMDB_CONCURRENCY", "0", "greater than or equal to 1"),
     ("TMDB_CONCURRENCY", "21", "less than or equal to 20"),
     ("TMDB_CONCURRENCY", SECRET, "valid integer"),
     ("TMDB_API_URL", f"ftp://{SECRET}", "http:// or https://"),
+    ("TMDB_API_URL", "https://api.themoviedb.org", "https://api.themoviedb.org/3"),
+    ("TMDB_API_URL", "https://api.themoviedb.org/4", "https://api.themoviedb.org/3"),
+    ("TMDB_API_URL", "http://host:99999/3", "http:// or https://"),
+    ("TMDB_API_URL", "http:///3", "http:// or https://"),
+    ("TMDB_API_URL", "https://https://host/3", "http:// or https://"),
+    ("AWS_ENDPOINT_URL_S3", "https://<project>.example", "http:// or https://"),
+    ("ALERT_WEBHOOK_URL", f"https://hooks.exa mple/{SECRET}", "http:// or https://"),
+    ("MOVIE_IMAGES_BUCKET", "s3://posters", "the name of a bucket alone"),
+    ("MOVIE_IMAGES_BUCKET", "posters/movies", "the name of a bucket alone"),
+    ("MOVIE_IMAGES_BUCKET", "my posters", "the name of a bucket alone"),
+    ("DATABASE_SCHEMA", "a" * 64, "63 characters"),
     ("TMDB_IMAGE_URL", f"https://{SECRET}/p?key=1", "without a query"),
     ("YOUTUBE_IMAGE_URL", SECRET, "http:// or https://"),
     ("MOVIE_IMAGES_STORE", SECRET, "'local', 's3' or 'none'"),
@@ -72,6 +104,15 @@ REFUSED = [
     ("AWS_ENDPOINT_URL_S3", SECRET, "http:// or https://"),
     ("DATABASE_URL", f"mysql://me:{SECRET}@host/movies", "postgresql://"),
     ("DATABASE_URL", SECRET, "postgresql://"),
+    ("DATABASE_URL", f"postgresql://me:a@{SECRET}@host/movies", "%40"),
+    ("DATABASE_URL", f"postgresql://me:[{SECRET}]@host/movies", "%5B"),
+    ("DATABASE_URL", f"postgresql://me:<{SECRET}>@host/movies", "placeholder"),
+    ("DATABASE_URL", f"postgresql://me:{SECRET}@host:port/movies", "its port a number"),
+    ("DATABASE_URL", f"postgresql://me:{SECRET}@host:70000/movies", "its port a number"),
+    ("DATABASE_URL", f"postgresql://me:{SECRET}@host:6543/movies?pgbouncer=true", "`pgbouncer`"),
+    ("DATABASE_URL", f"postgresql://me:{SECRET}@host/movies?connection_limit=1&pool_timeout=20", "TMDB_CONCURRENCY"),
+    ("DATABASE_URL", f"postgresql://me:{SECRET}@host/movies?schema=movies", "set DATABASE_SCHEMA instead"),
+    ("DAGSTER_DATABASE_URL", f"postgresql://me:{SECRET}@host/movies?pgbouncer=true", "`pgbouncer`"),
     ("DATABASE_SCHEMA", f'x"; {SECRET}', "pattern"),
     ("DAGSTER_DATABASE_URL", f"sqlite:///{SECRET}", "postgresql://"),
 ]
@@ -120,6 +161,16 @@ def test_a_wrong_value_is_refused_by_name_and_not_shown(
     assert advice in message
     assert SECRET not in message
     assert refusal.value.__cause__ is None, "pydantic's own error quotes the value"
+
+
+def test_a_bucket_of_aws_is_named_as_aws_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOVIE_IMAGES_STORE", "s3")
+    monkeypatch.setenv("MOVIE_IMAGES_BUCKET", "Movie_Images")
+    with pytest.raises(SettingsError, match="MOVIE_IMAGES_BUCKET: a bucket of AWS has"):
+        load_settings()
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example")
+    assert load_settings().movie_images_bucket == "Movie_Images"
 
 
 def test_all_wrong_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

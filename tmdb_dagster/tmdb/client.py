@@ -71,6 +71,7 @@ class TmdbClient:
             "append_to_response": ",".join(PARTS),
             # `language` filters appended images as well; those without text have no language.
             "include_image_language": f"{self._language.split('-')[0]},null",
+            "include_video_language": ",".join(dict.fromkeys([self._language.split("-")[0], "en", "null"])),
         }
         try:
             body = self._transport.get(path, params, tmdb_id=tmdb_id)
