@@ -105,6 +105,7 @@ QUERY = {
     "language": "en-US",
     "append_to_response": "credits,videos,similar,release_dates,images,keywords,watch/providers",
     "include_image_language": "en,null",
+    "include_video_language": "en,null",
 }
 
 

@@ -38,6 +38,7 @@ MOVIE_QUERY = {
     "language": "en-US",
     "append_to_response": ",".join(PARTS),
     "include_image_language": "en,null",
+    "include_video_language": "en,null",
 }
 """How a movie is asked for: as tmdb_dagster does, so that all get the same bytes."""
 

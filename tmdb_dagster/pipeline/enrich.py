@@ -278,7 +278,7 @@ def _fetch(run: Run, one: Claim) -> _Result:
         outcome = MovieOutcome(one.tmdb_id, Status.UNCHANGED, one.title, one.year, one.work_id, one.etag)
     else:
         regions = run.settings.tmdb_watch_regions
-        parsed = parse_movie(body, regions)
+        parsed = parse_movie(body, regions, run.settings.tmdb_language)
         images, report = run.images, None
         if run.rehoster is not None:
             images, report = run.rehoster.rehost(planned_images(parsed.movie, one.work_id, fetched_at))

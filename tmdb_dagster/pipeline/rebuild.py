@@ -61,7 +61,8 @@ def rebuild_from_raw(
             for response in lock_responses(connection, after_work_id=after, limit=CHUNK, tmdb_ids=tmdb_ids):
                 after = response.work_id
                 try:
-                    parsed.append((response, parse_movie(response.body, settings.tmdb_watch_regions).movie))
+                    read = parse_movie(response.body, settings.tmdb_watch_regions, settings.tmdb_language)
+                    parsed.append((response, read.movie))
                 except InvalidResponse as error:
                     problems[response.tmdb_id] = str(error)
             shown = _images_shown(connection, images, store, parsed)

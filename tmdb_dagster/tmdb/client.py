@@ -66,12 +66,14 @@ class TmdbClient:
         the movie `tmdb_id`.
         """
         path = f"/movie/{tmdb_id}"
+        language = self._language.partition("-")[0]
         params = {
             "language": self._language,
             "append_to_response": ",".join(PARTS),
-            # `language` filters appended images as well; those without text have no language.
-            "include_image_language": f"{self._language.split('-')[0]},null",
-            "include_video_language": ",".join(dict.fromkeys([self._language.split("-")[0], "en", "null"])),
+            # `language` filters appended images and videos as well. Images without text have no language, and a
+            # movie without a trailer in the language may have an English one.
+            "include_image_language": f"{language},null",
+            "include_video_language": f"{language},en,null" if language != "en" else "en,null",
         }
         try:
             body = self._transport.get(path, params, tmdb_id=tmdb_id)

@@ -151,6 +151,7 @@ class Video(_Model):
     type: str = ""
     name: str = ""
     official: bool = False
+    iso_639_1: str | None = None
 
 
 class Videos(_Model):
@@ -275,14 +276,19 @@ class ListPage:
     problems: tuple[str, ...] = ()
 
 
-def parse_movie(body: object, regions: Iterable[str] | None = None) -> ParsedMovie:
+def parse_movie(body: object, regions: Iterable[str] | None = None, language: str | None = None) -> ParsedMovie:
     """The movie in the decoded body of `GET /movie/{id}`; with `regions` the watch providers of others are left out.
 
+    With `language` (`de-DE`) its videos in that language come first; the rest are there for movies that have none.
     Raises InvalidResponse where the body is no object or has no usable id or title. `body` is not changed.
     """
     if regions is not None:
         body = _with_regions(body, regions)
     movie, problems = validated(Movie, _with_title(body), "movie")
+    if language is not None and movie.videos is not None:
+        spoken = language.partition("-")[0]
+        results = sorted(movie.videos.results, key=lambda video: video.iso_639_1 != spoken)
+        movie = movie.model_copy(update={"videos": Videos(results=tuple(results))})
     return ParsedMovie(movie, problems)
 
 

@@ -62,9 +62,12 @@ def test_a_body_that_is_no_list_is_refused(sandbox: SandboxServer, make_probe: M
     assert probe.statuses == [200]
 
 
-@pytest.mark.parametrize(("language", "images"), [("en-US", "en,null"), ("de-DE", "de,null"), ("pt", "pt,null")])
+@pytest.mark.parametrize(
+    ("language", "images", "videos"),
+    [("en-US", "en,null", "en,null"), ("de-DE", "de,null", "de,en,null"), ("pt", "pt,null", "pt,en,null")],
+)
 def test_a_movie_comes_with_all_its_parts_in_one_call(
-    sandbox: SandboxServer, make_probe: MakeProbe, language: str, images: str
+    sandbox: SandboxServer, make_probe: MakeProbe, language: str, images: str, videos: str
 ) -> None:
     tmdb_id = TmdbClient(make_probe(sandbox.api_url).transport).list_page("popular", 1).results[0].id
     probe = make_probe(sandbox.api_url)
@@ -81,6 +84,7 @@ def test_a_movie_comes_with_all_its_parts_in_one_call(
         "language": language,
         "append_to_response": ",".join(parts),
         "include_image_language": images,
+        "include_video_language": videos,
     }
 
 

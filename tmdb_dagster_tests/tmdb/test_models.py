@@ -258,6 +258,17 @@ def test_odd_keys_cost_only_their_region() -> None:
     assert parsed.movie.watch_providers.results["US"].buy[0].provider_name == "P"
 
 
+def test_videos_in_the_language_come_before_those_that_stand_in_for_them() -> None:
+    results = [
+        {"key": key, "site": "YouTube", "iso_639_1": code}
+        for key, code in (("a", "en"), ("b", "de"), ("c", None), ("d", "de"), ("e", "en"))
+    ]
+    parsed = parse_movie(movie(videos={"results": results}), language="de-DE").movie
+
+    assert parsed.videos is not None
+    assert "".join(video.key for video in parsed.videos.results) == "bdace"
+
+
 def test_the_watch_providers_of_other_regions_are_not_looked_at() -> None:
     offers = {"buy": [{"provider_id": 1, "provider_name": "P"}]}
     body = movie(**{"watch/providers": {"results": {"BR": {"buy": 5}, "DE": offers, "US": offers}}})
