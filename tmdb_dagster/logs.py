@@ -14,14 +14,16 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from tmdb_dagster.shown import CONTROL, visible
+
 if TYPE_CHECKING:
     from structlog.stdlib import ProcessorFormatter
     from structlog.typing import EventDict, Processor, WrappedLogger
 
 LogFormat = Literal["text", "json"]
 
-# What a terminal would obey, and what would end the line, is shown as Python shows it.
-_CONTROL = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+# JSON escapes the first 32 itself.
+_CONTROL_IN_JSON = {code: f"\\u{code:04x}" for code in CONTROL if code >= 127}
 
 
 def log_fields(**fields: Any) -> AbstractContextManager[None]:
@@ -41,12 +43,13 @@ def inherited() -> Callable[[], object]:
 class EventFormatter(logging.Formatter):
     """A record as one line: when, how bad, what happened, and every field of it."""
 
-    def __init__(self, form: LogFormat) -> None:
+    def __init__(self, form: LogFormat, redact: Callable[[str], str]) -> None:
         super().__init__()
         self._form = form
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._structlog.format(record)
+        return self._redact(self._structlog.format(record))
 
     @cached_property
     def _structlog(self) -> ProcessorFormatter:
@@ -54,12 +57,13 @@ class EventFormatter(logging.Formatter):
         from structlog.processors import JSONRenderer, LogfmtRenderer, format_exc_info
         from structlog.stdlib import ExtraAdder, ProcessorFormatter
 
-        text: list[Processor] = [LogfmtRenderer(bool_as_flag=False), _visible]
+        text: list[Processor] = [LogfmtRenderer(bool_as_flag=False), _shown]
+        as_json: list[Processor] = [JSONRenderer(default=str, ensure_ascii=False), _shown_in_json]
         return ProcessorFormatter(
             foreign_pre_chain=[merge_contextvars, ExtraAdder(), format_exc_info],
             processors=[
                 _in_order,
-                *(text if self._form == "text" else [JSONRenderer(default=str, ensure_ascii=False)]),
+                *(text if self._form == "text" else as_json),
             ],
         )
 
@@ -81,8 +85,12 @@ def _in_order(_logger: WrappedLogger, _level: str, event: EventDict) -> EventDic
     return {name: value for name, value in line.items() if value is not None}
 
 
-def _visible(_logger: WrappedLogger, _level: str, line: Any) -> str:
-    return str(line).translate(_CONTROL)
+def _shown(_logger: WrappedLogger, _level: str, line: Any) -> str:
+    return visible(str(line))
+
+
+def _shown_in_json(_logger: WrappedLogger, _level: str, line: Any) -> str:
+    return str(line).translate(_CONTROL_IN_JSON)
 
 
 class _StandardError(logging.Handler):
@@ -98,9 +106,12 @@ class _StandardError(logging.Handler):
 _handler = _StandardError()
 
 
-def configure_logging(form: LogFormat) -> None:
-    """Send what this package logs, from INFO on, and the sandbox's servers' errors, to stderr; may be repeated."""
-    _handler.setFormatter(EventFormatter(form))
+def configure_logging(form: LogFormat, redact: Callable[[str], str]) -> None:
+    """Send what this package logs, from INFO on, and the sandbox's servers' errors, to stderr; may be repeated.
+
+    `redact` takes secrets out of each line.
+    """
+    _handler.setFormatter(EventFormatter(form, redact))
     for name in ("tmdb_dagster", "uvicorn"):
         logging.getLogger(name).addHandler(_handler)
     logging.getLogger("tmdb_dagster").setLevel(logging.INFO)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -19,6 +19,7 @@ from tmdb_dagster.database_url import read_database_url
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.logs import LogFormat
 from tmdb_dagster.rate_limit import RateLimit, parse_rate_limit
+from tmdb_dagster.redaction import redact, secrets_of_address
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -215,15 +216,24 @@ class Settings(BaseSettings):
         """Whether TMDB can be asked; if not, the sandbox is."""
         return self.tmdb_api_key is not None or self.tmdb_read_access_token is not None
 
-    def secrets(self) -> list[str]:
-        """Every credential of these settings; of an address its password."""
-        found = []
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if isinstance(value, SecretStr):
-                secret = value.get_secret_value()
-                found.append((urlsplit(secret).password or "") if name.endswith("_url") else secret)
-        return [unquote(secret) for secret in found if secret]
+    def secrets(self) -> set[str]:
+        """Every secret that this process knows: of settings, and of the environment's proxies and database."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        found = set()
+        for name, value in values.items():
+            text = value.get_secret_value() if isinstance(value, SecretStr) else value
+            if isinstance(text, str) and name.endswith(("_url", "_url_s3")):
+                found |= secrets_of_address(text, path=name == "alert_webhook_url")
+            elif isinstance(value, SecretStr):
+                found |= {value.get_secret_value().strip()}
+        for name, text in os.environ.items():
+            if name.lower().endswith("_proxy"):
+                found |= secrets_of_address(text)
+        return found | {os.environ.get("PGPASSWORD", "")}
+
+    def redact(self, text: str) -> str:
+        """The text without any of the secrets, in whatever form they stand in it."""
+        return redact(text, self.secrets())
 
 
 def _check_http(url: str) -> None:

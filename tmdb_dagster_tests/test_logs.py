@@ -34,7 +34,7 @@ def lines() -> Iterator[list[dict[str, Any]]]:
             found.append(json.loads(self.format(record)))
 
     handler = Collect()
-    handler.setFormatter(EventFormatter("json"))
+    handler.setFormatter(EventFormatter("json", str))
     logger = logging.getLogger("tmdb_dagster")
     before = logger.level
     logger.setLevel(logging.INFO)
@@ -44,9 +44,13 @@ def lines() -> Iterator[list[dict[str, Any]]]:
     logger.setLevel(before)
 
 
+def _without_secret(line: str) -> str:
+    return line.replace("hunter2-s3cret", "[redacted]")
+
+
 def _formatted(form: Any, message: str, *arguments: Any, **extra: Any) -> str:
     record = log.makeRecord(log.name, logging.WARNING, __file__, 1, message, arguments, None, extra=extra)
-    return EventFormatter(form).format(record)
+    return EventFormatter(form, _without_secret).format(record)
 
 
 def test_a_line_of_text_is_key_and_value() -> None:
@@ -77,13 +81,24 @@ def test_a_line_of_json_holds_the_same() -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
+def test_a_line_obeys_no_terminal_and_shows_no_secret(form: Any) -> None:
+    line = _formatted(form, "movie failed", title="\x1b]0;owned\x07 \x9b31m \u2028 \u202e", reason="hunter2-s3cret")
+
+    assert all(character.isprintable() for character in line)
+    assert "hunter2-s3cret" not in line
+    assert "[redacted]" in line
+    if form == "json":
+        assert json.loads(line)["title"] == "\x1b]0;owned\x07 \x9b31m \u2028 \u202e"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
 def test_an_exception_stays_on_its_line(form: Any) -> None:
     try:
         int("wrong")
     except ValueError:
         record = log.makeRecord(log.name, logging.ERROR, __file__, 1, "broken", (), sys.exc_info())
 
-    line = EventFormatter(form).format(record)
+    line = EventFormatter(form, _without_secret).format(record)
 
     assert "\n" not in line
     assert "ValueError: invalid literal" in line
@@ -113,14 +128,14 @@ def test_fields_end_with_their_block_and_reach_the_threads_that_inherit_them(lin
 
 def test_a_command_that_logs_nothing_does_not_wait_for_structlog() -> None:
     command = "import sys; from tmdb_dagster.cli.main import main; main(['--help'], standalone_mode=False); "
-    command += "from tmdb_dagster.logs import configure_logging; configure_logging('text'); "
+    command += "from tmdb_dagster.logs import configure_logging; configure_logging('text', str); "
 
     subprocess.run([sys.executable, "-c", command + "assert 'structlog' not in sys.modules"], check=True)
 
 
 def test_logging_is_configured_once_and_reaches_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("text")
-    configure_logging("json")
+    configure_logging("text", str)
+    configure_logging("json", str)
 
     log.info("hello", extra={"tmdb_id": 603})
 

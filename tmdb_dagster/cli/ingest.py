@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 
 from tmdb_dagster.cli.process import dagster_command, started
 from tmdb_dagster.pipeline.discover import IngestRequest
+from tmdb_dagster.shown import visible
 from tmdb_dagster.warehouse.batches import batch_progress
 from tmdb_dagster.warehouse.run_log import logged_ingest
 
@@ -59,7 +60,7 @@ def run_ingest(engine: Engine, request: IngestRequest, state: Path) -> None:
         _show_result(console, row)
     if process.returncode != 0 or row is None:
         reason = (row and row["error_message"]) or f"{output} says why."
-        raise click.ClickException(f"The ingest failed: {reason}")
+        raise click.ClickException(visible(f"The ingest failed: {reason}"))
     console.print("Next: `make ui` shows the runs, the movies and the schedules; `make help` lists the rest.")
 
 
@@ -110,4 +111,4 @@ def _show_result(console: Console, row: dict[str, Any]) -> None:
     table.add_row("duration", f"{(row['duration_ms'] or 0) / 1000:.1f} s")
     console.print(table)
     for title in row["failed_titles"] or []:
-        console.print(f"failed: {title}", markup=False)
+        console.print(visible(f"failed: {title}"), markup=False)

@@ -16,6 +16,7 @@ from tmdb_dagster.cli.process import dagster_command
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.logs import configure_logging
 from tmdb_dagster.settings import REPOSITORY, Settings, SettingsError, load_settings
+from tmdb_dagster.shown import visible
 
 UI_PORT = 3000
 
@@ -27,7 +28,15 @@ class _ClearErrors(click.Group):
         try:
             return super().invoke(ctx)
         except TmdbDagsterError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_shown(error)) from error
+
+
+def _shown(error: Exception) -> str:
+    """The text of an error, without secrets, and with nothing that a terminal would obey but line ends."""
+    text = str(error)
+    with suppress(SettingsError):
+        text = load_settings().redact(text)
+    return "\n".join(visible(line) for line in text.splitlines())
 
 
 @click.group(cls=_ClearErrors)
@@ -35,7 +44,8 @@ def main() -> None:
     """Keeps a movie catalogue fresh: from TMDB into Postgres."""
     os.chdir(REPOSITORY)  # where .env and dagster.yaml are, and where the job runs
     with suppress(SettingsError):  # the command says what is wrong with them
-        configure_logging(load_settings().log_format)
+        settings = load_settings()
+        configure_logging(settings.log_format, settings.redact)
 
 
 @main.command()
@@ -162,7 +172,7 @@ def doctor() -> None:
         check_writable(engine)
         click.echo(f"ok: the database at {address(_url(settings))}")
     except TmdbDagsterError as error:
-        problems.append(str(error))
+        problems.append(_shown(error))
     store = open_store(settings)
     if store is None:
         click.echo("ok: images stay at TMDB (MOVIE_IMAGES_STORE=none)")
@@ -196,7 +206,7 @@ def status(as_json: bool) -> None:
         with open_catalogue(settings) as engine, engine.begin() as connection:
             health = read_health(connection, settings.tmdb_rate_limit)
     except TmdbDagsterError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_shown(error)}", err=True)
         raise click.exceptions.Exit(2) from error
     if as_json:
         click.echo(orjson.dumps(health, option=orjson.OPT_INDENT_2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tmdb_dagster.shown import visible
 from tmdb_dagster.warehouse.takeover.plan import Plan, quoted
 
 
@@ -19,9 +20,9 @@ def show_plan(plan: Plan, *, script_in: str | None = None) -> None:
             statements = [f"{statement.rstrip(';')};" for statement in step.sql]
             click.echo("\n".join(statements if step.alone or len(statements) == 1 else _transaction(statements)))
     for note in plan.notes:
-        click.echo(f"{mark}Note: {note}")
+        click.echo(visible(f"{mark}Note: {note}"))
     for refusal in plan.refusals:
-        click.echo(f"{mark}Refused: {refusal}")
+        click.echo(visible(f"{mark}Refused: {refusal}"))
 
 
 def _transaction(statements: list[str]) -> list[str]:

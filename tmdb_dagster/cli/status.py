@@ -11,6 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tmdb_dagster.shown import visible
 from tmdb_dagster.transform.health import CatalogueTier, Health, QueueEntries, images_by_status
 
 _STYLES = {"failed": "red", "incomplete": "yellow", "succeeded": "green"}
@@ -25,7 +26,7 @@ def show(health: Health, console: Console) -> None:
     console.print(_images(health))
     for problem in health.problems:
         kind = ("problem: ", "red") if problem.severity == "error" else ("warning: ", "yellow")
-        console.print(Text.assemble(kind, f"{problem.name}: {problem.text} {problem.advice}"))
+        console.print(Text.assemble(kind, visible(f"{problem.name}: {problem.text} {problem.advice}")))
     if not health.needs_a_person:
         console.print(Text("Nothing needs a person.", "green"))
 
@@ -37,7 +38,7 @@ def _table(title: str, *columns: str, rows: Iterable[Iterable[object]]) -> Table
         right = column.startswith(">")
         table.add_column(column.removeprefix(">"), justify="right" if right else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row))
     return table
 
 
@@ -117,7 +118,7 @@ def _queue(health: Health) -> RenderableType:
         ),
     )
     errors = next((entry.last_error for entry in health.queue if entry.last_error), None)
-    return Group(table, Text(f"Last error: {errors}", "yellow")) if errors else table
+    return Group(table, Text(visible(f"Last error: {errors}"), "yellow")) if errors else table
 
 
 def _queue_status(entry: QueueEntries) -> str:

@@ -18,6 +18,7 @@ from dagster import (
 )
 
 from tmdb_dagster.defs.resources import CatalogueResource
+from tmdb_dagster.shown import in_markdown
 from tmdb_dagster.transform.health import Finding
 from tmdb_dagster.warehouse.checks import CHECKS
 from tmdb_dagster.warehouse.checks.check import find
@@ -49,7 +50,7 @@ def _checks(op: str, description: str, assets: set[str]) -> AssetChecksDefinitio
         with catalogue.database() as (engine, settings), engine.begin() as connection:
             for key in sorted(context.selected_asset_check_keys):
                 check = CHECKS[key.name]
-                yield result(find(connection, check, run_id=context.run.run_id, secrets=settings.secrets()))
+                yield result(find(connection, check, run_id=context.run.run_id, redact=settings.redact))
 
     return evaluate
 
@@ -58,7 +59,7 @@ def result(finding: Finding) -> AssetCheckResult:
     """What the UI shows of a finding: what is wrong and what to do, figures to plot, and examples."""
     metadata: dict[str, Any] = dict(finding.figures)
     if finding.examples:
-        metadata["examples"] = MetadataValue.md("\n".join(f"* {example}" for example in finding.examples))
+        metadata["examples"] = MetadataValue.md("\n".join(f"* {in_markdown(example)}" for example in finding.examples))
     return AssetCheckResult(
         asset_key=finding.asset,
         check_name=finding.name,

@@ -11,6 +11,7 @@ from tmdb_dagster.defs.metadata import candidates_metadata, snapshot_metadata
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import OWNERS, table_spec
 from tmdb_dagster.defs.times import AFTER_WEEKLY_INGEST
+from tmdb_dagster.shown import visible
 from tmdb_dagster.transform.attribution import TMDB_NOTICE
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _snapshot_results(
     from tmdb_dagster.tmdb.client import LIST_PATHS
 
     for problem in problems:
-        context.log.warning(problem)
+        context.log.warning(visible(problem))
     for snapshot in snapshots:
         yield MaterializeResult(
             asset_key=SNAPSHOTS[snapshot.source],

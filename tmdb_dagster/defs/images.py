@@ -21,6 +21,7 @@ from tmdb_dagster.defs.metadata import image_metadata, repaired_metadata
 from tmdb_dagster.defs.partitions import movie_partitions, tmdb_id_of
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import OWNERS
+from tmdb_dagster.shown import visible
 from tmdb_dagster.transform.attribution import attribution_markdown
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def movie_images(context: AssetExecutionContext, catalogue: CatalogueResource) -
     with catalogue.run(context.op_execution_context) as run:
         rows, report = repair_movie(run, tmdb_id_of(context.partition_key))
     for error in report.errors:
-        context.log.warning(error)
+        context.log.warning(visible(error))
     return MaterializeResult(metadata=image_metadata(report, rows.meta["poster_url_medium"]))
 
 
@@ -70,7 +71,7 @@ def repair_images(
     with catalogue.run(context) as run:
         report = repair(run, record, everything=config.everything, verify=config.verify)
     for error in report.errors:
-        context.log.warning(error)
+        context.log.warning(visible(error))
     figures = {
         "lost": report.lost,
         "fetched": report.fetched,

@@ -26,6 +26,7 @@ from tmdb_dagster.defs.partitions import movie_partitions, partition_of, tmdb_id
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import MOVIE_TABLES, OWNERS, row_counts, table_spec
 from tmdb_dagster.defs.times import AFTER_DAILY_REFRESH
+from tmdb_dagster.shown import visible
 from tmdb_dagster.transform.attribution import attribution_markdown
 from tmdb_dagster.transform.movie import SCHEMA_VERSION
 
@@ -82,7 +83,7 @@ def record_movies(context: OpExecutionContext, tally: MovieTally, outcomes: "lis
             _record_images(context, outcome, outcome.images)
     for outcome in outcomes:
         if not outcome.status.fresh:
-            context.log.warning("%s (%s): %s", outcome.title, outcome.tmdb_id, outcome.message)
+            context.log.warning(visible(f"{outcome.title} ({outcome.tmdb_id}): {outcome.message}"))
 
 
 def _record_images(context: OpExecutionContext, outcome: "MovieOutcome", report: "ImageReport") -> None:
@@ -93,7 +94,7 @@ def _record_images(context: OpExecutionContext, outcome: "MovieOutcome", report:
     )
     if report.errors:
         more = f" and {len(report.errors) - 1} more" if len(report.errors) > 1 else ""
-        context.log.warning("%s: images left at TMDB: %s%s", outcome.display_title, report.errors[0], more)
+        context.log.warning(visible(f"{outcome.display_title}: images left at TMDB: {report.errors[0]}{more}"))
 
 
 @asset(
@@ -218,7 +219,7 @@ def rebuild_from_raw(
         rebuilt += len(result.movies)
         failed += len(result.problems)
         for tmdb_id, problem in result.problems.items():
-            context.log.warning("%s: %s", tmdb_id, problem)
+            context.log.warning(visible(f"{tmdb_id}: {problem}"))
         context.log.info("Rebuilt %s works", rebuilt)
 
     with catalogue.database() as (engine, settings):

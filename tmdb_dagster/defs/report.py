@@ -7,6 +7,7 @@ from tmdb_dagster.defs.metadata import health_figures
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import OWNERS
 from tmdb_dagster.defs.times import AFTER_DAILY_REPORT
+from tmdb_dagster.shown import visible
 from tmdb_dagster.transform.attribution import attribution_markdown
 
 
@@ -37,7 +38,7 @@ def ops_report(context: AssetExecutionContext, catalogue: CatalogueResource) -> 
     page = draw(data)
     file = write_page(page, settings.tmdb_dagster_state / "reports")
     for problem in data.health.problems:
-        context.log.warning("%s: %s %s", problem.name, problem.text, problem.advice)
+        context.log.warning(visible(f"{problem.name}: {problem.text} {problem.advice}"))
     return MaterializeResult(
         metadata={
             "report": MetadataValue.md(page.markdown()),

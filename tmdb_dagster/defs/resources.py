@@ -63,5 +63,5 @@ class CatalogueResource(ConfigurableResource[Any]):
         from tmdb_dagster.settings import load_settings
 
         settings = load_settings()
-        configure_logging(settings.log_format)
+        configure_logging(settings.log_format, settings.redact)
         return settings

@@ -31,6 +31,7 @@ from dagster import (
 from tmdb_dagster.defs.jobs import daily_refresh_job, drain_refresh_queue_job
 from tmdb_dagster.defs.partitions import movie_partitions, partition_of
 from tmdb_dagster.defs.resources import CatalogueResource, job_or_assets
+from tmdb_dagster.shown import visible
 
 ITEMS_A_RUN = 100
 """Entries that one run of drain_refresh_queue takes."""
@@ -186,8 +187,8 @@ def run_failure_alert(context: RunFailureSensorContext) -> None:
 
     run = context.dagster_run
     name = job_or_assets(run.job_name, run.asset_selection or [])
-    text = f"Run {run.run_id} of {name} failed. {_reason(context)}"
-    context.log.error(text)
+    text = load_settings().redact(f"Run {run.run_id} of {name} failed. {_reason(context)}")
+    context.log.error(visible(text))
     with clear_failures():
         url = load_settings().alert_webhook_url
         if url is not None:

@@ -185,7 +185,7 @@ def discover(
                 movies_failed=0,
                 ingested_titles=[],
                 failed_titles=[],
-                error_message=str(error) or type(error).__name__,
+                error_message=run.settings.redact(str(error)) or type(error).__name__,
             )
         raise
 

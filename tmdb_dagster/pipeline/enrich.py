@@ -209,7 +209,7 @@ class _Enrichment:
             message = f"{type(error).__name__} while its answer was transformed: {error}"
         status = Status.GONE if isinstance(error, MovieNotFound) else Status.FAILED
         times = self._run.response_times.pop(one.tmdb_id, [])
-        message = message[:_LONGEST_MESSAGE]  # it may quote the server
+        message = self._run.settings.redact(message)[:_LONGEST_MESSAGE]  # it may quote the server
         outcome = MovieOutcome(one.tmdb_id, status, one.title, one.year, one.work_id, one.etag, message=message)
         return _Result(
             replace(

@@ -46,7 +46,7 @@ def ingest_candidates(run: Run, run_ids: list[str], on_settled: OnSettled, *, wa
         with run.engine.begin() as connection:
             close_batch(connection, batch, error)
 
-    with always_logged(close):
+    with always_logged(close, run.settings.redact):
         enrich(run, targets, settled, record=partial(_record, batch))
         if attempted and unavailable == attempted:
             raise TmdbOutage(f"TMDB answered for none of the {attempted} movies. Run it again when TMDB is back.")

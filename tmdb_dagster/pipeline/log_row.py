@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def always_logged(write: Callable[[str | None], None]) -> Iterator[None]:
-    """End with `write`, given what went wrong, or None."""
+def always_logged(write: Callable[[str | None], None], redact: Callable[[str], str]) -> Iterator[None]:
+    """End with `write`, given what went wrong, without secrets, or None."""
     error: str | None = "The run was stopped"
     try:
         yield
         error = None
     except Exception as failure:
-        error = str(failure) or type(failure).__name__
+        error = redact(str(failure)) or type(failure).__name__
         raise
     finally:
         write(error)

@@ -137,7 +137,7 @@ def drain_queue(run: Run, request: DrainRequest, on_settled: OnSettled) -> Drain
     Ends with a row in scheduled_ingestion_log, whatever happens. Raises what `enrich` raises.
     """
     report = DrainReport()
-    with always_logged(partial(_write_log, run, request.trigger_type, utc_now(), report)):
+    with always_logged(partial(_write_log, run, request.trigger_type, utc_now(), report), run.settings.redact):
         _drain(run, request, report, on_settled)
     return report
 
@@ -149,7 +149,7 @@ def refresh_daily(run: Run, request: RefreshRequest, on_settled: OnSettled) -> R
     ChangesUnavailable after everything else is done, and what `enrich` raises.
     """
     report = RefreshReport()
-    with always_logged(partial(_write_log, run, request.trigger_type, utc_now(), report.drained)):
+    with always_logged(partial(_write_log, run, request.trigger_type, utc_now(), report.drained), run.settings.redact):
         rescue(run.engine)
         with run.engine.begin() as connection:
             report.queued.stale = enqueue_stale(connection, request.max_stale)

@@ -12,7 +12,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -136,12 +136,14 @@ class Rehoster:
         concurrency: int,
         networks: Sequence[Network],
         ending: Ending,
+        redact: Callable[[str], str],
     ) -> None:
         self.store = store
         self._engine = engine
         self._images = images
         self._run_id = run_id
         self._ending = ending
+        self._redact = redact
         self._outage = _Outage()
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="images")
         hosts = (images.image_url, images.youtube_url)
@@ -210,15 +212,16 @@ class Rehoster:
             raise error
         if not isinstance(error, ImageError):
             _log.error("image could not be rehosted", extra={"key": image.key}, exc_info=error)
-            return ImageResult(image, error=f"{type(error).__name__}: {error}")
+            return ImageResult(image, error=self._redact(f"{type(error).__name__}: {error}"))
         _log.warning("image could not be rehosted", extra={"key": image.key, "reason": str(error)})
-        return ImageResult(image, error=str(error))
+        return ImageResult(image, error=self._redact(str(error)))
 
     def _transfer(self, image: WantedImage) -> ImageResult:
         if self._ending.is_set():
             raise RunEnding("The run is ending.")
         if self._outage.lasts:
-            return ImageResult(image, error=f"Not tried, after a failure of others: {self._outage.reason}", tried=False)
+            reason = self._redact(f"Not tried, after a failure of others: {self._outage.reason}")
+            return ImageResult(image, error=reason, tried=False)
         try:
             picture = self._downloader.fetch(source_urls(image, self._images))
             self.store.put(image.key, picture.content)

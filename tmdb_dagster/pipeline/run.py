@@ -117,4 +117,5 @@ def _rehoster(settings: Settings, engine: Engine, run_id: str, ending: Ending) -
         concurrency=settings.movie_images_concurrency,
         networks=settings.image_allowed_networks,
         ending=ending,
+        redact=settings.redact,
     )

@@ -27,6 +27,7 @@ def tmdb_client(
         on_call=on_call,
         connections=settings.tmdb_concurrency,
         sleep=sleep,
+        redact=settings.redact,
     )
     return TmdbClient(transport, language=settings.tmdb_language, region=settings.tmdb_region)
 

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tmdb_dagster.shown import in_markdown
 from tmdb_dagster.transform.attribution import (
     JUSTWATCH_NOTICE,
     JUSTWATCH_URL,
@@ -72,12 +73,12 @@ class Page:
 
 
 def _section_markdown(section: Section) -> str:
-    parts = [f"## {section.title}", *map(_inline, section.sentences)]
+    parts = [f"## {section.title}", *map(in_markdown, section.sentences)]
     if section.chart is not None:
         parts.append(f"![{section.title}]({_data_uri(section.chart)})")
     if section.table is not None:
         rows = [section.table.columns, ["---"] * len(section.table.columns), *section.table.rows]
-        parts.append("\n".join("| " + " | ".join(_inline(_text(cell)) for cell in row) + " |" for row in rows))
+        parts.append("\n".join("| " + " | ".join(in_markdown(_text(cell)) for cell in row) + " |" for row in rows))
     return "\n\n".join(parts)
 
 
@@ -85,13 +86,6 @@ def _text(cell: Cell) -> str:
     if cell is None:
         return ""
     return f"{cell:,}" if isinstance(cell, int | float) else cell
-
-
-def _inline(text: str) -> str:
-    """A text that Markdown shows as it is: titles and messages come from elsewhere."""
-    for special in "\\`*_[]<>|#":
-        text = text.replace(special, f"\\{special}")
-    return " ".join(text.split())
 
 
 def _data_uri(png: bytes) -> str:

@@ -30,7 +30,8 @@ def _latency(_context: click.Context, _parameter: click.Parameter, value: str) -
 def main(port: int, seed: int, movies: int, latency_ms: tuple[int, int], rate_limit: str | None) -> None:
     """Serve a local TMDB with an invented catalogue."""
     try:
-        configure_logging(load_settings().log_format)
+        settings = load_settings()
+        configure_logging(settings.log_format, settings.redact)
         server = SandboxServer(port=port, seed=seed, movies=movies, latency_ms=latency_ms, rate_limit=rate_limit)
     except (ValueError, OSError, TmdbDagsterError) as error:
         raise click.ClickException(str(error)) from error

@@ -45,7 +45,8 @@ def image_server(folder: Path) -> Starlette:
 @click.option("--folder", required=True, type=click.Path(path_type=Path), help="Folder to show.")
 def main(port: int, folder: Path) -> None:
     """Serve the images of a folder until stopped."""
-    configure_logging(load_settings().log_format)
+    settings = load_settings()
+    configure_logging(settings.log_format, settings.redact)
     uvicorn.run(image_server(folder), host=HOST, port=port, log_config=None, log_level="error", access_log=False)
 
 

@@ -41,7 +41,7 @@ def provide_services(settings: Settings) -> Services:
         url = start_sandbox(settings.tmdb_dagster_state)
         settings = settings.model_copy(
             update={
-                "tmdb_api_key": SecretStr("sandbox"),
+                "tmdb_api_key": SecretStr("any"),
                 "tmdb_api_url": f"{url}/3",
                 "tmdb_image_url": f"{url}/t/p",
                 "youtube_image_url": f"{url}/vi",

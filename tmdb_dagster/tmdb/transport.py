@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import requests
 import tenacity
@@ -23,6 +23,7 @@ import urllib3
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.outgoing import proxy_for
+from tmdb_dagster.redaction import redact as redact_secrets
 from tmdb_dagster.tmdb.answers import WHERE_TO_GET_CREDENTIALS, Answer, quoted, results_count
 from tmdb_dagster.tmdb.errors import (
     AuthenticationFailed,
@@ -103,7 +104,8 @@ class Transport:
 
     `read_access_token` is preferred to `api_key`; with neither, calls carry no credentials. `on_call` hears
     of every exchange, on the calling thread. `answer_timeout_s` limits one exchange as a whole,
-    `read_timeout_s` the silence within it.
+    `read_timeout_s` the silence within it. `redact` takes secrets out of what a server may quote: by default the
+    credentials.
 
     Raises AuthenticationFailed for credentials that no HTTP header can carry.
     """
@@ -122,12 +124,13 @@ class Transport:
         answer_timeout_s: float = 60,
         retry: RetryPolicy = RetryPolicy(),
         sleep: Callable[[float], None] = time.sleep,
+        redact: Callable[[str], str] | None = None,
     ) -> None:
         self._api_url = api_url.rstrip("/")
         self._token = _checked("TMDB_READ_ACCESS_TOKEN", read_access_token)
         key = _checked("TMDB_API_KEY", api_key)
         self._key = key
-        self._secrets = [s for s in (self._token, key, key and quote(key, safe="")) if s]
+        self._redact = redact or partial(redact_secrets, secrets={s for s in (self._token, key) if s})
         self._limiter = limiter
         self._on_call = on_call
         self._timeout = (connect_timeout_s, read_timeout_s)
@@ -191,7 +194,7 @@ class Transport:
             error = self._no_answer(path, status, exc, retry_count + 1)
         if error is not None:
             # The text may quote the server, which knows the key.
-            error.args = (self._redacted(f"{error}{self._hint(error)}"),)
+            error.args = (self._redact(f"{error}{self._hint(error)}"),)
         self._on_call(
             ApiCall(
                 endpoint=path,
@@ -242,7 +245,7 @@ class Transport:
         )
         trace = "".join(traceback.format_exception(exc))
         if (
-            self._redacted(trace) == trace and len(trace) <= _LONGEST_TRACE
+            self._redact(trace) == trace and len(trace) <= _LONGEST_TRACE
         ):  # else a broken answer quotes the key, or itself
             error.__cause__ = exc
         return error
@@ -255,11 +258,6 @@ class Transport:
         if self._key and not self._token and _V4_TOKEN.fullmatch(self._key):
             return " TMDB_API_KEY holds a v4 read access token: move it to TMDB_READ_ACCESS_TOKEN."
         return ""
-
-    def _redacted(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "[redacted]")
-        return text
 
     def _wait_s(self, state: tenacity.RetryCallState) -> float:
         """Seconds until the next attempt; after a 429 everyone waits as long."""

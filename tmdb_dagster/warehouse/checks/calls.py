@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy import Row
 
-from tmdb_dagster.warehouse.checks.check import EXAMPLES, Answer, Check, reasons
+from tmdb_dagster.redaction import REDACTED
+from tmdb_dagster.warehouse.checks.check import EXAMPLES, Answer, Check, Redact, reasons
 
 ERROR_RATE = 0.1
 """Share of the last day's calls that may fail."""
@@ -29,33 +29,24 @@ _ERRORS = reasons(
     "coalesce(e.error_message, 'HTTP ' || e.http_status)", "tmdb_api_logs e", f"is_failed_call(e) AND {_LAST_DAY}"
 )
 
-_SHORTEST_SECRET = 8
 _CREDENTIAL = re.compile(
     r"""(api_key=|"api_key": *"|"authorization": *"(?:bearer +)?|bearer +)(?!\[redacted)[^\s"&]+""", re.IGNORECASE
 )
 
 
-def _search_for_secrets(rows: Iterable[Row[Any]], secrets: Sequence[str]) -> Answer:
+def _search_for_secrets(rows: Iterable[Row[Any]], redact: Redact) -> Answer:
     """Whether the logged texts hold a secret, or anything that is named as a credential."""
     # Compared here: a secret in a statement would be in the server's own log.
-    hidden = [
-        form for secret in secrets if len(secret) >= _SHORTEST_SECRET for form in (secret, quote(secret, safe=""))
-    ]
     searched = found = 0
     examples = []
     for row in rows:
         searched += row.calls
-        if _CREDENTIAL.search(row.logged) or any(secret in row.logged for secret in hidden):
+        shown = _CREDENTIAL.sub(rf"\1{REDACTED}", redact(row.logged))
+        if shown != row.logged:
             found += row.calls
-            examples.append(_redacted(row.logged, hidden)[:200])
+            examples.append(shown[:200])
     figures = {"calls searched": searched, "calls with a secret": found}
     return Answer(not found, f"Calls whose log holds a secret: {found}.", figures, examples[:EXAMPLES])
-
-
-def _redacted(logged: str, secrets: Sequence[str]) -> str:
-    for secret in secrets:
-        logged = logged.replace(secret, "[redacted]")
-    return _CREDENTIAL.sub(r"\1[redacted]", logged)
 
 
 CALL_CHECKS = (

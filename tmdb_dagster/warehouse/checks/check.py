@@ -16,6 +16,10 @@ EXAMPLES = 10
 """So many examples are shown of what is wrong."""
 
 
+Redact = Callable[[str], str]
+"""Takes secrets out of a text."""
+
+
 class Answer(NamedTuple):
     """What the query of a check answers, in one row; `text` says what is wrong where it did not pass."""
 
@@ -30,9 +34,9 @@ class Check:
     """What must hold of an asset, and what to do where it does not.
 
     `query` answers in one row with the columns of Answer; it may ask for :run_id, the run that checks. Where SQL cannot
-    judge, `judge` makes the answer of the query's rows and of the settings' secrets. A `cheap` check is also asked by
-    `tmdb-dagster status`, the report and the view v_problems; the others read much and are left to the jobs. One that
-    `blocks` ends the run that would build on the asset.
+    judge, `judge` makes the answer of the query's rows; it is given what takes secrets out of a text. A `cheap` check
+    is also asked by `tmdb-dagster status`, the report and the view v_problems; the others read much and are left to the
+    jobs. One that `blocks` ends the run that would build on the asset.
     """
 
     name: str
@@ -43,15 +47,15 @@ class Check:
     query: str
     cheap: bool = False
     blocks: bool = False
-    judge: Callable[[Iterable[Row[Any]], Sequence[str]], Answer] | None = None
+    judge: Callable[[Iterable[Row[Any]], Redact], Answer] | None = None
 
 
-def find(connection: Connection, check: Check, *, run_id: str = "", secrets: Sequence[str] = ()) -> Finding:
+def find(connection: Connection, check: Check, *, run_id: str = "", redact: Redact = str) -> Finding:
     """Ask one check; a query that fails is what it found, and leaves the transaction usable for the others."""
     try:
         with connection.begin_nested():
             rows = connection.execute(text(check.query), {"run_id": run_id} if ":run_id" in check.query else {})
-            answer = check.judge(rows, secrets) if check.judge else Answer(*rows.one())
+            answer = check.judge(rows, redact) if check.judge else Answer(*rows.one())
     except DatabaseUnavailable:
         raise
     except (DBAPIError, WarehouseError) as error:

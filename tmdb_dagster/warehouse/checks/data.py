@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Row
 
 from tmdb_dagster.transform.card_schema import CARD_SCHEMA
-from tmdb_dagster.warehouse.checks.check import EXAMPLES, Answer, Check, none_of
+from tmdb_dagster.warehouse.checks.check import EXAMPLES, Answer, Check, Redact, none_of
 
 CARDS_SAMPLED = 500
 """Cards validated: half of them the newest, half at random."""
 
 
-def _validate(rows: Iterable[Row[Any]], _: Sequence[str]) -> Answer:
+def _validate(rows: Iterable[Row[Any]], _: Redact) -> Answer:
     """Whether the cards are what their readers decode."""
     from jsonschema_rs import Draft202012Validator
 
