@@ -14,7 +14,7 @@ import click
 from benchmarks.measure import Cost, run
 from benchmarks.report import Target, show_table
 from benchmarks.stage import Postgres, Sandbox, environment
-from tmdb_dagster.cli.process import dagster_command
+from tmdb_dagster.cli.process import installed
 
 REPETITIONS = 3
 _STEP = re.compile(r'Finished execution of step "enrich_candidates" in (?:(\d+)m)?([\d.]+)(ms|s)')
@@ -51,7 +51,9 @@ def execute_job(server: Postgres, tmdb: Sandbox, job: str, config: dict[str, Any
     config_file.write_text(json.dumps(config))  # JSON is YAML
     command = ["job", "execute", "-m", "tmdb_dagster.definitions", "-j", job, "-c", str(config_file)]
     with server.fresh() as database:
-        return run(dagster_command(*command), environment=_environment(server, tmdb, database), folder=server.folder)
+        return run(
+            installed("dagster", *command), environment=_environment(server, tmdb, database), folder=server.folder
+        )
 
 
 def weekly(movies: int, source: str = "popular") -> dict[str, Any]:

@@ -12,7 +12,14 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings.exceptions import SettingsError as PydanticSettingsError
 
 from tmdb_dagster.codes import country, language
 from tmdb_dagster.database_url import read_database_url
@@ -26,6 +33,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TMDB_API_URL = "https://api.themoviedb.org/3"
 TMDB_IMAGE_URL = "https://image.tmdb.org/t/p"
 YOUTUBE_IMAGE_URL = "https://img.youtube.com/vi"
+SECRETS = Path("/run/secrets")
 
 
 Network = IPv4Network | IPv6Network
@@ -33,6 +41,22 @@ Network = IPv4Network | IPv6Network
 
 class SettingsError(TmdbDagsterError):
     """A setting is missing or malformed; the text names the environment variable."""
+
+
+class _SecretFiles(SecretsSettingsSource):
+    """The files of a folder, each called after its variable, as containers and systemd hand out secrets."""
+
+    def __call__(self) -> dict[str, Any]:
+        folder = Path(self.current_state.get("tmdb_dagster_secrets", SECRETS))
+        if not folder.is_dir():
+            return {}
+        self.secrets_dir = folder
+        try:
+            return {name: value for name, value in super().__call__().items() if value != ""}
+        except PydanticSettingsError as error:
+            name = str(error).split('"')[1].upper()
+            reason = getattr(error.__cause__, "strerror", None) or "it is not UTF-8 text"
+            raise SettingsError(f"Settings: {name}: its file in {folder} cannot be read: {reason}.") from None
 
 
 class Settings(BaseSettings):
@@ -109,9 +133,27 @@ class Settings(BaseSettings):
         90, ge=1, le=36500, description="Days that Dagster's own runs and their events are kept."
     )
     log_format: LogFormat = Field("text", description="Form of our log lines: `text` (key=value) or `json`.")
+    tmdb_dagster_env: Literal["local", "production"] = Field(
+        "local", description="In `production` nothing is provided: a service that is not set is an error."
+    )
+    tmdb_dagster_secrets: Path = Field(
+        SECRETS, description="Folder of files that hold settings, each called after its variable."
+    )
     tmdb_dagster_state: Path = Field(
         REPOSITORY / ".tmdb_dagster", description="Folder of all local state: embedded Postgres, logs."
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments go before the environment, that before `.env`, and that before files of secrets."""
+        return init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls)
 
     @field_validator("tmdb_rate_limit", mode="before")
     @classmethod

@@ -60,6 +60,8 @@ READ: list[tuple[str, str, Any]] = [
     ("RETENTION_HISTORY_DAYS", "730", 730),
     ("RETENTION_RUN_DAYS", "30", 30),
     ("LOG_FORMAT", "json", "json"),
+    ("TMDB_DAGSTER_ENV", "production", "production"),
+    ("TMDB_DAGSTER_SECRETS", "/var/lib/secrets", Path("/var/lib/secrets")),
     ("TMDB_DAGSTER_STATE", "/var/lib/movies", Path("/var/lib/movies")),
 ]
 
@@ -216,6 +218,36 @@ def test_a_dotenv_file_is_read_and_the_environment_goes_before_it(
 
     assert _value(settings, "TMDB_API_KEY") == SECRET
     assert settings.tmdb_language == "de-DE"
+
+
+def test_files_hold_secrets_and_the_environment_and_the_dotenv_file_go_before_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "tmdb_api_key").write_text(f"{SECRET}\n", "utf8")
+    (folder / "DATABASE_URL").write_text("postgres://me:word@host:5432/movies\n", "utf8")
+    (folder / "tmdb_language").write_text("de-DE", "utf8")
+    (folder / "tmdb_region").write_text("DE", "utf8")
+    (folder / "alert_webhook_url").write_text("\n", "utf8")
+    (tmp_path / ".env").write_text(f"TMDB_DAGSTER_SECRETS={folder}\nTMDB_LANGUAGE=fr-FR\n", "utf8")
+    monkeypatch.setenv("TMDB_REGION", "FR")
+
+    settings = load_settings()
+
+    assert _value(settings, "TMDB_API_KEY") == SECRET
+    assert _value(settings, "DATABASE_URL") == DATABASE
+    assert (settings.tmdb_language, settings.tmdb_region) == ("fr-FR", "FR")
+    assert settings.alert_webhook_url is None, "an empty file is an unset variable"
+    assert SECRET not in settings.redact(f"the key {SECRET}")
+
+
+def test_a_secret_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmdb_api_key").write_bytes(b"\xff")
+    monkeypatch.setenv("TMDB_DAGSTER_SECRETS", str(tmp_path))
+
+    with pytest.raises(SettingsError, match=f"TMDB_API_KEY: its file in {tmp_path} cannot be read: it is not UTF-8"):
+        load_settings()
 
 
 def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from sqlalchemy import Engine
 
-from tmdb_dagster.cli.process import dagster_command, started
+from tmdb_dagster.cli.process import installed, started
 from tmdb_dagster.pipeline.discover import IngestRequest
 from tmdb_dagster.shown import visible
 from tmdb_dagster.warehouse.batches import batch_progress
@@ -48,8 +48,8 @@ def run_ingest(engine: Engine, request: IngestRequest, state: Path) -> None:
     logs.mkdir(parents=True, exist_ok=True)
     config_file = output.with_suffix(".yaml")
     config_file.write_text(json.dumps(config))  # JSON is YAML
-    command = dagster_command(
-        "job", "execute", "-m", "tmdb_dagster.definitions", "-j", "weekly_ingest", "-c", str(config_file)
+    command = installed(
+        "dagster", "job", "execute", "-m", "tmdb_dagster.definitions", "-j", "weekly_ingest", "-c", str(config_file)
     )
     console.print("Starting the job weekly_ingest ...")
     with started(command, output) as process:

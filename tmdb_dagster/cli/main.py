@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 from contextlib import suppress
 from typing import Any
 
 import click
 
 from tmdb_dagster.cli.ingest import run_ingest
-from tmdb_dagster.cli.process import dagster_command
+from tmdb_dagster.cli.process import become
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.logs import configure_logging
+from tmdb_dagster.services.roles import ROLES, require
 from tmdb_dagster.settings import REPOSITORY, Settings, SettingsError, load_settings
 from tmdb_dagster.shown import visible
 
@@ -129,10 +129,21 @@ def ui(port: int) -> None:
     if settings.movie_images_store == "local":
         start_image_server(settings.tmdb_dagster_state)
     click.echo(f"The UI comes up at http://127.0.0.1:{port} in a few seconds.")
-    # Dagster is to get Ctrl+C even where this was started in the background of a script.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    command = dagster_command("dev", "--port", str(port))
-    os.execv(command[0], command)  # noqa: S606 - no shell wanted
+    become("dagster", "dev", "--port", str(port))
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("role", type=click.Choice([name for name, role in ROLES.items() if role.command]))
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def serve(role: str, options: tuple[str, ...]) -> None:
+    """Be one process of a deployment: Dagster's webserver or daemon, the code location, or a Celery worker.
+
+    With TMDB_DAGSTER_ENV=production a service that the ROLE needs and the settings lack is an error, before anything
+    starts. OPTIONS are those of the command that the role is, such as `webserver --read-only --host 0.0.0.0`:
+    without --host it is reached from this machine alone.
+    """
+    require(load_settings(), ROLES[role].needs)
+    become(*ROLES[role].command, *options)
 
 
 @main.command()

@@ -1,22 +1,42 @@
-"""Dagster's own commands, run as processes: this room does not import Dagster."""
+"""The commands of Dagster and Celery, run as processes: this room imports neither."""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
+
+import click
 
 from tmdb_dagster.settings import REPOSITORY
 
 _STOP_TIMEOUT_S = 30
 
 
-def dagster_command(*arguments: str) -> list[str]:
-    """`dagster` of this virtual environment."""
-    return [str(Path(sys.executable).parent / "dagster"), *arguments]
+def installed(program: str, *arguments: str) -> list[str]:
+    """The command of this virtual environment."""
+    return [str(Path(sys.executable).parent / program), *arguments]
+
+
+def become(program: str, *arguments: str) -> NoReturn:
+    """Replace this process by a command of this virtual environment.
+
+    Raises click.ClickException where it is not installed.
+    """
+    # It is to get Ctrl+C even where this was started in the background of a script.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    command = installed(program, *arguments)
+    try:
+        os.execv(command[0], command)  # noqa: S606 - no shell wanted
+    except FileNotFoundError as error:
+        raise click.ClickException(
+            f"{program} is not installed: install the extra `{program}` (pip install 'tmdb-dagster[{program}]')."
+        ) from error
 
 
 @contextmanager

@@ -7,3 +7,7 @@ from tmdb_dagster.errors import TmdbDagsterError
 
 class ServiceNotStarted(TmdbDagsterError):
     """A local service did not come up."""
+
+
+class ServiceNotSet(TmdbDagsterError):
+    """In production, a service that the settings must name is not set."""

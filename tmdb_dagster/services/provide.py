@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from tmdb_dagster.services.local_server import LocalServer
 from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
+from tmdb_dagster.services.roles import CATALOGUE, DAGSTER, IMAGES, TMDB, require
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.warehouse.engine import check_schema, connect
 from tmdb_dagster.warehouse.errors import SchemaNotCurrent
@@ -33,8 +34,9 @@ class Services:
 def provide_services(settings: Settings) -> Services:
     """Start what `settings` leave to us; all of it is shared by the processes of one state folder.
 
-    Raises ServiceNotStarted.
+    Raises ServiceNotStarted; in production ServiceNotSet, before anything starts.
     """
+    require(settings, (CATALOGUE, TMDB, IMAGES))
     origin: Origin = "tmdb" if settings.has_key else "sandbox"
     settings = provide_database(settings)
     if origin == "sandbox":
@@ -67,8 +69,9 @@ def _provide_images(settings: Settings, origin: Origin) -> Settings:
 def provide_database(settings: Settings) -> Settings:
     """Fill in `database_url`: without one, an embedded database, which is kept at the current schema.
 
-    The sandbox's movies and TMDB's have a database each.
+    The sandbox's movies and TMDB's have a database each. Raises ServiceNotStarted; in production ServiceNotSet.
     """
+    require(settings, (CATALOGUE,))
     if settings.database_url is not None:
         return settings
     name = "catalogue" if settings.has_key else "catalogue_sandbox"
@@ -87,7 +90,11 @@ def provide_database(settings: Settings) -> Settings:
 
 
 def dagster_database_url(settings: Settings) -> str:
-    """Where Dagster keeps runs and events: DAGSTER_DATABASE_URL, or a database of the embedded Postgres."""
+    """Where Dagster keeps runs and events: DAGSTER_DATABASE_URL, or a database of the embedded Postgres.
+
+    Raises ServiceNotStarted; in production ServiceNotSet.
+    """
+    require(settings, (DAGSTER,))
     if settings.dagster_database_url is not None:
         return settings.dagster_database_url.get_secret_value()
     return database_url(start_postgres(settings.tmdb_dagster_state / "postgres"), "dagster")
