@@ -48,8 +48,8 @@ def read_database_url(given: str) -> str:
     user, colon, password = login.partition(":")
     if re.fullmatch(r"\[.*\]|<.*>", password):
         raise ValueError(
-            "the password stands in brackets, as the placeholder [YOUR-PASSWORD] does: leave them out, or write them "
-            "as %5B and %5D if they belong to it"
+            "the password stands in brackets, as the placeholder in a copied address does: leave them out, or write "
+            "them as %5B and %5D if they belong to it"
         )
     place = _PLACE.fullmatch(rest)
     if place is None or int(place[2] or 0) > 65535:
