@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import click
@@ -224,6 +225,28 @@ def status(as_json: bool) -> None:
     else:
         show(health, Console(soft_wrap=True))
     raise click.exceptions.Exit(1 if health.needs_a_person else 0)
+
+
+@main.command()
+def check() -> None:
+    """Say of every invariant of the catalogue whether it holds; runs may be at work meanwhile.
+
+    Exit code 0: all hold. 1: some are broken. 2: it could not be looked at.
+    """
+    from tmdb_dagster.cli.check import show_proof
+    from tmdb_dagster.redaction import redact
+    from tmdb_dagster.services.catalogue import open_catalogue
+    from tmdb_dagster.services.provide import provide_database
+    from tmdb_dagster.warehouse.checks.proof import prove
+
+    try:
+        settings = provide_database(load_settings())
+        with open_catalogue(settings) as engine, engine.begin() as connection:
+            code = show_proof(prove(connection, partial(redact, secrets=settings.secrets())))
+    except TmdbDagsterError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise click.exceptions.Exit(2) from error
+    raise click.exceptions.Exit(code)
 
 
 @main.command()

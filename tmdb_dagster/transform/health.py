@@ -154,7 +154,8 @@ class CallTotals:
 class Finding:
     """What a check found: whether it passed, and for every reader the same words where it did not.
 
-    `text` says what is wrong and `advice` what to do; `figures` are for plots, `examples` for a person.
+    `text` says what is wrong and `advice` what to do; `figures` are for plots, `examples` for a person. Where it could
+    not be `asked`, nothing is known.
     """
 
     name: str
@@ -165,6 +166,7 @@ class Finding:
     advice: str = ""
     figures: Mapping[str, int | float] = field(default_factory=dict)
     examples: tuple[str, ...] = ()
+    asked: bool = True
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Dagster's asset checks, `tmdb-dagster status`, the operator's report and the view v_problems ask this list, so that they
 never disagree. A check is written in data.py if it is about the data, in upkeep.py if it is about the work that keeps
-it, and in calls.py if it is about the calls to TMDB; figures that judge nothing belong in health.py. Begin with
+it, and in calls.py if it is about the calls to TMDB. What only `tmdb-dagster check` asks is in structure.py and
+tables.py, and proof.py says which checks are invariants. Figures that judge nothing belong in health.py. Begin with
 check.py. The edit of a cheap check comes with a revision, which may be empty, so that v_problems follows it.
 """
 

@@ -15,6 +15,8 @@ from tmdb_dagster.warehouse.errors import DatabaseUnavailable, WarehouseError
 EXAMPLES = 10
 """So many examples are shown of what is wrong."""
 
+_ROWS_AT_ONCE = 500
+
 
 Redact = Callable[[str], str]
 """Takes secrets out of a text."""
@@ -54,7 +56,12 @@ def find(connection: Connection, check: Check, *, run_id: str = "", redact: Reda
     """Ask one check; a query that fails is what it found, and leaves the transaction usable for the others."""
     try:
         with connection.begin_nested():
-            rows = connection.execute(text(check.query), {"run_id": run_id} if ":run_id" in check.query else {})
+            rows = connection.execute(
+                text(check.query),
+                {"run_id": run_id} if ":run_id" in check.query else {},
+                # What is judged here may be all there is.
+                execution_options={"yield_per": _ROWS_AT_ONCE} if check.judge else {},
+            )
             answer = check.judge(rows, redact) if check.judge else Answer(*rows.one())
     except DatabaseUnavailable:
         raise
@@ -67,6 +74,7 @@ def find(connection: Connection, check: Check, *, run_id: str = "", redact: Reda
             passed=False,
             text=f"This could not be checked: {reason}.",
             advice="Run `tmdb-dagster migrate`, and see that this role may read the tables and views.",
+            asked=False,
         )
     return Finding(
         check.name,
