@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection
 
-from tmdb_dagster.clock import utc_now
 from tmdb_dagster.logs import inherited
 from tmdb_dagster.pipeline.errors import InvalidRequest, ListsUnavailable
 from tmdb_dagster.pipeline.run import Run
@@ -35,6 +35,7 @@ from tmdb_dagster.warehouse.leases import LEASE_S, RENEW_EVERY_S
 from tmdb_dagster.warehouse.run_log import log_ingest
 from tmdb_dagster.warehouse.scores import score_prior
 from tmdb_dagster.warehouse.snapshots import newest_snapshot, save_snapshot
+from tmdb_dagster.warehouse.transaction import run_transaction
 from tmdb_dagster.warehouse.works import known_tmdb_ids
 
 SOURCES: Mapping[str, tuple[ListSource, ...]] = {
@@ -145,8 +146,7 @@ def take_snapshots(
     if not sources:
         raise InvalidRequest(f"source is '{request.source}', and the snapshots chosen are of {', '.join(asked)} alone.")
     lists = _fetch_lists(run, sources, request.pages_per_source)
-    with run.engine.begin() as connection:
-        snapshots = _save_snapshots(connection, run.run_id, sources, lists)
+    snapshots = run_transaction(run.engine, _save_snapshots, run.run_id, sources, lists, run.lease.now())
     return snapshots, lists.problems()
 
 
@@ -161,58 +161,61 @@ def discover(
     Raises ListsUnavailable, AuthenticationFailed, DatabaseUnavailable; they leave a row in
     scheduled_ingestion_log, as every ingest does.
     """
-    started_at = utc_now()
+    started_at = run.lease.now()
     try:
         if batch := _interrupted_batch(run, request, resume=ingests):
             return batch
         score_prior(run.engine, update=True)
         sources = tuple(source for source in request.lists if asked is None or source in asked)
         lists = _fetch_lists(run, sources, request.pages_per_source) if sources else _Lists()
-        return _choose(
-            run, request, sources, lists, {"started_at": started_at, "closed_at": None if ingests else utc_now()}
-        )
+        times = {"started_at": started_at, "closed_at": None if ingests else run.lease.now()}
+        return _choose(run, request, sources, lists, times)
     except BaseException as error:
-        with run.engine.begin() as connection:
-            log_ingest(
-                connection,
-                started_at=started_at,
-                run_id=run.run_id,
-                source=request.logged_source,
-                trigger_type=request.trigger_type,
-                movies_checked=0,
-                movies_skipped=0,
-                movies_ingested=0,
-                movies_failed=0,
-                ingested_titles=[],
-                failed_titles=[],
-                error_message=run.settings.redact(str(error)) or type(error).__name__,
-            )
+        row = partial(
+            log_ingest,
+            started_at=started_at,
+            run_id=run.run_id,
+            source=request.logged_source,
+            trigger_type=request.trigger_type,
+            movies_checked=0,
+            movies_skipped=0,
+            movies_ingested=0,
+            movies_failed=0,
+            ingested_titles=[],
+            failed_titles=[],
+            error_message=run.settings.redact(str(error)) or type(error).__name__,
+        )
+        run_transaction(run.engine, row)
         raise
 
 
 def _interrupted_batch(run: Run, request: IngestRequest, *, resume: bool) -> Discovery | None:
     """Go on with the batch of a dead run, and tidy up after other dead runs, whose batches nobody will go on with."""
     _wait_for_leases(run, request)
-    with run.engine.begin() as connection:
-        batch = None
-        if resume:
-            batch = adopt_batch(
-                connection,
-                run.run_id,
-                source=request.logged_source,
-                max_movies=request.max_movies,
-                pages_per_source=request.pages_per_source,
-            )
-        for dead in abandoned_batches(connection):
-            _log.warning("batch of a dead run closed", extra={"batch_id": dead.batch_id, "of_run": dead.run_id})
-            close_batch(connection, dead, error=f"Run {dead.run_id} was interrupted and not resumed")
-        if rescued := give_back_dead_claims(connection):
-            _log.warning("claims of dead runs given back", extra={"movies": rescued})
-        if batch is None:
-            return None
-        left = len(open_candidates(connection, batch.batch_id))
-    _log.info("batch of a dead run resumed", extra={"batch_id": batch.batch_id, "movies": left})
-    return Discovery(batch, left, resumed=True)
+    found = run_transaction(run.engine, _tidy_up, run.run_id, request, resume=resume)
+    if found is not None:
+        _log.info("batch of a dead run resumed", extra={"batch_id": found.batch.batch_id, "movies": found.candidates})
+    return found
+
+
+def _tidy_up(connection: Connection, run_id: str, request: IngestRequest, *, resume: bool) -> Discovery | None:
+    batch = None
+    if resume:
+        batch = adopt_batch(
+            connection,
+            run_id,
+            source=request.logged_source,
+            max_movies=request.max_movies,
+            pages_per_source=request.pages_per_source,
+        )
+    for dead in abandoned_batches(connection):
+        _log.warning("batch of a dead run closed", extra={"batch_id": dead.batch_id, "of_run": dead.run_id})
+        close_batch(connection, dead, error=f"Run {dead.run_id} was interrupted and not resumed")
+    if rescued := give_back_dead_claims(connection):
+        _log.warning("claims of dead runs given back", extra={"movies": rescued})
+    if batch is None:
+        return None
+    return Discovery(batch, len(open_candidates(connection, batch.batch_id)), resumed=True)
 
 
 def _wait_for_leases(run: Run, request: IngestRequest) -> None:
@@ -220,14 +223,12 @@ def _wait_for_leases(run: Run, request: IngestRequest) -> None:
 
     A run that was killed a moment ago still looks alive; its work is to be resumed, not done beside it.
     """
-    with run.engine.begin() as connection:
-        first = leases_of_open_batches(connection, request.logged_source)
+    first = run_transaction(run.engine, leases_of_open_batches, request.logged_source)
     deadline = time.monotonic() + LEASE_S + RENEW_EVERY_S
     waiting = set(first)
     while waiting and time.monotonic() < deadline:
         time.sleep(0.5)
-        with run.engine.begin() as connection:
-            now = leases_of_open_batches(connection, request.logged_source)
+        now = run_transaction(run.engine, leases_of_open_batches, request.logged_source)
         waiting = {run_id for run_id in waiting if run_id in now and now[run_id] == first[run_id]}
 
 
@@ -265,10 +266,9 @@ def _fetch_lists(run: Run, sources: Sequence[ListSource], pages_per_source: int)
 
 
 def _save_snapshots(
-    connection: Connection, run_id: str, sources: Sequence[ListSource], lists: _Lists
+    connection: Connection, run_id: str, sources: Sequence[ListSource], lists: _Lists, fetched_at: datetime
 ) -> tuple[Snapshot, ...]:
     previous = {source: newest_snapshot(connection, source) for source in sources}
-    fetched_at = utc_now()
     for (source, page), content in lists.pages.items():
         save_snapshot(connection, _snapshot_rows(run_id, source, page, content, fetched_at))
     return tuple(
@@ -279,36 +279,57 @@ def _save_snapshots(
 def _choose(
     run: Run, request: IngestRequest, asked: Sequence[ListSource], lists: _Lists, times: Mapping[str, datetime | None]
 ) -> Discovery:
-    with run.engine.begin() as connection:
-        kept = _kept_places(connection, [source for source in request.lists if source not in asked])
-        ranked = _ranked({source: lists.places(source) or kept.get(source, ()) for source in request.lists})
-        snapshots = _save_snapshots(connection, run.run_id, asked, lists)
-        if not snapshots and not kept:
-            raise ListsUnavailable(
-                f"No snapshot of {', '.join(request.lists)} is kept. "
-                "Materialise one before the candidates, or together with them."
-            )
-        known = known_tmdb_ids(connection, [candidate.tmdb_id for candidate in ranked])
-        new = [candidate for candidate in ranked if candidate.tmdb_id not in known]
-        batch = open_batch(
-            connection,
-            {
-                "run_id": run.run_id,
-                "source": request.logged_source,
-                "max_movies": request.max_movies,
-                "pages_per_source": request.pages_per_source,
-                "trigger_type": request.trigger_type,
-                "movies_checked": len(ranked),
-                "movies_skipped": len(known),
-                **times,
-            },
-            new[: request.max_movies],
-        )
-    chosen = min(len(new), request.max_movies)
+    found = run_transaction(
+        run.engine, _open_batch, run.run_id, request, asked, lists, times=times, fetched_at=run.lease.now()
+    )
+    batch = found.batch
     _log.info(
         "movies discovered",
-        extra={"source": batch.source, "checked": len(ranked), "skipped": len(known), "chosen": chosen},
+        extra={
+            "source": batch.source,
+            "checked": batch.movies_checked,
+            "skipped": batch.movies_skipped,
+            "chosen": found.candidates,
+        },
     )
+    return found
+
+
+def _open_batch(  # noqa: PLR0913 - what one transaction writes
+    connection: Connection,
+    run_id: str,
+    request: IngestRequest,
+    asked: Sequence[ListSource],
+    lists: _Lists,
+    *,
+    times: Mapping[str, datetime | None],
+    fetched_at: datetime,
+) -> Discovery:
+    kept = _kept_places(connection, [source for source in request.lists if source not in asked])
+    ranked = _ranked({source: lists.places(source) or kept.get(source, ()) for source in request.lists})
+    snapshots = _save_snapshots(connection, run_id, asked, lists, fetched_at)
+    if not snapshots and not kept:
+        raise ListsUnavailable(
+            f"No snapshot of {', '.join(request.lists)} is kept. "
+            "Materialise one before the candidates, or together with them."
+        )
+    known = known_tmdb_ids(connection, [candidate.tmdb_id for candidate in ranked])
+    new = [candidate for candidate in ranked if candidate.tmdb_id not in known]
+    batch = open_batch(
+        connection,
+        {
+            "run_id": run_id,
+            "source": request.logged_source,
+            "max_movies": request.max_movies,
+            "pages_per_source": request.pages_per_source,
+            "trigger_type": request.trigger_type,
+            "movies_checked": len(ranked),
+            "movies_skipped": len(known),
+            **times,
+        },
+        new[: request.max_movies],
+    )
+    chosen = min(len(new), request.max_movies)
     return Discovery(batch, chosen, resumed=False, snapshots=snapshots, problems=lists.problems())
 
 

@@ -16,9 +16,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from tmdb_dagster.clock import utc_now
 from tmdb_dagster.logs import inherited
 from tmdb_dagster.pipeline.errors import RunEnding, TmdbOutage
 from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Record, Status
@@ -34,12 +34,13 @@ from tmdb_dagster.warehouse.claims import (
     WorkState,
     claim,
     mark_failed,
+    still_claimed,
     work_states,
 )
-from tmdb_dagster.warehouse.engine import retry_transaction
 from tmdb_dagster.warehouse.errors import WarehouseError
 from tmdb_dagster.warehouse.movies import FetchedMovie, Written, write_movies
 from tmdb_dagster.warehouse.responses import canonical, read_response, stored_response
+from tmdb_dagster.warehouse.transaction import run_transaction
 
 CHUNK = 40
 """Movies claimed at once; at most two chunks are being fetched and as many written, so memory does not grow with the
@@ -54,6 +55,7 @@ BUSY_WAIT_S = 30.0
 _BUSY_POLL_S = 0.5
 _LONGEST_FILL_S = 0.3
 _LONGEST_MESSAGE = 1000
+_TAKEN_OVER = "Another run took the movie over"
 
 _log = logging.getLogger(__name__)
 
@@ -152,8 +154,8 @@ class _Enrichment:
             busy, self._busy = self._busy, []
             self.settle(iter(busy), force=False)
         if self._busy:
-            with self._run.engine.begin() as connection:
-                states = work_states(connection, [target.tmdb_id for target in self._busy])
+            tmdb_ids = [target.tmdb_id for target in self._busy]
+            states = run_transaction(self._run.engine, work_states, tmdb_ids)
             self._finish([_Result(_untouched(target, states, Status.BUSY)) for target in self._busy])
 
     def _finish(self, results: list[_Result]) -> None:
@@ -165,27 +167,29 @@ class _Enrichment:
 
     def _start(self, chunk: list[Target], *, force: bool) -> list[_Result]:
         """Claim what is due and hand it to the threads; returns the results of what is not."""
-        claims, states = retry_transaction(self._claim, chunk, force=force)
+        lapses = self._run.lease.lapses()
+        claims, states = run_transaction(self._run.engine, self._claim, chunk, force=force)
         by_id = {one.tmdb_id: one for one in claims}
         left = [target for target in chunk if target.tmdb_id not in by_id]
         for target in chunk:
             if target.tmdb_id in by_id:
                 one = by_id[target.tmdb_id]
-                self._in_flight[self._executor.submit(_fetch, self._run, one)] = one, target
+                self._in_flight[self._executor.submit(_fetch, self._run, one, lapses)] = one, target
         # A claim lost between the two statements shows as neither complete nor busy: it is tried again.
         complete = [t for t in left if t.tmdb_id in states and states[t.tmdb_id].status == "complete"]
         self._busy += [target for target in left if target not in complete]
         return [_Result(_untouched(target, states, Status.CACHED)) for target in complete]
 
-    def _claim(self, chunk: list[Target], *, force: bool) -> tuple[list[Claim], dict[int, WorkState]]:
+    def _claim(
+        self, connection: Connection, chunk: list[Target], *, force: bool
+    ) -> tuple[list[Claim], dict[int, WorkState]]:
         """Claim what is due; returns the claims, and how the other works stand."""
-        with self._run.engine.begin() as connection:
-            rehoster = self._run.rehoster
-            store = rehoster.store.name if rehoster else None
-            claims = claim(connection, self._run.run_id, chunk, force=force, store=store)
-            claimed = {one.tmdb_id for one in claims}
-            left = [target.tmdb_id for target in chunk if target.tmdb_id not in claimed]
-            return claims, work_states(connection, left) if left else {}
+        rehoster = self._run.rehoster
+        store = rehoster.store.name if rehoster else None
+        claims = claim(connection, self._run.run_id, chunk, force=force, store=store)
+        claimed = {one.tmdb_id for one in claims}
+        left = [target.tmdb_id for target in chunk if target.tmdb_id not in claimed]
+        return claims, work_states(connection, left) if left else {}
 
     def _result(self, future: Future[_Result], one: Claim, target: Target) -> _Result:
         """The future's result; a failure becomes an outcome unless it concerns the whole run."""
@@ -224,7 +228,7 @@ class _Enrichment:
     def _write(self, results: list[_Result]) -> list[MovieOutcome]:
         """One transaction for all; where the database refuses, one for each, so that a bad movie falls alone."""
         try:
-            return retry_transaction(self._write_together, results)
+            return run_transaction(self._run.engine, self._write_together, results)
         except DBAPIError as error:
             if len(results) > 1:
                 return [outcome for result in results for outcome in self._write([result])]
@@ -234,40 +238,38 @@ class _Enrichment:
             _log.warning("movie could not be written", extra={"tmdb_id": refused.tmdb_id}, exc_info=error)
             reason = " ".join(str(error.orig).split())
             failed = replace(refused, status=Status.FAILED, message=f"The database refused it: {reason}")
-            return retry_transaction(self._write_together, [_Result(failed)])
+            return run_transaction(self._run.engine, self._write_together, [_Result(failed)])
 
-    def _write_together(self, results: list[_Result]) -> list[MovieOutcome]:
-        run = self._run
+    def _write_together(self, connection: Connection, results: list[_Result]) -> list[MovieOutcome]:
+        run_id = self._run.run_id
         outcomes = [result.outcome for result in results]
-        with run.engine.begin() as connection:
-            fetched = [result.fetched for result in results if result.fetched is not None]
-            if fetched:
-                written = write_movies(connection, run.run_id, fetched)
-                outcomes = [
-                    result.outcome if result.fetched is None else _as_written(result.outcome, result.fetched, written)
-                    for result in results
-                ]
-            failures = [
-                Failure(outcome.work_id, outcome.message or "", gone=outcome.status is Status.GONE)
-                for outcome in outcomes
-                if outcome.status.failed and outcome.work_id is not None
+        fetched = [result.fetched for result in results if result.fetched is not None]
+        if fetched:
+            written = write_movies(connection, run_id, fetched)
+            outcomes = [
+                result.outcome if result.fetched is None else _as_written(result.outcome, result.fetched, written)
+                for result in results
             ]
-            if failures:
-                mark_failed(connection, run.run_id, failures)
-            if self._record is not None:
-                return self._record(connection, outcomes)
-        return outcomes
+        failures = [
+            Failure(outcome.work_id, outcome.message or "", gone=outcome.status is Status.GONE)
+            for outcome in outcomes
+            if outcome.status.failed and outcome.work_id is not None
+        ]
+        if failures:
+            mark_failed(connection, run_id, failures)
+        return outcomes if self._record is None else self._record(connection, outcomes)
 
 
-def _fetch(run: Run, one: Claim) -> _Result:
-    """Fetch and transform a claimed movie, and rehost its images; runs in a thread."""
+def _fetch(run: Run, one: Claim, lapses: int) -> _Result:
+    """Fetch and transform a movie, and rehost its images; runs in a thread. `lapses`: of the lease, at the claim."""
+    if not run.lease.held_since(lapses) and not run_transaction(run.engine, still_claimed, run.run_id, one.work_id):
+        return _Result(MovieOutcome(one.tmdb_id, Status.BUSY, one.title, one.year, one.work_id, message=_TAKEN_OVER))
     body = run.tmdb.movie(one.tmdb_id)
-    fetched_at = utc_now()
+    fetched_at = run.lease.now()
     problems: tuple[str, ...] = ()
     missing = missing_parts(body)
     if missing or lacking_values(body):
-        with run.engine.begin() as connection:
-            previous = read_response(connection, one.work_id)
+        previous = run_transaction(run.engine, read_response, one.work_id)
         body, kept = with_values_from(with_parts_from(body, previous), previous)
         problems = tuple(f"{part}: missing or malformed in TMDB's answer" for part in missing)
         problems += tuple(f"{value}: as it was before, for TMDB's answer does not say it" for value in kept)
@@ -324,7 +326,7 @@ def _untouched(target: Target, states: dict[int, WorkState], status: Status) -> 
 
 def _as_written(outcome: MovieOutcome, fetched: FetchedMovie, written: Written) -> MovieOutcome:
     if fetched.work_id not in written.work_ids:
-        return replace(outcome, status=Status.BUSY, message="Another run took the movie over")
+        return replace(outcome, status=Status.BUSY, message=_TAKEN_OVER)
     if card := written.cards.get(fetched.work_id):
         outcome = replace(outcome, etag=card["etag"], poster_url=card["payload_short"]["poster"])
     if clash := written.imdb_clashes.get(fetched.work_id):

@@ -23,6 +23,7 @@ from tmdb_dagster.warehouse.batches import (
     waiting_batch,
 )
 from tmdb_dagster.warehouse.claims import Target
+from tmdb_dagster.warehouse.transaction import run_transaction
 from tmdb_dagster.warehouse.works import page_of_works
 
 
@@ -33,7 +34,7 @@ def ingest_candidates(run: Run, run_ids: list[str], on_settled: OnSettled, *, wa
     in scheduled_ingestion_log, whatever happens. Raises NoCandidates, what `enrich` raises, and TmdbOutage where TMDB
     gave no movie at all.
     """
-    batch, targets = _take_over(run, run_ids, waiting=waiting)
+    batch, targets = run_transaction(run.engine, _take_over, run.run_id, run_ids, waiting=waiting)
     attempted = unavailable = 0
 
     def settled(outcomes: list[MovieOutcome]) -> None:
@@ -43,8 +44,7 @@ def ingest_candidates(run: Run, run_ids: list[str], on_settled: OnSettled, *, wa
         on_settled(outcomes)
 
     def close(error: str | None) -> None:
-        with run.engine.begin() as connection:
-            close_batch(connection, batch, error)
+        run_transaction(run.engine, close_batch, batch, error)
 
     with always_logged(close, run.settings.redact):
         enrich(run, targets, settled, record=partial(_record, batch))
@@ -53,13 +53,14 @@ def ingest_candidates(run: Run, run_ids: list[str], on_settled: OnSettled, *, wa
     return batch
 
 
-def _take_over(run: Run, run_ids: list[str], *, waiting: bool) -> tuple[CandidateBatch, list[Target]]:
-    with run.engine.begin() as connection:
-        found = find_batch(connection, run_ids) or (waiting_batch(connection) if waiting else None)
-        if found is None:
-            raise NoCandidates(f"Run {run_ids[0]} has no open batch of candidates: materialise the candidates first.")
-        batch = take_over_batch(connection, found.batch_id, run.run_id)
-        return batch, open_candidates(connection, batch.batch_id)
+def _take_over(
+    connection: Connection, run_id: str, run_ids: list[str], *, waiting: bool
+) -> tuple[CandidateBatch, list[Target]]:
+    found = find_batch(connection, run_ids) or (waiting_batch(connection) if waiting else None)
+    if found is None:
+        raise NoCandidates(f"Run {run_ids[0]} has no open batch of candidates: materialise the candidates first.")
+    batch = take_over_batch(connection, found.batch_id, run_id)
+    return batch, open_candidates(connection, batch.batch_id)
 
 
 def _record(batch: CandidateBatch, connection: Connection, outcomes: list[MovieOutcome]) -> list[MovieOutcome]:
@@ -129,10 +130,13 @@ class PageReport:
 
 def ingest_page(run: Run, request: PageRequest, on_settled: OnSettled) -> PageReport:
     """Ingest a page of works again. Raises what `enrich` raises."""
-    with run.engine.begin() as connection:
-        total, targets = page_of_works(
-            connection, unfinished=not request.force_refresh, limit=request.page_size, offset=request.offset
-        )
+    total, targets = run_transaction(
+        run.engine,
+        page_of_works,
+        unfinished=not request.force_refresh,
+        limit=request.page_size,
+        offset=request.offset,
+    )
     report = PageReport(total)
     stayed = 0
 

@@ -18,10 +18,12 @@ from tmdb_dagster.transform.image_plan import planned_images
 from tmdb_dagster.transform.images import ImageUrls
 from tmdb_dagster.transform.movie import transform_movie
 from tmdb_dagster.transform.rows import MovieRows
+from tmdb_dagster.transform.score import ScorePrior
 from tmdb_dagster.warehouse.images import image_states, register_images
 from tmdb_dagster.warehouse.movies import write_rows
 from tmdb_dagster.warehouse.responses import KeptResponse, lock_responses
 from tmdb_dagster.warehouse.scores import score_prior
+from tmdb_dagster.warehouse.transaction import run_transaction
 
 CHUNK = 50
 """Works rebuilt, and locked, in one transaction."""
@@ -51,36 +53,51 @@ def rebuild_from_raw(
     our URL, the others TMDB's, and a repair fetches them.
     """
     prior = score_prior(engine, update=update_prior)
-    images = image_urls(settings)
     store = open_store(settings)
-    after = 0
-    while True:
-        parsed: list[tuple[KeptResponse, Movie]] = []
-        problems: dict[int, str] = {}
-        with engine.begin() as connection:
-            for response in lock_responses(connection, after_work_id=after, limit=CHUNK, tmdb_ids=tmdb_ids):
-                after = response.work_id
-                try:
-                    read = parse_movie(response.body, settings.tmdb_watch_regions, settings.tmdb_language)
-                    parsed.append((response, read.movie))
-                except InvalidResponse as error:
-                    problems[response.tmdb_id] = str(error)
-            shown = _images_shown(connection, images, store, parsed)
-            movies = {
-                response.work_id: transform_movie(
-                    movie,
-                    work_id=response.work_id,
-                    fetched_at=response.fetched_at,
-                    prior=prior,
-                    regions=settings.tmdb_watch_regions,
-                    images=shown.get(response.work_id, images),
-                )
-                for response, movie in parsed
-            }
-            write_rows(connection, movies)
-        if not movies and not problems:
-            return
-        on_rebuilt(Rebuilt(movies, problems))
+    after: int | None = 0
+    while after is not None:
+        after, rebuilt = run_transaction(
+            engine, _rebuild_chunk, after, tmdb_ids=tmdb_ids, settings=settings, store=store, prior=prior
+        )
+        if after is not None:
+            on_rebuilt(rebuilt)
+
+
+def _rebuild_chunk(  # noqa: PLR0913 - what one transaction needs
+    connection: Connection,
+    after: int,
+    *,
+    tmdb_ids: list[int] | None,
+    settings: Settings,
+    store: ImageStore | None,
+    prior: ScorePrior,
+) -> tuple[int | None, Rebuilt]:
+    """Rebuild the works that follow `after`; also returns the last one's id, None where there are no more."""
+    images = image_urls(settings)
+    parsed: list[tuple[KeptResponse, Movie]] = []
+    problems: dict[int, str] = {}
+    last = None
+    for response in lock_responses(connection, after_work_id=after, limit=CHUNK, tmdb_ids=tmdb_ids):
+        last = response.work_id
+        try:
+            read = parse_movie(response.body, settings.tmdb_watch_regions, settings.tmdb_language)
+            parsed.append((response, read.movie))
+        except InvalidResponse as error:
+            problems[response.tmdb_id] = str(error)
+    shown = _images_shown(connection, images, store, parsed)
+    movies = {
+        response.work_id: transform_movie(
+            movie,
+            work_id=response.work_id,
+            fetched_at=response.fetched_at,
+            prior=prior,
+            regions=settings.tmdb_watch_regions,
+            images=shown.get(response.work_id, images),
+        )
+        for response, movie in parsed
+    }
+    write_rows(connection, movies)
+    return last, Rebuilt(movies, problems)
 
 
 def _images_shown(

@@ -14,7 +14,6 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine
 
-from tmdb_dagster.clock import utc_now
 from tmdb_dagster.pipeline.changes import LONGEST_WINDOW, ChangeWindow, changed_movies
 from tmdb_dagster.pipeline.enrich import enrich
 from tmdb_dagster.pipeline.errors import ChangesUnavailable, InvalidRequest
@@ -23,7 +22,6 @@ from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Status
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
 from tmdb_dagster.warehouse.claims import Target, give_back_dead_claims
-from tmdb_dagster.warehouse.engine import retry_transaction
 from tmdb_dagster.warehouse.refresh_queue import (
     Ending,
     Entry,
@@ -36,6 +34,7 @@ from tmdb_dagster.warehouse.refresh_queue import (
 )
 from tmdb_dagster.warehouse.run_log import log_ingest
 from tmdb_dagster.warehouse.sync_state import move_cursor, note_sync, read_cursor
+from tmdb_dagster.warehouse.transaction import run_transaction
 from tmdb_dagster.warehouse.works import first_refresh
 
 SYNC_TYPE = "daily_refresh"
@@ -137,7 +136,7 @@ def drain_queue(run: Run, request: DrainRequest, on_settled: OnSettled) -> Drain
     Ends with a row in scheduled_ingestion_log, whatever happens. Raises what `enrich` raises.
     """
     report = DrainReport()
-    with always_logged(partial(_write_log, run, request.trigger_type, utc_now(), report), run.settings.redact):
+    with always_logged(partial(_write_log, run, request.trigger_type, run.lease.now(), report), run.settings.redact):
         _drain(run, request, report, on_settled)
     return report
 
@@ -149,10 +148,11 @@ def refresh_daily(run: Run, request: RefreshRequest, on_settled: OnSettled) -> R
     ChangesUnavailable after everything else is done, and what `enrich` raises.
     """
     report = RefreshReport()
-    with always_logged(partial(_write_log, run, request.trigger_type, utc_now(), report.drained), run.settings.redact):
+    with always_logged(
+        partial(_write_log, run, request.trigger_type, run.lease.now(), report.drained), run.settings.redact
+    ):
         rescue(run.engine)
-        with run.engine.begin() as connection:
-            report.queued.stale = enqueue_stale(connection, request.max_stale)
+        report.queued.stale = run_transaction(run.engine, enqueue_stale, request.max_stale)
         unread = _queue_changed(run, report.queued) if request.use_changes else None
         _drain(run, request, report.drained, on_settled)
         if unread is not None:
@@ -160,8 +160,7 @@ def refresh_daily(run: Run, request: RefreshRequest, on_settled: OnSettled) -> R
                 f"TMDB's feed of changes could not be read: {unread} The stale movies were refreshed all the "
                 "same, and the next run reads the changes from where this one stopped."
             ) from unread
-        with run.engine.begin() as connection:
-            note_sync(connection, SYNC_TYPE)
+        run_transaction(run.engine, note_sync, SYNC_TYPE)
     return report
 
 
@@ -181,7 +180,7 @@ def _drain(run: Run, request: DrainRequest, report: DrainReport, on_settled: OnS
 def _targets(run: Run, request: DrainRequest, report: DrainReport) -> Iterator[Target]:
     """Claim entries as they are needed, so that other runs find the rest."""
     while (left := request.max_items - report.claimed) > 0:
-        entries = retry_transaction(_claim, run, min(request.batch_size, left))
+        entries = run_transaction(run.engine, _claim, run.run_id, min(request.batch_size, left))
         if not entries:
             return
         report.claimed += len(entries)
@@ -193,12 +192,11 @@ def _targets(run: Run, request: DrainRequest, report: DrainReport) -> Iterator[T
                 yield Target(entry.tmdb_id, entry.title, entry.entry_id, entry.queued_at)
 
 
-def _claim(run: Run, limit: int) -> list[Entry]:
-    with run.engine.begin() as connection:
-        entries = claim_entries(connection, run.run_id, limit)
-        unknown = [entry.entry_id for entry in entries if entry.tmdb_id is None]
-        if unknown:
-            finish_entries(connection, run.run_id, dict.fromkeys(unknown, _UNKNOWN))
+def _claim(connection: Connection, run_id: str, limit: int) -> list[Entry]:
+    entries = claim_entries(connection, run_id, limit)
+    unknown = [entry.entry_id for entry in entries if entry.tmdb_id is None]
+    if unknown:
+        finish_entries(connection, run_id, dict.fromkeys(unknown, _UNKNOWN))
     return entries
 
 
@@ -219,14 +217,13 @@ def _ending(outcome: MovieOutcome) -> Ending:
 
 def _queue_changed(run: Run, report: QueueReport) -> TmdbError | None:
     """Queue what has changed since the cursor, window by window; returns what kept it from reading on."""
-    today = utc_now().date()
-    with run.engine.begin() as connection:
-        start = _first_day(connection, today)
+    today = run.lease.now().date()
+    start = run_transaction(run.engine, _first_day, today)
     if start is None:
         return None
     try:
         for window in changed_movies(run, start, today):
-            report.changed += retry_transaction(_queue_window, run.engine, window)
+            report.changed += run_transaction(run.engine, _queue_window, window)
             report.pages += window.pages
             report.cursor = window.end
     except AuthenticationFailed:
@@ -237,7 +234,7 @@ def _queue_changed(run: Run, report: QueueReport) -> TmdbError | None:
     return None
 
 
-def _queue_window(engine: Engine, window: ChangeWindow) -> int:
+def _queue_window(connection: Connection, window: ChangeWindow) -> int:
     """Queue a window's works and move the cursor, in one transaction: the cursor never says more than is queued.
 
     The window's last day may not be over, and is read again as the first day of the next window. What was refreshed
@@ -245,9 +242,8 @@ def _queue_window(engine: Engine, window: ChangeWindow) -> int:
     many works were queued.
     """
     last_day = datetime.combine(window.end, time(), UTC)
-    with engine.begin() as connection:
-        changed = enqueue_changed(connection, sorted(window.tmdb_ids), refreshed_before=last_day)
-        move_cursor(connection, SYNC_TYPE, window.end)
+    changed = enqueue_changed(connection, sorted(window.tmdb_ids), refreshed_before=last_day)
+    move_cursor(connection, SYNC_TYPE, window.end)
     if not window.complete:
         _log.warning("TMDB names more changes for %s than it shows; the rest is found by age", window.start)
     return changed
@@ -258,12 +254,15 @@ def rescue(engine: Engine) -> Rescued:
 
     Failed works come back after a delay that grows with every failure, at most MAX_UNFINISHED at once.
     """
-    with engine.begin() as connection:
+
+    def take_back(connection: Connection) -> Rescued:
         return Rescued(
             works=give_back_dead_claims(connection),
             entries=rescue_entries(connection),
             queued=enqueue_unfinished(connection, MAX_UNFINISHED),
         )
+
+    return run_transaction(engine, take_back)
 
 
 @dataclass(frozen=True)
@@ -290,18 +289,18 @@ def _first_day(connection: Connection, today: date) -> date | None:
 
 
 def _write_log(run: Run, trigger_type: str, started_at: datetime, report: DrainReport, error: str | None) -> None:
-    with run.engine.begin() as connection:
-        log_ingest(
-            connection,
-            started_at=started_at,
-            run_id=run.run_id,
-            source="refresh",
-            trigger_type=trigger_type,
-            movies_checked=report.claimed,
-            movies_skipped=report.cached + report.busy,
-            movies_ingested=report.completed - report.cached - report.gone,
-            movies_failed=report.failed + report.retried + report.gone,
-            ingested_titles=report.refreshed_titles,
-            failed_titles=report.failed_titles,
-            error_message=error,
-        )
+    row = partial(
+        log_ingest,
+        started_at=started_at,
+        run_id=run.run_id,
+        source="refresh",
+        trigger_type=trigger_type,
+        movies_checked=report.claimed,
+        movies_skipped=report.cached + report.busy,
+        movies_ingested=report.completed - report.cached - report.gone,
+        movies_failed=report.failed + report.retried + report.gone,
+        ingested_titles=report.refreshed_titles,
+        failed_titles=report.failed_titles,
+        error_message=error,
+    )
+    run_transaction(run.engine, row)

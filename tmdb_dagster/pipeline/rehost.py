@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from tmdb_dagster.images.addresses import Network
 from tmdb_dagster.images.download import LONGEST_WAIT_S, Downloader
@@ -27,8 +27,6 @@ from tmdb_dagster.pipeline.ending import Ending
 from tmdb_dagster.pipeline.errors import RunEnding
 from tmdb_dagster.transform.image_plan import WantedImage, source_urls
 from tmdb_dagster.transform.images import ImageUrls
-from tmdb_dagster.warehouse.engine import retry_transaction
-from tmdb_dagster.warehouse.errors import WarehouseError
 from tmdb_dagster.warehouse.images import (
     ImageResult,
     ImageStates,
@@ -36,6 +34,7 @@ from tmdb_dagster.warehouse.images import (
     image_states,
     settle_images,
 )
+from tmdb_dagster.warehouse.transaction import run_transaction
 
 OUTAGE = 20
 """After so many failures in a row of the hosts or the store, nothing is tried for PAUSE_S."""
@@ -177,10 +176,10 @@ class Rehoster:
         open_images = list(wanted)
         stored: dict[str, str] = {}
         while True:
-            claimed, states = retry_transaction(self._claim, open_images, everything=everything)
+            claimed, states = run_transaction(self._engine, self._claim, open_images, everything=everything)
             if claimed:
                 done = self._transfer_all(claimed)
-                retry_transaction(self._settle, done)
+                run_transaction(self._engine, settle_images, self._run_id, self.store.name, done)
                 results += done
                 stored |= {result.image.key: result.sha256 for result in done if result.error is None}
             mine = {image.key for image in claimed}
@@ -191,14 +190,11 @@ class Rehoster:
                 return results, ImageStates(stored, frozenset(image.key for image in open_images))
             self._ending.sleep(_BUSY_POLL_S)
 
-    def _claim(self, images: Sequence[WantedImage], *, everything: bool) -> tuple[list[WantedImage], ImageStates]:
-        with self._engine.begin() as connection:
-            claimed = claim_images(connection, self._run_id, self.store.name, images, everything=everything)
-            return claimed, image_states(connection, self.store.name, [image.key for image in images])
-
-    def _settle(self, results: Sequence[ImageResult]) -> None:
-        with self._engine.begin() as connection:
-            settle_images(connection, self._run_id, self.store.name, results)
+    def _claim(
+        self, connection: Connection, images: Sequence[WantedImage], *, everything: bool
+    ) -> tuple[list[WantedImage], ImageStates]:
+        claimed = claim_images(connection, self._run_id, self.store.name, images, everything=everything)
+        return claimed, image_states(connection, self.store.name, [image.key for image in images])
 
     def _transfer_all(self, images: Sequence[WantedImage]) -> list[ImageResult]:
         futures = {self._pool.submit(self._transfer, image): image for image in images}
@@ -208,7 +204,7 @@ class Rehoster:
         error = future.exception()
         if error is None:
             return future.result()
-        if isinstance(error, RunEnding | WarehouseError):
+        if isinstance(error, RunEnding):
             raise error
         if not isinstance(error, ImageError):
             _log.error("image could not be rehosted", extra={"key": image.key}, exc_info=error)

@@ -15,10 +15,10 @@ from tmdb_dagster.warehouse.images import (
     images_of,
     mark_lost,
     mark_moved,
-    time_of_listing,
     works_behind,
     works_without_plan,
 )
+from tmdb_dagster.warehouse.transaction import run_transaction
 
 PAGE = 400
 """Images that are fetched before the next ones are looked up."""
@@ -49,12 +49,9 @@ def repair_images(run: Run, on_updated: Callable[[MovieRows], None], *, everythi
     report = RepairReport()
     if verify:
         report.lost = _find_lost(run, rehoster)
-    with run.engine.begin() as connection:
-        unplanned = works_without_plan(connection)
-    _rebuild(run, unplanned)
+    _rebuild(run, run_transaction(run.engine, works_without_plan))
     _fetch_due(run, rehoster, report, everything=everything)
-    with run.engine.begin() as connection:
-        behind = works_behind(connection, rehoster.store.name)
+    behind = run_transaction(run.engine, works_behind, rehoster.store.name)
 
     def updated(rows: MovieRows) -> None:
         report.movies += 1
@@ -67,8 +64,9 @@ def repair_images(run: Run, on_updated: Callable[[MovieRows], None], *, everythi
 def _fetch_due(run: Run, rehoster: Rehoster, report: RepairReport, *, everything: bool) -> None:
     after = ""
     while True:
-        with run.engine.begin() as connection:
-            page = due_images(connection, rehoster.store.name, after=after, limit=PAGE, everything=everything)
+        page = run_transaction(
+            run.engine, due_images, rehoster.store.name, after=after, limit=PAGE, everything=everything
+        )
         if not page:
             return
         after = page[-1].key
@@ -90,8 +88,7 @@ def repair_movie(run: Run, tmdb_id: int) -> tuple[MovieRows, ImageReport]:
     _rebuild(run, [tmdb_id], before.append)
     if not before:
         raise InvalidRequest(f"Movie {tmdb_id} has no stored answer: ingest it first.")
-    with run.engine.begin() as connection:
-        wanted = images_of(connection, tmdb_id)
+    wanted = run_transaction(run.engine, images_of, tmdb_id)
     results, states = rehoster.fetch(wanted, everything=True)
     after: list[MovieRows] = []
     _rebuild(run, [tmdb_id], after.append)
@@ -119,13 +116,10 @@ def _rebuild(run: Run, tmdb_ids: list[int], on_updated: Callable[[MovieRows], No
 
 def _find_lost(run: Run, rehoster: Rehoster) -> int:
     """Compare the inventory with the store's listing; both are in the order of the keys' bytes."""
-    with run.engine.begin() as connection:
-        lost = mark_moved(connection, rehoster.store.name)
-        listed_at = time_of_listing(connection)
+    lost = run_transaction(run.engine, mark_moved, rehoster.store.name)
+    listed_at = run.lease.now()
     after = ""
     for page in rehoster.store.pages():
-        with run.engine.begin() as connection:
-            lost += mark_lost(connection, page, after=after, upto=page[-1], listed_at=listed_at)
+        lost += run_transaction(run.engine, mark_lost, page, after=after, upto=page[-1], listed_at=listed_at)
         after = page[-1]
-    with run.engine.begin() as connection:
-        return lost + mark_lost(connection, [], after=after, upto=None, listed_at=listed_at)
+    return lost + run_transaction(run.engine, mark_lost, [], after=after, upto=None, listed_at=listed_at)

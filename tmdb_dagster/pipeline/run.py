@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from tmdb_dagster.logs import log_fields
 from tmdb_dagster.pipeline.calls import CallRecorder
@@ -29,6 +29,7 @@ from tmdb_dagster.warehouse.leases import RunLease
 from tmdb_dagster.warehouse.origin import Origin, require_origin
 from tmdb_dagster.warehouse.refresh_queue import give_back_entries
 from tmdb_dagster.warehouse.scores import score_prior
+from tmdb_dagster.warehouse.transaction import run_transaction
 
 _log = logging.getLogger(__name__)
 
@@ -66,15 +67,15 @@ def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> It
         stack.enter_context(log_fields(run_id=run_id, job=job))
         stack.enter_context(rare_collections())
         engine = stack.enter_context(open_catalogue(settings))
-        with engine.begin() as connection:
-            require_origin(connection, origin)
+        run_transaction(engine, require_origin, origin)
         lease = stack.enter_context(RunLease(engine, run_id=run_id, job=job))
-        stack.callback(_give_back, engine, run_id)
+        stack.callback(run_transaction, engine, _give_back, run_id)
         stack.enter_context(_logged(origin))
         api_log = stack.enter_context(ApiLog(engine, job=job, run_id=run_id))
         calls = CallRecorder(api_log)
         ending = Ending()
-        tmdb = stack.enter_context(tmdb_client(settings, engine, on_call=calls.record, sleep=ending.sleep))
+        client = tmdb_client(settings, engine, on_call=calls.record, sleep=ending.sleep, now=lease.now)
+        tmdb = stack.enter_context(client)
         rehoster = _rehoster(settings, engine, run_id, ending)
         if rehoster is not None:
             stack.callback(rehoster.close)
@@ -99,10 +100,9 @@ def _logged(origin: Origin) -> Iterator[None]:
         _log.log(logging.ERROR if error else logging.INFO, "run closed", extra={"ms": ms, "reason": reason})
 
 
-def _give_back(engine: Engine, run_id: str) -> None:
-    with engine.begin() as connection:
-        give_back_claims(connection, run_id)
-        give_back_entries(connection, run_id)
+def _give_back(connection: Connection, run_id: str) -> None:
+    give_back_claims(connection, run_id)
+    give_back_entries(connection, run_id)
 
 
 def _rehoster(settings: Settings, engine: Engine, run_id: str, ending: Ending) -> Rehoster | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from sqlalchemy import Engine
 
@@ -14,7 +15,12 @@ from tmdb_dagster.warehouse.rate_limit import SharedRateLimiter
 
 
 def tmdb_client(
-    settings: Settings, engine: Engine, *, on_call: Callable[[ApiCall], None], sleep: Callable[[float], None]
+    settings: Settings,
+    engine: Engine,
+    *,
+    on_call: Callable[[ApiCall], None],
+    sleep: Callable[[float], None],
+    now: Callable[[], datetime],
 ) -> TmdbClient:
     """A client that keeps to the rate limit which all runs on this database share; close it at the end."""
     key, token, limit = settings.tmdb_api_key, settings.tmdb_read_access_token, settings.tmdb_rate_limit
@@ -28,6 +34,7 @@ def tmdb_client(
         connections=settings.tmdb_concurrency,
         sleep=sleep,
         redact=settings.redact,
+        now=now,
     )
     return TmdbClient(transport, language=settings.tmdb_language, region=settings.tmdb_region)
 

@@ -70,6 +70,9 @@ class RateLimiter(Protocol):
     def acquire(self) -> None:
         """Block until one call may be sent."""
 
+    def answered(self) -> None:
+        """The call of this thread has its answer, or will have none."""
+
     def back_off(self, seconds: float) -> None:
         """TMDB answered 429: nobody sends for `seconds`."""
 
@@ -78,6 +81,9 @@ class Unlimited:
     """A rate limiter that never waits."""
 
     def acquire(self) -> None:
+        pass
+
+    def answered(self) -> None:
         pass
 
     def back_off(self, seconds: float) -> None:
@@ -125,6 +131,7 @@ class Transport:
         retry: RetryPolicy = RetryPolicy(),
         sleep: Callable[[float], None] = time.sleep,
         redact: Callable[[str], str] | None = None,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._api_url = api_url.rstrip("/")
         self._token = _checked("TMDB_READ_ACCESS_TOKEN", read_access_token)
@@ -133,6 +140,7 @@ class Transport:
         self._redact = redact or partial(redact_secrets, secrets={s for s in (self._token, key) if s})
         self._limiter = limiter
         self._on_call = on_call
+        self._now = now
         self._timeout = (connect_timeout_s, read_timeout_s)
         self._backoff = tenacity.wait_random_exponential(multiplier=retry.base_s, max=retry.max_wait_s)
         self._retrying = tenacity.Retrying(
@@ -175,7 +183,7 @@ class Transport:
 
     def _attempt(self, path: str, query: dict[str, str | int], tmdb_id: int | None, retry_count: int) -> Any:
         self._limiter.acquire()
-        created_at = utc_now()
+        created_at = self._now()
         start = time.perf_counter()
         status, size, document = 0, None, None
         error: TmdbError | None = None
@@ -184,7 +192,7 @@ class Transport:
                 status = response.status_code
                 body = read_body(response)
             size = len(body)
-            answer = Answer(path, retry_count + 1, status, response.headers, body, utc_now())
+            answer = Answer(path, retry_count + 1, status, response.headers, body, self._now())
             document = answer.document()
         except TmdbError as exc:
             error = exc
@@ -192,6 +200,8 @@ class Transport:
             error = _too_large(path, status)
         except (requests.RequestException, urllib3.exceptions.HTTPError, zlib.error) as exc:
             error = self._no_answer(path, status, exc, retry_count + 1)
+        finally:
+            self._limiter.answered()
         if error is not None:
             # The text may quote the server, which knows the key.
             error.args = (self._redact(f"{error}{self._hint(error)}"),)

@@ -10,12 +10,13 @@ from contextvars import copy_context
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from tmdb_dagster.warehouse.call_figures import RunCalls
 from tmdb_dagster.warehouse.engine import json_parameter
 from tmdb_dagster.warehouse.errors import ApiLogIncomplete, WarehouseError
+from tmdb_dagster.warehouse.transaction import run_transaction
 
 FLUSH_EVERY_S = 1.0
 ROWS_A_FLUSH = 500
@@ -65,8 +66,7 @@ class ApiLog:
         while self._pending:
             rows = [self._pending.popleft() for _ in range(min(len(self._pending), ROWS_A_FLUSH))]
             try:
-                with self._engine.begin() as connection:
-                    connection.execute(_INSERT, {"rows": json_parameter(rows)})
+                run_transaction(self._engine, Connection.execute, _INSERT, {"rows": json_parameter(rows)})
             except BaseException:
                 self._pending.extendleft(reversed(rows))
                 raise

@@ -195,6 +195,12 @@ def work_states(connection: Connection, tmdb_ids: Sequence[int]) -> dict[int, Wo
     }
 
 
+def still_claimed(connection: Connection, run_id: str, work_id: int) -> bool:
+    """Whether a work's claim is this run's."""
+    claimed_by = connection.scalar(text("SELECT claimed_by FROM works WHERE work_id = :id"), {"id": work_id})
+    return bool(claimed_by == run_id)
+
+
 def mark_failed(connection: Connection, run_id: str, failures: Sequence[Failure]) -> None:
     """End claims of this run as failed; what is stored of the movies stays, `last_refreshed_at` too."""
     rows = [vars(failure) for failure in failures]

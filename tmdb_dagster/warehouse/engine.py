@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 
 import orjson
-import tenacity
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -24,14 +22,14 @@ from tmdb_dagster.warehouse.errors import (
     WarehouseError,
 )
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-HEAD = "0100"
+HEAD = "0101"
 """The migration that this version of the package works with."""
 
-RETRY_S = 30.0
-"""For how long a transaction is tried again where the connection breaks."""
+SESSION_LIMITS = {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "20s", "statement_timeout": "120s"}
+"""Of every transaction: a client that vanished in the midst of one keeps its locks for seconds, not for hours."""
+
+# A network that swallows packets is noticed within half a minute.
+_TCP_LIMITS = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
 
 # An escaped NUL, which an even number of backslashes may precede: with an odd one it is a backslash and letters.
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
@@ -47,15 +45,23 @@ def connect(url: str, *, schema: str = "public", connections: int = 4) -> Engine
         pool_size=connections,
         max_overflow=2,
         pool_pre_ping=True,
-        # What the database's encoding cannot hold is refused by the server, as any value that does not fit.
-        connect_args={"connect_timeout": 10, "application_name": "tmdb_dagster", "client_encoding": "utf8"},
+        connect_args={
+            "connect_timeout": 10,
+            "application_name": "tmdb_dagster",
+            # What the database's encoding cannot hold is refused by the server, as any value that does not fit.
+            "client_encoding": "utf8",
+            **_TCP_LIMITS,
+        },
     )
     event.listen(engine, "handle_error", _ours)
+    settings = dict(SESSION_LIMITS)
     if schema != "public":
+        settings["search_path"] = schema
+    statement = "; ".join(f'SET LOCAL {name} TO "{value}"' for name, value in settings.items())
 
-        @event.listens_for(engine, "begin")
-        def _set_search_path(connection: Connection) -> None:
-            connection.exec_driver_sql(f'SET LOCAL search_path TO "{schema}"')
+    @event.listens_for(engine, "begin")
+    def _set(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
 
     return engine
 
@@ -156,17 +162,6 @@ def check_schema(engine: Engine) -> None:
             f"The database at {address(str(engine.url))} is at revision {revision or 'none'}, "
             f"and this version needs {HEAD}: run `tmdb-dagster migrate`."
         )
-
-
-def retry_transaction(transaction: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
-    """Do a transaction, and do it again for RETRY_S seconds where the connection breaks, or others hold a lock."""
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type((DatabaseUnavailable, DatabaseBusy)),
-        wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
-        stop=tenacity.stop_after_delay(RETRY_S),
-        reraise=True,
-    )
-    return retrying(transaction, *arguments, **named)
 
 
 def json_parameter(value: Any) -> str:

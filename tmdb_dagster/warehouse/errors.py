@@ -3,7 +3,8 @@
 TmdbDagsterError
 └── WarehouseError
     ├── DatabaseUnavailable    no connection, or it broke and did not come back
-    │   └── TooFewConnections  the server, a pooler or the role's limit has none left
+    │   ├── TooFewConnections  the server, a pooler or the role's limit has none left
+    │   └── CommitUnknown      it broke at COMMIT, and the database does not say what became of that
     ├── DatabaseBusy           others hold what is needed; it may do another time
     ├── QueryCanceled          a statement took longer than it may, or was ended by hand
     ├── DatabaseReadOnly       nothing can be written to it
@@ -31,6 +32,10 @@ class DatabaseUnavailable(WarehouseError):
 
 class TooFewConnections(DatabaseUnavailable):
     """The server, a pooler before it, or the limit of the role has no connection left."""
+
+
+class CommitUnknown(DatabaseUnavailable):
+    """The connection broke at COMMIT, and the database does not say what became of the transaction."""
 
 
 class DatabaseBusy(WarehouseError):

@@ -34,7 +34,7 @@ _IMAGE = "i.key, i.kind, i.work_id, i.person_id, i.source_path, i.source_size, i
 _RUN = "CAST(:run_id AS text)"
 _CHANGED = """(
     (EXCLUDED.source_path, EXCLUDED.source_size) IS DISTINCT FROM (i.source_path, i.source_size)
-    AND EXCLUDED.source_at >= i.source_at
+    AND (EXCLUDED.source_at >= i.source_at OR i.source_at > clock_timestamp())
 )"""
 
 # An older answer never changes the source back: movies that share an actor were fetched at different times.
@@ -46,7 +46,8 @@ _WANT = text(f"""
     ON CONFLICT (key) DO UPDATE SET
         source_path = CASE WHEN {_CHANGED} THEN EXCLUDED.source_path ELSE i.source_path END,
         source_size = CASE WHEN {_CHANGED} THEN EXCLUDED.source_size ELSE i.source_size END,
-        source_at = greatest(i.source_at, EXCLUDED.source_at),
+        source_at = CASE WHEN i.source_at > clock_timestamp() THEN EXCLUDED.source_at
+            ELSE greatest(i.source_at, EXCLUDED.source_at) END,
         status = CASE WHEN {_CHANGED} THEN 'pending' ELSE i.status END,
         attempts = CASE WHEN {_CHANGED} THEN 0 ELSE i.attempts END,
         claimed_by = {_RUN}
@@ -209,12 +210,6 @@ def due_images(connection: Connection, store: str, *, after: str, limit: int, ev
 def mark_moved(connection: Connection, store: str) -> int:
     """Note that files which are in another store are wanted in this one; returns how many."""
     return connection.execute(_MARK_MOVED, {"store": store}).rowcount
-
-
-def time_of_listing(connection: Connection) -> datetime:
-    """The database's time, to be taken before the store's files are listed for `mark_lost`."""
-    moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-    return moment
 
 
 def mark_lost(

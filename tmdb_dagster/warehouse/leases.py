@@ -10,12 +10,16 @@ import logging
 import threading
 from collections.abc import Sequence
 from contextvars import copy_context
+from datetime import datetime, timedelta
 from types import TracebackType
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from tmdb_dagster.clock import uptime_s
 from tmdb_dagster.warehouse.errors import WarehouseError
+from tmdb_dagster.warehouse.transaction import run_transaction
 
 LEASE_S = 25
 RENEW_EVERY_S = 5
@@ -24,6 +28,7 @@ _TAKE = text(f"""
     INSERT INTO run_leases (run_id, job, expires_at)
     VALUES (:run_id, :job, clock_timestamp() + interval '{LEASE_S} seconds')
     ON CONFLICT (run_id) DO UPDATE SET expires_at = EXCLUDED.expires_at
+    RETURNING expires_at - interval '{LEASE_S} seconds'
 """)  # noqa: S608 - a constant
 
 # A run that is late with its renewals is given some more time before it is called dead.
@@ -37,13 +42,27 @@ def lease_lives(run_id: str) -> str:
     return f"EXISTS (SELECT FROM run_leases l WHERE l.run_id = {run_id} AND l.expires_at > clock_timestamp())"
 
 
+class _Renewal(NamedTuple):
+    """When the database was asked and had answered, by this machine's uptime, and the moment that it told."""
+
+    asked_at: float
+    answered_at: float
+    moment: datetime
+
+
 class RunLease:
-    """A run's lease, renewed by a thread of its own; as a context manager it is given back at the end."""
+    """A run's lease, renewed by a thread of its own; as a context manager it is given back at the end.
+
+    Each renewal tells the database's time, which all machines share: that is the run's clock.
+    """
 
     def __init__(self, engine: Engine, *, run_id: str, job: str) -> None:
         self._engine = engine
         self._parameters = {"run_id": run_id, "job": job}
         self._done = threading.Event()
+        self._renewing = threading.Lock()
+        self._renewal: _Renewal | None = None
+        self._lapses = 0
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._renew_until_done,), name="run-lease", daemon=True
         )
@@ -51,8 +70,35 @@ class RunLease:
         self._thread.start()
 
     def _take(self) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(_TAKE, self._parameters)
+        with self._renewing:
+            before = uptime_s()
+            moment = run_transaction(self._engine, Connection.scalar, _TAKE, self._parameters)
+            if self._renewal is not None and before - self._renewal.asked_at > LEASE_S:
+                self._lapses += 1
+            self._renewal = _Renewal(before, uptime_s(), moment)
+
+    def now(self) -> datetime:
+        """The present moment by the database's clock."""
+        renewal = self._known()
+        return renewal.moment + timedelta(seconds=uptime_s() - renewal.answered_at)
+
+    def lapses(self) -> int:
+        """How often the lease has expired before it was renewed; it lives now.
+
+        While it was expired, other runs could take over what this one had claimed.
+        """
+        if uptime_s() - self._known().asked_at > LEASE_S:
+            self._take()
+        return self._lapses
+
+    def held_since(self, lapses: int) -> bool:
+        """Whether the lease has lived without a gap since there had been so many `lapses`."""
+        return self.lapses() == lapses
+
+    def _known(self) -> _Renewal:
+        if self._renewal is None:
+            raise TypeError("a lease is taken when it is made")
+        return self._renewal
 
     def _renew_until_done(self) -> None:
         while not self._done.wait(RENEW_EVERY_S):
@@ -72,8 +118,9 @@ class RunLease:
         """End the lease: what the run still claims is free at once."""
         self._done.set()
         self._thread.join()
-        with self._engine.begin() as connection:
-            connection.execute(text("DELETE FROM run_leases WHERE run_id = :run_id"), self._parameters)
+        run_transaction(
+            self._engine, Connection.execute, text("DELETE FROM run_leases WHERE run_id = :run_id"), self._parameters
+        )
 
     def __enter__(self) -> RunLease:
         return self

@@ -4,32 +4,60 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from datetime import datetime
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from tmdb_dagster.rate_limit import RateLimit
+from tmdb_dagster.warehouse.transaction import run_transaction
 
-# A call counts when it reaches TMDB, some time after its permit. Its thread's next permit comes after the answer, and
-# then the moment is set right; this much room is for calls whose moments are not set right yet.
+# A call counts when it reaches TMDB, some time after its permit, and the next but `calls` may be faster on its way.
+# How much that can be is measured: the spread of the times from permit to answer. It is never less than this.
 MARGIN_S = 0.06
+LONGEST_MARGIN_S = 1.0
+_CALLS_MEASURED = 40
 
-# "At most L calls in any W seconds" needs the moments of the last L calls, not a rate. The next permit is
-# granted W after the L-th last call, perhaps in the future: the caller sleeps until then. One round trip, so that
-# the row is not locked while the network is slow; and not waiting for the disk, since a crash may lose a permit.
+LATE_S = 0.5
+"""A permit that is used so late is none any more: the process was stopped, or has no CPU."""
+
+# "At most L calls in any W seconds" needs the moments of the last L calls, not a rate. The next permit is granted W
+# after the L-th last call, by the limit of each run that asks, perhaps in the future: the caller sleeps until then. One
+# round trip, so that the row is not locked while the network is slow; and not waiting for the disk, since a crash may
+# lose a permit.
+#
+# The database's clock may be set back, or be another's after a failover: what was noted moves with it. A call that was
+# answered counts from its answer. A limit that nobody has asked by for three of its windows is forgotten.
 _ACQUIRE = text("""
     SET LOCAL synchronous_commit = off;
-    UPDATE rate_limits
-    SET permits = ARRAY(
-        SELECT unnest(array_replace(permits, CAST(:answered AS timestamptz), clock_timestamp())) AS moment
-        ORDER BY moment
-    )
+    UPDATE rate_limits r SET
+        permits = ARRAY(
+            SELECT unnest(array_replace(r.permits, CAST(:answered AS timestamptz), clock_timestamp()))
+                - greatest(interval '0', r.granted_at - clock_timestamp()) AS moment
+            ORDER BY moment
+        ),
+        blocked_until = r.blocked_until - greatest(interval '0', r.granted_at - clock_timestamp()),
+        limits = (
+            SELECT jsonb_agg(to_jsonb(l)) FROM (
+                SELECT calls, seconds, max(least(asked_at, clock_timestamp())) AS asked_at FROM (
+                    SELECT calls, seconds, asked_at
+                    FROM jsonb_to_recordset(r.limits) AS n(calls integer, seconds float8, asked_at timestamptz)
+                    UNION ALL SELECT :calls, CAST(:seconds AS float8), clock_timestamp()
+                ) AS asked
+                WHERE asked_at > clock_timestamp() - make_interval(secs => 3 * seconds) GROUP BY calls, seconds
+            ) AS l
+        )
     WHERE name = 'tmdb';
-    UPDATE rate_limits
-    SET permits = permits[greatest(1, cardinality(permits) - :calls + 2):] || greatest(
-        clock_timestamp(),
-        blocked_until,
-        permits[cardinality(permits) - :calls + 1] + make_interval(secs => :seconds)
-    )
+    UPDATE rate_limits r SET
+        granted_at = clock_timestamp(),
+        permits = (
+            SELECT r.permits[greatest(1, cardinality(r.permits) - max(l.calls) + 2):] || greatest(
+                clock_timestamp(),
+                r.blocked_until,
+                max(r.permits[cardinality(r.permits) - l.calls + 1] + make_interval(secs => l.seconds + :margin))
+            )
+            FROM jsonb_to_recordset(r.limits) AS l(calls integer, seconds float8)
+        )
     WHERE name = 'tmdb'
     RETURNING permits[cardinality(permits)] AS moment,
         extract(epoch FROM permits[cardinality(permits)] - clock_timestamp())::float8 AS wait
@@ -39,43 +67,58 @@ _BACK_OFF = text("""
     SET blocked_until = greatest(blocked_until, clock_timestamp() + make_interval(secs => :seconds))
     WHERE name = 'tmdb'
 """)
+_MAKE = text("INSERT INTO rate_limits (name) VALUES ('tmdb') ON CONFLICT DO NOTHING")
 
 
 class SharedRateLimiter:
     """Lets at most `limit.calls` through in any `limit.seconds`, over all processes on this database.
 
-    A `tmdb_dagster.tmdb.transport.RateLimiter`. A thread asks for its next permit when its last call is answered.
+    Where runs have different limits, each call keeps to all of them. A `tmdb_dagster.tmdb.transport.RateLimiter`.
     """
 
     def __init__(self, engine: Engine, limit: RateLimit) -> None:
         self._engine = engine
-        self._parameters = {"calls": limit.calls, "seconds": limit.seconds + MARGIN_S}
+        self._limit = {"calls": limit.calls, "seconds": limit.seconds}
         self._resume_at = 0.0
         self._mine = threading.local()
-        with engine.begin() as connection:
-            connection.execute(text("INSERT INTO rate_limits (name) VALUES ('tmdb') ON CONFLICT DO NOTHING"))
+        self._took_s = deque[float](maxlen=_CALLS_MEASURED)
+        run_transaction(engine, Connection.execute, _MAKE)
 
     def acquire(self) -> None:
-        """Wait until one call may be sent."""
+        """Wait until one call may be sent. Raises DatabaseUnavailable."""
         while True:
             resume_at = self._permit()
             while (pause := max(resume_at, self._resume_at) - time.monotonic()) > 0:
                 time.sleep(pause)
             # A refusal that came meanwhile outdated the permit: used late, it would exceed the next window.
-            if self._resume_at <= resume_at:
+            if self._resume_at <= resume_at and time.monotonic() - resume_at < LATE_S:
+                self._mine.permitted_at = resume_at
                 return
+
+    def answered(self) -> None:
+        """The call of this thread has its answer, or will have none."""
+        self._took_s.append(time.monotonic() - self._mine.permitted_at)
+
+    @property
+    def _margin_s(self) -> float:
+        took = list(self._took_s)
+        return min(LONGEST_MARGIN_S, max(MARGIN_S, max(took) - min(took))) if took else MARGIN_S
 
     def _permit(self) -> float:
         """Take the next permit; returns when it holds, by time.monotonic."""
-        with self._engine.begin() as connection:
-            # A thread that asks again has had its answer: its last call reached TMDB before this moment.
-            answered = getattr(self._mine, "moment", None)
-            permit = connection.execute(_ACQUIRE, {**self._parameters, "answered": answered}).one()
-        self._mine.moment = permit.moment
-        return time.monotonic() + float(permit.wait)
+        # A thread that asks again has had its answer: its last call reached TMDB before this moment.
+        answered = getattr(self._mine, "moment", None)
+        parameters = {**self._limit, "margin": self._margin_s, "answered": answered}
+        moment, wait = run_transaction(self._engine, _granted, parameters)
+        self._mine.moment = moment
+        return time.monotonic() + wait
 
     def back_off(self, seconds: float) -> None:
-        """TMDB refused a call: nobody sends for so long."""
+        """TMDB refused a call: nobody sends for so long. Raises DatabaseUnavailable."""
         self._resume_at = max(self._resume_at, time.monotonic() + seconds)
-        with self._engine.begin() as connection:
-            connection.execute(_BACK_OFF, {"seconds": seconds})
+        run_transaction(self._engine, Connection.execute, _BACK_OFF, {"seconds": seconds})
+
+
+def _granted(connection: Connection, parameters: dict[str, object]) -> tuple[datetime, float]:
+    row = connection.execute(_ACQUIRE, parameters).one()
+    return row.moment, float(row.wait)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
-from tmdb_dagster.warehouse.engine import retry_transaction
+from tmdb_dagster.warehouse.transaction import run_transaction
 
 BATCH = 5000
 """Rows that one transaction removes."""
@@ -57,11 +57,10 @@ def _remove(engine: Engine, rule: _Rule, days: int, batch: int) -> int:
     """)  # noqa: S608 - constants only
     parameters = {"days": days, "batch": batch}
 
-    def remove_batch() -> int:
-        with engine.begin() as connection:
-            return connection.execute(statement, parameters).rowcount
+    def remove_batch(connection: Connection) -> int:
+        return connection.execute(statement, parameters).rowcount
 
     removed = 0
-    while count := retry_transaction(remove_batch):
+    while count := run_transaction(engine, remove_batch):
         removed += count
     return removed

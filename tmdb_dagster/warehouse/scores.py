@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, Engine, text
 
 from tmdb_dagster.transform.score import DEFAULT_PRIOR, METHOD_V2, PRIOR_VOTES, ScorePrior
+from tmdb_dagster.warehouse.transaction import run_transaction
 
 # Below this many rated movies their mean says little of movies in general.
 ENOUGH_RATED_MOVIES = 100
@@ -24,10 +25,9 @@ _COMPUTE = text("""
 
 def score_prior(engine: Engine, *, update: bool = False) -> ScorePrior:
     """What scores assume before votes, as stored; `update` computes it anew from the catalogue first."""
-    with engine.begin() as connection:
-        if update:
-            update_score_prior(connection, METHOD_V2, PRIOR_VOTES)
-        stored = read_score_prior(connection, METHOD_V2)
+    if update:
+        run_transaction(engine, update_score_prior, METHOD_V2, PRIOR_VOTES)
+    stored = run_transaction(engine, read_score_prior, METHOD_V2)
     return DEFAULT_PRIOR if stored is None else ScorePrior(*stored)
 
 

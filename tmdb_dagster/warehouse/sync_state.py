@@ -8,14 +8,22 @@ from sqlalchemy import Connection, text
 
 
 def read_cursor(connection: Connection, sync_type: str) -> date | None:
-    """The day up to which a job has come; None where it never ran, or another system's cursor is no date."""
-    cursor = connection.scalar(
-        text("SELECT last_sync_cursor FROM sync_state WHERE sync_type = :sync_type"), {"sync_type": sync_type}
-    )
+    """The day (UTC) up to which a job has come; None where it never ran, or where the cursor tells no such day.
+
+    Another system's may be no date. One in the future was written by a wrong clock, and nobody knows what was read.
+    """
+    row = connection.execute(
+        text("""
+            SELECT last_sync_cursor, (clock_timestamp() AT TIME ZONE 'utc')::date AS today
+            FROM sync_state WHERE sync_type = :sync_type
+        """),
+        {"sync_type": sync_type},
+    ).one_or_none()
     try:
-        return date.fromisoformat((cursor or "")[:10])
+        cursor = date.fromisoformat((row.last_sync_cursor or "")[:10]) if row else None
     except ValueError:
         return None
+    return None if row is None or cursor is None or cursor > row.today else cursor
 
 
 def move_cursor(connection: Connection, sync_type: str, day: date) -> None:

@@ -19,7 +19,7 @@ from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.errors import AuthenticationFailed
-from tmdb_dagster.warehouse import engine as warehouse_engine
+from tmdb_dagster.warehouse import transaction
 from tmdb_dagster.warehouse.errors import DatabaseUnavailable
 from tmdb_dagster_tests.pipeline.conftest import ATTEMPTS
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
@@ -237,7 +237,7 @@ def test_a_database_that_restarts_during_the_run_costs_nothing(
 def test_a_database_that_stays_away_is_one_clear_error(
     settings: Settings, sandbox: SandboxServer, shut: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warehouse_engine, "RETRY_S", 0.1)
+    monkeypatch.setattr(transaction, "PATIENCE_S", 0.1)
 
     def ingest() -> None:
         with open_run(settings, run_id="run-1", job="test", origin="tmdb") as run:

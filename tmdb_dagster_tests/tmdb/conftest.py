@@ -29,6 +29,8 @@ class RecordingLimiter:
         with self._lock:
             self.acquired += 1
 
+    def answered(self) -> None: ...
+
     def back_off(self, seconds: float) -> None:
         self.backed_off.append(seconds)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from tmdb_dagster.transform.movie import SCHEMA_VERSION
 from tmdb_dagster_tests.warehouse.database import contents, rows
 
 CATALOGUE = """
@@ -232,7 +233,8 @@ FROM unnest(
     ARRAY[interval '1 day', '1 day', '1 day', '90 days', '40 days', NULL, NULL]
 ) AS t(tmdb_id, status, age);
 INSERT INTO works_meta (work_id, tagline, genres, streaming, schema_version, fetched_at)
-SELECT work_id, 'Old tagline', ARRAY['Old genre'], '{"us": {}}', CASE WHEN work_id = 2 THEN 3 ELSE 4 END, now()
+SELECT work_id, 'Old tagline', ARRAY['Old genre'], '{"us": {}}',
+    CASE WHEN work_id = 2 THEN 3 ELSE :schema_version END, now()
 FROM works WHERE work_id <= 4;
 INSERT INTO rating_sources (work_id, source_name, scale_type, value_raw, value_0_100, votes_count)
 SELECT work_id, source, '0_10', 7.5, 75, 1000 FROM works, unnest(ARRAY['TMDB', 'IMDB', 'Letterboxd']) source
@@ -270,9 +272,12 @@ def build_old_system(engine: Engine, tmdb_ids: Sequence[int], *drifts: str) -> N
     card: dict[str, Any] = {"title": "Old card", "poster": {}}
     with engine.begin() as connection:
         connection.exec_driver_sql(CATALOGUE)
-        connection.execute(
-            text(_ROWS), {"tmdb_ids": [str(tmdb_id) for tmdb_id in tmdb_ids[:7]], "card": json.dumps(card)}
-        )
+        rows = {
+            "tmdb_ids": [str(tmdb_id) for tmdb_id in tmdb_ids[:7]],
+            "card": json.dumps(card),
+            "schema_version": SCHEMA_VERSION,
+        }
+        connection.execute(text(_ROWS), rows)
         for drift in drifts:
             connection.exec_driver_sql(DRIFTS[drift])
 

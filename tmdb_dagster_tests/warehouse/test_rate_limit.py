@@ -14,8 +14,8 @@ from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.tmdb.transport import Transport
 from tmdb_dagster.warehouse.engine import connect
-from tmdb_dagster.warehouse.rate_limit import MARGIN_S, SharedRateLimiter
-from tmdb_dagster_tests.warehouse.database import rows, value
+from tmdb_dagster.warehouse.rate_limit import LATE_S, MARGIN_S, SharedRateLimiter
+from tmdb_dagster_tests.warehouse.database import execute, rows, value
 
 LIMIT = RateLimit(20, 2)
 SHORT = RateLimit(5, 0.2)
@@ -100,6 +100,8 @@ def test_processes_together_stay_within_the_limit(catalogue_url: str, limited: S
 def test_without_the_limiter_the_server_would_refuse(limited: SandboxServer) -> None:
     class Unheeding:
         def acquire(self) -> None: ...
+
+        def answered(self) -> None: ...
 
         def back_off(self, seconds: float) -> None: ...
 
@@ -188,8 +190,86 @@ def test_after_a_refusal_threads_still_stay_within_the_limit(engine: Engine, lim
 def test_another_limit_takes_effect_on_what_is_stored(engine: Engine) -> None:
     for _ in range(5):
         SharedRateLimiter(engine, RateLimit(5, 0.01)).acquire()
+    time.sleep(0.05)  # nobody asks by it any more
     SharedRateLimiter(engine, RateLimit(2, 0.01)).acquire()
     assert len(permits(engine)) == 2
+    time.sleep(0.05)
     for _ in range(3):
         SharedRateLimiter(engine, RateLimit(4, 0.01)).acquire()
     assert len(permits(engine)) == 4
+
+
+def test_of_two_limits_the_stricter_holds_for_both(engine: Engine) -> None:
+    strict, loose = SharedRateLimiter(engine, RateLimit(3, 0.6)), SharedRateLimiter(engine, RateLimit(9, 0.6))
+    strict.acquire()
+    start = time.monotonic()
+    for _ in range(5):
+        loose.acquire()
+
+    moments = permits(engine)
+    assert len(moments) == 6
+    assert all(later - earlier >= 0.6 for earlier, later in zip(moments, moments[3:], strict=False))
+    assert time.monotonic() - start < 3, "no more than the stricter limit demands"
+
+
+def test_a_clock_that_was_set_back_costs_no_wait_beyond_the_window(engine: Engine) -> None:
+    """What is stored is moved an hour ahead, as a clock that is set back by an hour leaves it."""
+    limiter = SharedRateLimiter(engine, SHORT)
+    for _ in range(SHORT.calls):
+        limiter.acquire()
+    execute(
+        engine,
+        """UPDATE rate_limits SET granted_at = granted_at + interval '1 hour',
+            permits = ARRAY(SELECT moment + interval '1 hour' FROM unnest(permits) AS moment)""",
+    )
+    start = time.monotonic()
+    limiter.acquire()
+
+    assert time.monotonic() - start < 2 * SHORT.seconds + 1
+    moments = permits(engine)
+    assert moments[-1] - moments[0] >= SHORT.seconds - 0.05, "the window is kept all the same"
+
+
+def test_a_permit_that_comes_too_late_is_not_used(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was stopped while it waited would send all that it had waited for at once."""
+    limiter = SharedRateLimiter(engine, SHORT)
+    for _ in range(SHORT.calls):
+        limiter.acquire()
+    real_sleep = time.sleep
+    stops = iter([LATE_S + 0.3])
+
+    def sleep(seconds: float) -> None:
+        real_sleep(seconds + next(stops, 0.0))
+
+    monkeypatch.setattr("tmdb_dagster.warehouse.rate_limit.time.sleep", sleep)
+    limiter.acquire()
+
+    now = value(engine, "SELECT extract(epoch FROM clock_timestamp())::float8")
+    assert now - permits(engine)[-1] < LATE_S
+
+
+def test_the_margin_follows_how_unevenly_calls_take(engine: Engine) -> None:
+    limiter = SharedRateLimiter(engine, RateLimit(2, 0.1))
+    for took in (0.0, 0.4):
+        limiter.acquire()
+        time.sleep(took)
+        limiter.answered()
+    limiter.acquire()
+    before = permits(engine)[0]
+    limiter.acquire()
+
+    assert permits(engine)[-1] - before >= 0.1 + 0.35
+
+
+def test_a_lock_on_the_limits_row_is_not_waited_for_for_ever(catalogue_url: str, engine: Engine) -> None:
+    """The session of a machine that died in the midst of taking a permit is ended by the server."""
+    limiter = SharedRateLimiter(engine, LIMIT)
+    dead = connect(catalogue_url)
+    with dead.connect() as connection:
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '1s'")
+        connection.exec_driver_sql("SELECT FROM rate_limits FOR UPDATE")
+        start = time.monotonic()
+        limiter.acquire()
+        assert 0.5 < time.monotonic() - start < 20
+        connection.invalidate()
+    dead.dispose()

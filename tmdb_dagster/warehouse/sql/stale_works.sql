@@ -13,6 +13,10 @@ RETURNS TABLE (
                 FROM queueable_works() w WHERE w.last_refreshed_at IS NULL
                 ORDER BY w.work_id LIMIT limit_count
             ) UNION ALL (
+                SELECT w.*, 80, 'stale'
+                FROM queueable_works() w WHERE w.last_refreshed_at > now() + interval '1 day' -- by a wrong clock
+                ORDER BY w.last_refreshed_at LIMIT limit_count
+            ) UNION ALL (
                 SELECT w.*, 80, 'schema'
                 FROM works_meta m JOIN queueable_works() w USING (work_id)
                 WHERE coalesce(m.schema_version, 0) < current_schema_version()

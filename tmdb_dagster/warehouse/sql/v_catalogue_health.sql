@@ -6,6 +6,7 @@ SELECT
     count(*) AS works,
     count(*) FILTER (
         WHERE w.last_refreshed_at IS NULL
+            OR w.last_refreshed_at > now() + interval '1 day'
             OR w.last_refreshed_at <= now() - make_interval(days => w.refresh_days)
             OR coalesce(m.schema_version, 0) < current_schema_version()
             OR w.work_id IN (SELECT work_id FROM work_cards_cache WHERE NOT payload ? 'attribution')

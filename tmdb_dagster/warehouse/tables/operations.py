@@ -201,6 +201,14 @@ rate_limits = Table(
         comment="Moments of the last calls permitted, oldest first.",
     ),
     timestamp("blocked_until", "TMDB refused a call: nobody calls before this moment."),
+    timestamp("granted_at", "When the last permit was given; a clock that was set back is noticed by it."),
+    Column(
+        "limits",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'"),
+        comment="The limits of the runs that ask: calls, seconds, and asked_at of the last permit.",
+    ),
     comment="The rate limit that all runs share.",
 )
 
