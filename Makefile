@@ -7,6 +7,8 @@ DAGSTER_HOME := .tmdb_dagster/dagster
 # What is installed. A server has a Postgres of its own: LOCK=requirements.lock leaves the embedded one out.
 LOCK ?= requirements-local.lock
 INSTALLED := .venv/$(basename $(LOCK))
+# What the processes of a deployment need beside the product itself.
+SERVER := --extra celery --extra k8s --extra docker --extra s3-logs
 COMPILE := $(BIN)/uv pip compile pyproject.toml --group build --universal --no-strip-extras --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links -q
 
@@ -84,6 +86,6 @@ screenshots: .venv/dev ## Take the pictures in docs/images anew, with Chromium
 	@SCREENSHOTS=docs/images $(BIN)/pytest -q tmdb_dagster_tests/defs/test_browser.py
 
 lock: .venv/dev ## Pin the dependencies anew
-	@$(COMPILE) -o requirements.lock
+	@$(COMPILE) $(SERVER) -o requirements.lock
 	@$(COMPILE) --extra local -c requirements.lock -o requirements-local.lock
-	@$(COMPILE) --extra local --extra dev -c requirements-local.lock -o requirements-dev.lock
+	@$(COMPILE) $(SERVER) --extra local --extra dev -c requirements-local.lock -c requirements.lock -o requirements-dev.lock
