@@ -42,6 +42,8 @@ Network = IPv4Network | IPv6Network
 class SettingsError(TmdbDagsterError):
     """A setting is missing or malformed; the text names the environment variable."""
 
+    permanent = True
+
 
 class _SecretFiles(SecretsSettingsSource):
     """The files of a folder, each called after its variable, as containers and systemd hand out secrets."""

@@ -10,18 +10,22 @@ from dagster import Failure
 
 from tmdb_dagster.errors import TmdbDagsterError
 
+PERMANENT = "permanent"
+"""The metadata of a failure that says whether the run would fail again, until a person does something."""
+
 
 @contextmanager
 def clear_failures() -> Iterator[None]:
     """Turn what this package raises on purpose into a Failure with its text, which says what was wrong and what to do.
 
     Anything else is a fault of the program and keeps its stack trace, unless that would show a secret. Dagster's own
-    retries stay off: what can be tried again has been, nearer to the cause.
+    retries stay off: what can be tried again has been, nearer to the cause, and a schedule's run is tried again whole.
     """
     try:
         yield
     except TmdbDagsterError as error:
-        raise Failure(description=_redacted(str(error)), allow_retries=False) from None
+        told = {PERMANENT: error.permanent}
+        raise Failure(description=_redacted(str(error)), metadata=told, allow_retries=False) from None
     except Exception as error:
         trace = "".join(traceback.format_exception(error))
         if (shown := _redacted(trace)) == trace:

@@ -1,5 +1,5 @@
 """Sensors: start workers while the queue holds due work, take back what dead runs left, keep the partitions equal to
-the catalogue, and tell of failures.
+the catalogue, start failed scheduled runs again, and tell of failures.
 
 Each is a thin shell around a decision that is made without Dagster.
 """
@@ -31,6 +31,7 @@ from dagster import (
 from tmdb_dagster.defs.jobs import daily_refresh_job, drain_refresh_queue_job
 from tmdb_dagster.defs.partitions import movie_partitions, partition_of
 from tmdb_dagster.defs.resources import CatalogueResource, job_or_assets
+from tmdb_dagster.defs.retries import retry_sensors
 from tmdb_dagster.shown import visible
 
 ITEMS_A_RUN = 100
@@ -205,4 +206,4 @@ def _reason(context: RunFailureSensorContext) -> str:
     return context.failure_event.message or "Dagster does not say why."
 
 
-sensors = [refresh_worker, rescue_dead_work, movie_partitions_sync, run_failure_alert]
+sensors = [refresh_worker, rescue_dead_work, movie_partitions_sync, *retry_sensors, run_failure_alert]

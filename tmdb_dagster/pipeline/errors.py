@@ -25,6 +25,8 @@ class PipelineError(TmdbDagsterError):
 class InvalidRequest(PipelineError):
     """The request names something that does not exist; the text says what does."""
 
+    permanent = True
+
 
 class ListsUnavailable(PipelineError):
     """No page of any list could be fetched, and no snapshot is kept that is wanted instead."""

@@ -63,6 +63,8 @@ class RateLimited(TmdbUnavailable):
 class AuthenticationFailed(TmdbError):
     """TMDB refused the credentials (401, 403). Fatal for the run, and no fault of any movie."""
 
+    permanent = True
+
 
 class NotFound(TmdbError):
     """TMDB says that it has nothing under this path (404)."""

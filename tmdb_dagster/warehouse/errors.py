@@ -57,13 +57,19 @@ class DatabaseFull(WarehouseError):
 class AccessDenied(WarehouseError):
     """The role lacks a right."""
 
+    permanent = True
+
 
 class UnsuitableDatabase(WarehouseError):
     """The database cannot hold the catalogue."""
 
+    permanent = True
+
 
 class SchemaNotCurrent(WarehouseError):
     """The database's tables are missing or belong to another version of this package."""
+
+    permanent = True
 
 
 class MigrationRefused(WarehouseError):
@@ -72,6 +78,8 @@ class MigrationRefused(WarehouseError):
 
 class OriginMismatch(WarehouseError):
     """The database holds movies of the other origin (sandbox or TMDB)."""
+
+    permanent = True
 
 
 class ApiLogIncomplete(WarehouseError):

@@ -337,6 +337,8 @@ SENSORS = {
     "refresh_worker": ["drain_refresh_queue"],
     "rescue_dead_work": [],
     "movie_partitions_sync": [],
+    "retry_weekly_ingest": ["weekly_ingest"],
+    "retry_daily_refresh": ["daily_refresh"],
     "run_failure_alert": [],
 }
 
