@@ -20,7 +20,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tmdb_dagster.logs import inherited
-from tmdb_dagster.pipeline.errors import RunEnding, TmdbOutage
+from tmdb_dagster.pipeline.errors import RunEnding
+from tmdb_dagster.pipeline.outage import Streak
 from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Record, Status
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, MovieNotFound, NotTmdb, TmdbError, TmdbUnavailable
@@ -46,9 +47,6 @@ CHUNK = 40
 """Movies claimed at once; at most two chunks are being fetched and as many written, so memory does not grow with the
 number of movies. At 40/10s two take 20 seconds: who waits for one of them gets it within BUSY_WAIT_S."""
 
-OUTAGE = 10
-"""After so many movies in a row without an answer from TMDB the run ends instead of failing the rest."""
-
 BUSY_WAIT_S = 30.0
 """How long to wait for a movie that another run is ingesting."""
 
@@ -64,6 +62,8 @@ _log = logging.getLogger(__name__)
 class _Result:
     outcome: MovieOutcome
     fetched: FetchedMovie | None = None
+    spared: bool = False
+    """The movie failed in an outage: its work stays as it was before the claim."""
 
 
 def enrich(
@@ -77,13 +77,14 @@ def enrich(
     """Enrich `targets` that are due (not complete, or stale), or all with `force`; outcomes go to `on_settled`.
 
     A movie that another run is ingesting is waited for at the end, up to BUSY_WAIT_S.
-    Raises AuthenticationFailed, TmdbOutage, DatabaseUnavailable, and what `on_settled` raises; what was not settled
-    by then is untouched, and nothing is under way any more.
+    Raises AuthenticationFailed, TmdbOutage (before it, works that were complete do not change), DatabaseUnavailable,
+    and what `on_settled` raises; what was not settled by then is untouched, and nothing is under way any more.
     """
     enrichment = _Enrichment(run, on_settled, record)
     with enrichment.pool():
         enrichment.settle(iter(targets), force=force)
         enrichment.wait_for_busy()
+        enrichment.settle_held()
 
 
 def _log_outcomes(outcomes: list[MovieOutcome]) -> None:
@@ -110,7 +111,7 @@ class _Enrichment:
         self._record = record
         self._in_flight: dict[Future[_Result], tuple[Claim, Target]] = {}
         self._busy: list[Target] = []
-        self._unanswered = 0
+        self._streak = Streak()
         self._executor = ThreadPoolExecutor(
             run.settings.tmdb_concurrency, thread_name_prefix="enrich", initializer=inherited()
         )
@@ -135,8 +136,24 @@ class _Enrichment:
                 exhausted = len(chunk) < CHUNK
                 self._finish(self._start(chunk, force=force))
             self._finish(fetched)
-            done = self._some_done() if self._in_flight else set()
-            fetched = [self._result(future, *self._in_flight.pop(future)) for future in done]
+            fetched = self._next_results() if self._in_flight else []
+            if self._streak.outage:
+                spared = [_Result(outcome, spared=True) for outcome in self._streak.spared()]
+                self._finish(fetched + spared)
+                raise self._streak.outage
+
+    def settle_held(self) -> None:
+        """Settle the failures of a streak that has not grown into an outage."""
+        self._finish([_Result(outcome) for outcome in self._streak.end()])
+
+    def _next_results(self) -> list[_Result]:
+        """What has become of movies, up to the one with which an outage is plain."""
+        results: list[_Result] = []
+        for future in self._some_done():
+            results += self._results(future, *self._in_flight.pop(future))
+            if self._streak.outage:
+                break
+        return results
 
     def _some_done(self) -> set[Future[_Result]]:
         """At least one movie, and where they come fast, about half a chunk: a transaction costs the same for each."""
@@ -191,38 +208,39 @@ class _Enrichment:
         left = [target.tmdb_id for target in chunk if target.tmdb_id not in claimed]
         return claims, work_states(connection, left) if left else {}
 
-    def _result(self, future: Future[_Result], one: Claim, target: Target) -> _Result:
-        """The future's result; a failure becomes an outcome unless it concerns the whole run."""
+    def _results(self, future: Future[_Result], one: Claim, target: Target) -> list[_Result]:
+        """The future's result, and what it settles of others; a failure is an outcome unless it concerns the run."""
         error = future.exception()
-        unanswered = isinstance(error, TmdbUnavailable | NotTmdb)
-        self._unanswered = self._unanswered + 1 if unanswered else 0
         if error is None:
             result = future.result()
-            return replace(result, outcome=replace(result.outcome, entry_id=target.entry_id))
+            result = replace(result, outcome=replace(result.outcome, entry_id=target.entry_id))
+            if result.fetched is None:  # taken over by another run, and not asked for
+                return [result]
+            return [*(_Result(outcome) for outcome in self._streak.end()), result]
         if isinstance(error, AuthenticationFailed | RunEnding | WarehouseError):
             raise error
-        if self._unanswered >= OUTAGE:
-            raise TmdbOutage(
-                f"TMDB answered none of the last {OUTAGE} movies: {error} The run ends here; what it has "
-                "ingested is kept, and the rest is as it was. Run it again when TMDB is back."
-            ) from error
+        failed = self._failed(error, one, target)
+        return [_Result(outcome) for outcome in self._streak.add(failed, error, was_complete=one.was_complete)]
+
+    def _failed(self, error: BaseException, one: Claim, target: Target) -> MovieOutcome:
         if isinstance(error, TmdbError):
             message = str(error)
         else:
             _log.error("movie could not be transformed", extra={"tmdb_id": one.tmdb_id}, exc_info=error)
             message = f"{type(error).__name__} while its answer was transformed: {error}"
-        status = Status.GONE if isinstance(error, MovieNotFound) else Status.FAILED
         times = self._run.response_times.pop(one.tmdb_id, [])
-        message = self._run.settings.redact(message)[:_LONGEST_MESSAGE]  # it may quote the server
-        outcome = MovieOutcome(one.tmdb_id, status, one.title, one.year, one.work_id, one.etag, message=message)
-        return _Result(
-            replace(
-                outcome,
-                calls=len(times),
-                duration_ms=sum(times),
-                unavailable=unanswered,
-                entry_id=target.entry_id,
-            )
+        return MovieOutcome(
+            one.tmdb_id,
+            Status.GONE if isinstance(error, MovieNotFound) else Status.FAILED,
+            one.title,
+            one.year,
+            one.work_id,
+            one.etag,
+            calls=len(times),
+            duration_ms=sum(times),
+            message=self._run.settings.redact(message)[:_LONGEST_MESSAGE],  # it may quote the server
+            unavailable=isinstance(error, TmdbUnavailable | NotTmdb),
+            entry_id=target.entry_id,
         )
 
     def _write(self, results: list[_Result]) -> list[MovieOutcome]:
@@ -252,8 +270,8 @@ class _Enrichment:
             ]
         failures = [
             Failure(outcome.work_id, outcome.message or "", gone=outcome.status is Status.GONE)
-            for outcome in outcomes
-            if outcome.status.failed and outcome.work_id is not None
+            for outcome, result in zip(outcomes, results, strict=True)
+            if outcome.status.failed and outcome.work_id is not None and not result.spared
         ]
         if failures:
             mark_failed(connection, run_id, failures)

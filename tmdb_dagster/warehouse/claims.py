@@ -43,6 +43,7 @@ _CLAIM = text(f"""
 """)  # noqa: S608 - constants only
 _KNOWN = text("""
     SELECT w.work_id, w.tmdb_id, w.title, w.year, r.content_hash, m.schema_version, k.etag,
+        coalesce(w.status_before_claim = 'complete', false) AS was_complete,
         EXISTS (SELECT FROM work_images l WHERE l.work_id = w.work_id) AND NOT EXISTS (
             SELECT FROM work_images l JOIN image_inventory i USING (key)
             WHERE l.work_id = w.work_id AND (
@@ -116,6 +117,8 @@ class Claim:
     schema_version: int | None
     rehosted: bool
     """Whether all of its images are in the store, and its rows show them."""
+    was_complete: bool
+    """Whether the work was complete before the claim."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,7 @@ def claim(
             row.content_hash,
             row.schema_version,
             row.rehosted,
+            row.was_complete,
         )
         for row in known
     ]

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.pipeline import enrich
-from tmdb_dagster.pipeline.errors import MovieFailed, TmdbOutage
+from tmdb_dagster.pipeline.errors import MovieFailed
 from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.run import Run, open_run
 from tmdb_dagster.sandbox.faults import Fault
@@ -133,42 +133,6 @@ def test_bad_credentials_end_the_run_and_no_movie_fails(
     assert (work.claimed_by, rows(engine, "SELECT 1 FROM run_leases")) == (None, [])
     assert sandbox.stats.calls <= 2 * enrich.CHUNK, "the rest was not asked for"
     assert value(engine, "SELECT count(*) FROM tmdb_api_logs WHERE http_status = 401") == sandbox.stats.calls
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault("/movie/.*", "status", 503),
-        Fault("/movie/.*", "status", 403, body="<h1>Request blocked</h1>"),
-        Fault("/movie/.*", "status", 302, body=""),
-    ],
-    ids=["TMDB is down", "a firewall", "a portal"],
-)
-def test_an_outage_ends_the_run_instead_of_failing_everything(
-    fault: Fault, settings: Settings, engine: Engine, sandbox: SandboxServer
-) -> None:
-    ids = some_movies(sandbox, 60)
-    sandbox.faults.add(fault)
-
-    def ingest() -> None:
-        with open_run(settings, run_id="run-1", job="test", origin="tmdb") as run:
-            enriched(run, ids)
-
-    with pytest.raises(TmdbOutage, match=f"none of the last {enrich.OUTAGE} movies"):
-        ingest()
-
-    works = rows(engine, "SELECT * FROM works")
-    assert {work.ingestion_status for work in works} <= {"failed"}
-    assert len(works) < enrich.OUTAGE, "those after them are as they were: not in works"
-
-
-def test_failures_between_successes_are_no_outage(start_run: Start, sandbox: SandboxServer) -> None:
-    ids = some_movies(sandbox, 40)
-    sandbox.faults.add(Fault(f"/movie/({'|'.join(map(str, ids[::2]))})", "status", 503))
-
-    outcomes = enriched(start_run(tmdb_concurrency=1), ids)
-
-    assert [outcomes[tmdb_id].status for tmdb_id in ids] == ["failed", "ingested"] * 20
 
 
 def test_a_movie_that_the_database_refuses_falls_alone(

@@ -171,7 +171,7 @@ def test_only_what_is_due_is_claimed(engine: Engine) -> None:
 
 
 def test_a_claim_knows_what_is_stored(engine: Engine) -> None:
-    work_id = add_work(engine, 603, title="Known", year=1999)
+    work_id = add_work(engine, 603, title="Known", year=1999, ingestion_status="complete")
     make_fresh(engine)
     execute(
         engine,
@@ -183,7 +183,7 @@ def test_a_claim_knows_what_is_stored(engine: Engine) -> None:
 
     version = value(engine, "SELECT current_schema_version()")
     assert claimed(engine, "run-1", 603) == [
-        Claim(work_id, 603, "Known", 1999, "etag", "hash", version, rehosted=False)
+        Claim(work_id, 603, "Known", 1999, "etag", "hash", version, rehosted=False, was_complete=True)
     ]
 
 
