@@ -78,7 +78,8 @@ _FAIL = text(f"""
 # Rows that a claim made go, those that were there are as they were.
 _REMOVE_UNFINISHED = text("SELECT remove_unfinished_works(CAST(:run_id AS text))")
 _GIVE_BACK = """UPDATE works w
-    SET ingestion_status = status_before_claim, claimed_by = NULL, status_before_claim = NULL WHERE """
+    SET ingestion_status = coalesce(status_before_claim, 'pending'), claimed_by = NULL, status_before_claim = NULL
+    WHERE """
 # What another system left `ingesting`: nobody says who is at it.
 _GIVE_BACK_UNCLAIMED = text("""
     UPDATE works SET ingestion_status = 'pending' WHERE ingestion_status = 'ingesting' AND claimed_by IS NULL

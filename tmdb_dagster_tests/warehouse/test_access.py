@@ -14,6 +14,7 @@ from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.run import open_run
 from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.settings import REPOSITORY, load_settings
+from tmdb_dagster.warehouse.claims import give_back_dead_claims
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.errors import AccessDenied
 from tmdb_dagster.warehouse.migrate import migrate
@@ -189,6 +190,16 @@ def test_the_pipelines_role_can_run_the_pipeline_and_no_more(
             "TRUNCATE run_leases",
         ):
             assert not may(run.engine, role, sql), sql
+        # As if a run's claim had made the row: all that the role may change of it.
+        unfinished = "ingestion_status = 'ingesting', claimed_by = 'x', status_before_claim = NULL"
+        execute(run.engine, f"UPDATE works SET {unfinished}, last_refreshed_at = NULL")
+        written = "SELECT w.work_id, w.ingestion_status FROM works w JOIN works_meta USING (work_id) ORDER BY 1"
+        before = rows(run.engine, written)
+        execute(run.engine, "SELECT remove_unfinished_works('x')")
+        assert rows(run.engine, written) == before != []
+        with run.engine.begin() as connection:
+            assert give_back_dead_claims(connection) == len(before)
+        assert {row.ingestion_status for row in rows(run.engine, written)} == {"pending"}
         for sql in ("DROP TABLE works", "ALTER TABLE works ADD COLUMN mine text"):
             with pytest.raises(AccessDenied, match="must be owner"), run.engine.begin() as connection:
                 connection.execute(text(sql))
