@@ -81,3 +81,13 @@ def test_an_older_answer_that_asks_again_for_a_missing_photo_gets_the_newest(eng
 @pytest.mark.parametrize("order", list(permutations((OLD, NEWER, NEWEST))))
 def test_of_answers_at_once_the_newest_names_the_source(engine: Engine, order: tuple[WantedImage, ...]) -> None:
     assert claimed(engine, *order) == ["/newest.jpg"]
+
+
+def test_a_source_from_the_future_keeps_no_newer_one_out(engine: Engine) -> None:
+    """A run whose clock was wrong named it."""
+    assert claimed(engine, OLD) == ["/old.jpg"]
+    settled(engine, OLD)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE image_inventory SET source_at = now() + interval '3 days'")
+
+    assert claimed(engine, NEWER) == ["/newer.jpg"]
