@@ -117,8 +117,11 @@ def _record_refresh(
     context: OpExecutionContext, run: "Run", figures: dict[str, int], tally: MovieTally, seconds: float
 ) -> dict[str, Any]:
     """A materialisation of the queue and of every table that the refresh wrote; returns all that the UI shows."""
-    metadata = {**figures, **ingest_metadata(tally, run.api_log.calls, seconds), **_queue_metadata(run.engine)}
+    ingested = ingest_metadata(tally, run.api_log.calls, seconds)
+    metadata = {**figures, **ingested, **_queue_metadata(run.engine)}
     context.log_event(AssetMaterialization("refresh_queue", metadata=metadata))
-    for table, row_count in row_counts(run.engine).items():
-        context.log_event(AssetMaterialization(table, metadata=row_count))
+    counts = row_counts(run.engine)
+    counts["works"] |= ingested
+    for table, table_metadata in counts.items():
+        context.log_event(AssetMaterialization(table, metadata=table_metadata))
     return metadata

@@ -71,7 +71,9 @@ def test_a_daily_refresh_shows_what_it_did(
     assert (shown["queue: queued"], shown["queue: due"]) == (2, 2)
     assert shown["queue: oldest (h)"] >= 0
     assert len(materializations(instance, "movies")) == 5 + 3
-    assert metadata(materializations(instance, "works")[0])["dagster/row_count"] == 5
+    works = [metadata(found) for found in materializations(instance, "works")]
+    assert [shown["dagster/row_count"] for shown in works] == [5, 5]
+    assert sorted((shown["ingested"], shown["unchanged"]) for shown in works) == [(0, 3), (5, 0)]
 
     assert execute(DRAIN).output_for_node(DRAIN)["entries completed"] == 2
     assert (
