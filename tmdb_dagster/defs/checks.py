@@ -47,7 +47,7 @@ def _checks(op: str, description: str, assets: set[str]) -> AssetChecksDefinitio
         can_subset=True,
     )
     def evaluate(context: AssetCheckExecutionContext, catalogue: CatalogueResource) -> Iterator[AssetCheckResult]:
-        with catalogue.database() as (engine, settings), engine.begin() as connection:
+        with catalogue.database(context.op_execution_context) as (engine, settings), engine.begin() as connection:
             for key in sorted(context.selected_asset_check_keys):
                 check = CHECKS[key.name]
                 yield result(find(connection, check, run_id=context.run.run_id, redact=settings.redact))

@@ -222,7 +222,7 @@ def rebuild_from_raw(
             context.log.warning(visible(f"{tmdb_id}: {problem}"))
         context.log.info("Rebuilt %s works", rebuilt)
 
-    with catalogue.database() as (engine, settings):
+    with catalogue.database(context) as (engine, settings):
         rebuild(engine, settings, on_rebuilt, config.tmdb_ids)
         for table, metadata in row_counts(engine).items():
             context.log_event(AssetMaterialization(table, metadata=metadata))

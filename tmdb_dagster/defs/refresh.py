@@ -5,7 +5,17 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from dagster import AssetMaterialization, Config, MaterializeResult, OpExecutionContext, Out, Output, multi_asset, op
+from dagster import (
+    AssetExecutionContext,
+    AssetMaterialization,
+    Config,
+    MaterializeResult,
+    OpExecutionContext,
+    Out,
+    Output,
+    multi_asset,
+    op,
+)
 from pydantic import Field
 
 from tmdb_dagster.defs.failures import clear_failures
@@ -34,9 +44,9 @@ _QUEUE = table_spec("refresh_queue", group="refresh", deps=["works"])
         )
     ],
 )
-def refresh_queue(catalogue: CatalogueResource) -> MaterializeResult[None]:
+def refresh_queue(context: AssetExecutionContext, catalogue: CatalogueResource) -> MaterializeResult[None]:
     """Record how the queue stands; what is due is refreshed by the jobs."""
-    with catalogue.database() as (engine, _):
+    with catalogue.database(context.op_execution_context) as (engine, _):
         return MaterializeResult(metadata=_queue_metadata(engine))
 
 

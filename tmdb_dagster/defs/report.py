@@ -33,7 +33,7 @@ def ops_report(context: AssetExecutionContext, catalogue: CatalogueResource) -> 
     from tmdb_dagster.pipeline.ops_report import ops_data, write_page
     from tmdb_dagster.report.ops_report import ops_report as draw
 
-    with catalogue.database() as (engine, settings), engine.begin() as connection:
+    with catalogue.database(context.op_execution_context) as (engine, settings), engine.begin() as connection:
         data = ops_data(connection, settings.tmdb_rate_limit)
     page = draw(data)
     file = write_page(page, settings.tmdb_dagster_state / "reports")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from dagster import AssetKey, ConfigurableResource, OpExecutionContext
@@ -22,6 +22,10 @@ def job_or_assets(job: str, assets: Iterable[AssetKey]) -> str:
     return ", ".join(sorted(key.to_user_string() for key in assets)) if job.startswith("__") else job
 
 
+def _job(context: OpExecutionContext) -> str:
+    return job_or_assets(context.job_name, context.selected_asset_keys) or context.job_name  # checks alone
+
+
 class CatalogueResource(ConfigurableResource[Any]):
     """The catalogue's database, and TMDB or the sandbox, by the settings of the process that runs."""
 
@@ -38,16 +42,17 @@ class CatalogueResource(ConfigurableResource[Any]):
             with open_run(
                 services.settings,
                 run_id=context.run_id,
-                job=job_or_assets(context.job_name, context.selected_asset_keys),
+                job=_job(context),
                 origin=services.origin,
             ) as run:
                 yield run
 
     @contextmanager
-    def database(self) -> Iterator[tuple[Engine, Settings]]:
-        """The database alone, for what asks TMDB nothing."""
+    def database(self, context: OpExecutionContext | None = None) -> Iterator[tuple[Engine, Settings]]:
+        """The database alone, for what asks TMDB nothing; a step of a run holds the run's lease."""
         from tmdb_dagster.services.catalogue import open_catalogue
         from tmdb_dagster.services.provide import provide_services
+        from tmdb_dagster.warehouse.leases import step_lease
         from tmdb_dagster.warehouse.origin import require_origin
 
         with clear_failures():
@@ -55,7 +60,8 @@ class CatalogueResource(ConfigurableResource[Any]):
             with open_catalogue(services.settings) as engine:
                 with engine.begin() as connection:
                     require_origin(connection, services.origin)  # a rebuild writes the origin's image addresses
-                yield engine, services.settings
+                with nullcontext() if context is None else step_lease(engine, run_id=context.run_id, job=_job(context)):
+                    yield engine, services.settings
 
     def _settings(self) -> Settings:
         """The settings of this process, which from now on logs as they say."""

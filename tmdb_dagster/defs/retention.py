@@ -18,11 +18,11 @@ def retention(context: OpExecutionContext, catalogue: CatalogueResource) -> Outp
     """Remove logs, history and Dagster's runs that are older than the RETENTION settings say."""
     from tmdb_dagster.warehouse.retention import remove_old_rows
 
-    with catalogue.database() as (engine, settings):
+    with catalogue.database(context) as (engine, settings):
         removed = remove_old_rows(
             engine, log_days=settings.retention_log_days, history_days=settings.retention_history_days
         )
-    removed["runs"] = remove_old_runs(context.instance, days=settings.retention_run_days)
+        removed["runs"] = remove_old_runs(context.instance, days=settings.retention_run_days)
     return Output(removed, metadata=removed)
 
 

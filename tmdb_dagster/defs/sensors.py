@@ -6,6 +6,7 @@ Each is a thin shell around a decision that is made without Dagster.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Set
 from datetime import timedelta
@@ -14,6 +15,7 @@ from dagster import (
     AddDynamicPartitionsRequest,
     AssetKey,
     DagsterInstance,
+    DagsterRun,
     DagsterRunStatus,
     DefaultSensorStatus,
     DeleteDynamicPartitionsRequest,
@@ -27,6 +29,7 @@ from dagster import (
     run_failure_sensor,
     sensor,
 )
+from dagster._core.remote_origin import CodeLocationOrigin
 
 from tmdb_dagster.defs.jobs import daily_refresh_job, drain_refresh_queue_job
 from tmdb_dagster.defs.partitions import movie_partitions, partition_of
@@ -41,6 +44,10 @@ PARTITIONS_A_TICK = 10_000
 
 # A failed run says that something is wrong with TMDB or here: it is tried again, but not at every tick.
 _PAUSE_AFTER_FAILURE = timedelta(minutes=5)
+
+ABSENT_S = 75
+"""A run that has been seen without a lease for so long is dead: not one that has just begun, is between two steps, or
+was cut off for a while."""
 
 # Between its start and its lease a run loads the code location and opens the database.
 _STARTING = timedelta(minutes=1)
@@ -112,20 +119,22 @@ def _most_workers(instance: DagsterInstance) -> int:
 
 
 @sensor(
-    minimum_interval_seconds=60,
+    minimum_interval_seconds=30,
     default_status=DefaultSensorStatus.RUNNING,
     description="Takes back what dead runs left ingesting or processing, queues failed works for another try, and ends "
     "runs whose process died.",
 )
 def rescue_dead_work(context: SensorEvaluationContext, catalogue: CatalogueResource) -> SensorResult:
-    """Rescue, and report runs that were dead at the last tick as well: one may only have been cut off for a while."""
+    """Rescue, and report the runs that have been without a lease for too long: the cursor holds since when."""
+    from tmdb_dagster.clock import utc_now
     from tmdb_dagster.pipeline.refresh import rescue
-    from tmdb_dagster.warehouse.leases import dead_runs
+    from tmdb_dagster.warehouse.leases import leases
 
+    started = context.instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
     with catalogue.database() as (engine, _):
         rescued = rescue(engine)
         with engine.begin() as connection:
-            dead = dead_runs(connection)
+            alive = leases(connection)
     if any(vars(rescued).values()):
         context.log.warning(
             "Taken back from dead runs: %s works, %s queue entries; queued for another try: %s works",
@@ -133,14 +142,23 @@ def rescue_dead_work(context: SensorEvaluationContext, catalogue: CatalogueResou
             rescued.entries,
             rescued.queued,
         )
-    for run_id in dead & set((context.cursor or "").split()):
-        run = context.instance.get_run_by_id(run_id)
-        if run is not None and run.status == DagsterRunStatus.STARTED:
-            context.instance.report_run_failed(run, "The run's process died: it no longer renews its lease.")
-    return SensorResult(
-        skip_reason="Rescuing needs no run.",
-        cursor=" ".join(sorted(dead)),
-    )
+    # A run of another code location has no lease here, and needs none.
+    ours = [run for run in started if run.run_id in alive or _is_of(run, context.code_location_origin)]
+    now = utc_now().timestamp()
+    before = json.loads(context.cursor or "{}")
+    absent = {run.run_id: before.get(run.run_id, now) for run in ours if not alive.get(run.run_id, False)}
+    for run in ours:
+        if now - absent.get(run.run_id, now) >= ABSENT_S:
+            context.instance.report_run_failed(
+                run, "The run's process died: it holds no lease, or renews it no longer."
+            )
+    return SensorResult(skip_reason="Rescuing needs no run.", cursor=json.dumps(absent))
+
+
+def _is_of(run: DagsterRun, location: CodeLocationOrigin | None) -> bool:
+    """Whether this code location started it; a run of `dagster job execute` is no location's."""
+    origin = run.remote_job_origin
+    return origin is not None and location is not None and origin.location_name == location.location_name
 
 
 def partition_changes(keys: Set[str], materialised: Set[str], movies: Set[str]) -> tuple[list[str], list[str]]:

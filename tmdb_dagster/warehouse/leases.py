@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -30,9 +31,6 @@ _TAKE = text(f"""
     ON CONFLICT (run_id) DO UPDATE SET expires_at = EXCLUDED.expires_at
     RETURNING expires_at - interval '{LEASE_S} seconds'
 """)  # noqa: S608 - a constant
-
-# A run that is late with its renewals is given some more time before it is called dead.
-_GRACE_S = 60
 
 _log = logging.getLogger(__name__)
 
@@ -132,6 +130,21 @@ class RunLease:
             self.give_back()
 
 
+@contextmanager
+def step_lease(engine: Engine, *, run_id: str, job: str) -> Iterator[None]:
+    """The lease of a step that claims nothing. What the step before handed over is handed on to the next one."""
+    with engine.begin() as connection:
+        handed_over = run_id in leases(connection)
+    lease = RunLease(engine, run_id=run_id, job=job)
+    try:
+        yield
+    finally:
+        if handed_over:
+            lease.hand_over()
+        else:
+            lease.give_back()
+
+
 def jobs_at_work(connection: Connection) -> list[str]:
     """The jobs that have a live run."""
     rows = connection.scalars(text("SELECT DISTINCT job FROM run_leases WHERE expires_at > clock_timestamp()"))
@@ -147,10 +160,7 @@ def live_runs(connection: Connection, jobs: Sequence[str]) -> set[str]:
     return set(rows)
 
 
-def dead_runs(connection: Connection) -> set[str]:
-    """The runs that stopped renewing their lease without giving it back."""
-    rows = connection.scalars(
-        text("SELECT run_id FROM run_leases WHERE expires_at < clock_timestamp() - make_interval(secs => :grace)"),
-        {"grace": _GRACE_S},
-    )
-    return set(rows)
+def leases(connection: Connection) -> dict[str, bool]:
+    """Of each run that has not given its lease back: whether it is alive."""
+    rows = connection.execute(text("SELECT run_id, expires_at > clock_timestamp() AS alive FROM run_leases"))
+    return {row.run_id: row.alive for row in rows}

@@ -199,11 +199,11 @@ def test_a_worker_that_died_is_replaced(
     assert len(tick.run_requests or []) == 1
 
 
-def test_dead_runs_are_ended_and_their_work_is_taken_back(
+def test_the_work_of_dead_runs_is_taken_back(
     instance: DagsterInstance, engine: Engine, settings_environment: dict[str, str]
 ) -> None:
     run = create_run_for_test(instance, job_name=DRAIN, status=DagsterRunStatus.STARTED)
-    take_lease(engine, run.run_id, seconds=-120)
+    take_lease(engine, run.run_id, seconds=-1)
     add_work(engine, 1, ingestion_status="ingesting", claimed_by=run.run_id, status_before_claim="complete")
     add_work(engine, 2, ingestion_status="ingesting")
     add_work(engine, 3, ingestion_status="failed", retry_at=utc_now() - timedelta(hours=1))
@@ -214,9 +214,8 @@ def test_dead_runs_are_ended_and_their_work_is_taken_back(
         run_id=run.run_id,
     )
 
-    first = rescue_dead_work(build_sensor_context(instance=instance), catalogue=CatalogueResource())
+    rescue_dead_work(build_sensor_context(instance=instance), catalogue=CatalogueResource())
 
-    assert isinstance(first, SensorResult)
     assert dict(rows(engine, "SELECT tmdb_id, ingestion_status FROM works")) == {
         "1": "complete",
         "2": "pending",
@@ -224,15 +223,6 @@ def test_dead_runs_are_ended_and_their_work_is_taken_back(
     }
     queued = "SELECT tmdb_id, status FROM refresh_queue JOIN works USING (work_id) ORDER BY 1"
     assert rows(engine, queued) == [("1", "queued"), ("2", "queued"), ("3", "queued")]
-    found = instance.get_run_by_id(run.run_id)
-    assert found is not None
-    assert found.status == DagsterRunStatus.STARTED, "it may only have been cut off"
-
-    rescue_dead_work(build_sensor_context(instance=instance, cursor=first.cursor), catalogue=CatalogueResource())
-
-    found = instance.get_run_by_id(run.run_id)
-    assert found is not None
-    assert found.status == DagsterRunStatus.FAILURE
 
 
 def test_partitions_are_the_catalogues_movies(

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tmdb_dagster.warehouse import leases
-from tmdb_dagster.warehouse.leases import LEASE_S, RunLease
+from tmdb_dagster.warehouse.leases import LEASE_S, RunLease, step_lease
 from tmdb_dagster_tests.warehouse.database import execute, rows, until, value
 
 LEFT = "SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 FROM run_leases WHERE run_id = 'run-1'"
@@ -55,3 +55,15 @@ def test_the_lease_ends_with_a_run_that_fails(engine: Engine) -> None:
         raise KeyError
 
     assert rows(engine, "SELECT 1 FROM run_leases") == []
+
+
+def test_a_step_that_claims_nothing_hands_on_what_was_handed_over_to_it(engine: Engine) -> None:
+    with step_lease(engine, run_id="run-1", job="ops_report"):
+        assert value(engine, LEFT) > 0
+    assert rows(engine, "SELECT 1 FROM run_leases") == []
+
+    with opened(engine) as lease:
+        lease.hand_over()
+    with step_lease(engine, run_id="run-1", job="weekly_ingest"):
+        assert value(engine, LEFT) > 0
+    assert value(engine, LEFT) > LEASE_S - 5
