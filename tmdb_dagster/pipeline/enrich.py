@@ -291,10 +291,11 @@ def _fetch(run: Run, one: Claim, lapses: int) -> _Result:
         body, kept = with_values_from(with_parts_from(body, previous), previous)
         problems = tuple(f"{part}: missing or malformed in TMDB's answer" for part in missing)
         problems += tuple(f"{value}: as it was before, for TMDB's answer does not say it" for value in kept)
+    unknown = missing_parts(body)
     content, content_hash = canonical(body)
     unchanged = content_hash == one.content_hash and one.schema_version == SCHEMA_VERSION
     if unchanged and (one.rehosted or run.rehoster is None):
-        fetched = FetchedMovie(one.work_id, fetched_at, None, None)
+        fetched = FetchedMovie(one.work_id, fetched_at, None, None, unknown)
         outcome = MovieOutcome(one.tmdb_id, Status.UNCHANGED, one.title, one.year, one.work_id, one.etag)
     else:
         regions = run.settings.tmdb_watch_regions
@@ -311,7 +312,7 @@ def _fetch(run: Run, one: Claim, lapses: int) -> _Result:
             images=images,
         )
         response = None if unchanged else stored_response(content, content_hash)
-        fetched = FetchedMovie(one.work_id, fetched_at, rows, response)
+        fetched = FetchedMovie(one.work_id, fetched_at, rows, response, unknown)
         problems += parsed.problems
         title, year = rows.work["title"], rows.work["year"]
         status = Status.UNCHANGED if unchanged else Status.INGESTED

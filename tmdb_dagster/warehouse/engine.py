@@ -22,7 +22,7 @@ from tmdb_dagster.warehouse.errors import (
     WarehouseError,
 )
 
-HEAD = "0101"
+HEAD = "0102"
 """The migration that this version of the package works with."""
 
 SESSION_LIMITS = {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "20s", "statement_timeout": "120s"}

@@ -27,8 +27,10 @@ _COMPLETE = text("""
     UPDATE works
     SET ingestion_status = 'complete', ingestion_error = NULL, gone_at = NULL, claimed_by = NULL,
         status_before_claim = NULL, failures = 0, retry_at = NULL, request_count = coalesce(request_count, 0) + 1,
-        last_refreshed_at = f.fetched_at
-    FROM jsonb_to_recordset(CAST(:fetched AS jsonb)) AS f(work_id bigint, fetched_at timestamptz)
+        last_refreshed_at = f.fetched_at, missing_parts = f.missing_parts,
+        incomplete_answers = CASE WHEN f.missing_parts IS NULL THEN 0 ELSE incomplete_answers + 1 END
+    FROM jsonb_to_recordset(CAST(:fetched AS jsonb))
+        AS f(work_id bigint, fetched_at timestamptz, missing_parts text[])
     WHERE works.work_id = f.work_id
 """)
 _CONFIRM_RESPONSES = text("""
@@ -75,12 +77,16 @@ _DROP_OLD_IMAGES = text("""
 
 @dataclass(frozen=True)
 class FetchedMovie:
-    """A movie as fetched; `rows` and `response` are None where TMDB's answer has not changed."""
+    """A movie as fetched; `rows` and `response` are None where TMDB's answer has not changed.
+
+    `missing_parts` are those that neither this answer nor an earlier one had.
+    """
 
     work_id: int
     fetched_at: datetime
     rows: MovieRows | None
     response: StoredResponse | None
+    missing_parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,12 @@ def write_movies(connection: Connection, run_id: str, movies: Sequence[FetchedMo
         connection.scalars(_OWNED, {"run_id": run_id, "work_ids": sorted(movie.work_id for movie in movies)})
     )
     mine = [movie for movie in movies if movie.work_id in owned]
-    fetched = json_parameter([{"work_id": m.work_id, "fetched_at": m.fetched_at} for m in mine])
+    fetched = json_parameter(
+        [
+            {"work_id": m.work_id, "fetched_at": m.fetched_at, "missing_parts": list(m.missing_parts) or None}
+            for m in mine
+        ]
+    )
     changed = {m.work_id: m.rows for m in mine if m.rows is not None}
     written = write_rows(connection, changed)
     answers = [(movie, movie.response) for movie in mine if movie.response is not None]

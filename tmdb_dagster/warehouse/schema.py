@@ -27,6 +27,7 @@ def create_statements() -> list[str]:
 def drop_statements() -> Iterator[str]:
     """The statements that remove it, with all that it holds."""
     for name, sql in reversed(definitions().items()):
-        yield f"DROP VIEW {name}" if "CREATE OR REPLACE VIEW" in sql else f"DROP FUNCTION {name}"
+        # A downgrade drops the views of columns that it drops.
+        yield f"DROP VIEW IF EXISTS {name}" if "CREATE OR REPLACE VIEW" in sql else f"DROP FUNCTION {name}"
     for table in reversed(metadata.sorted_tables):
         yield f"DROP TABLE {table.name}"

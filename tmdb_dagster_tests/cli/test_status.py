@@ -89,6 +89,7 @@ def test_each_problem_has_a_name_and_ends_with_its_cause(settings_environment: d
     cures = {
         "last_ingest": "UPDATE scheduled_ingestion_log SET error_message = NULL",
         "refreshed_within_six_months": "UPDATE works SET last_refreshed_at = now() WHERE tmdb_id = '605'",
+        "no_shown_work_gone": "UPDATE works SET gone_at = NULL",
         "images_rehosted": "UPDATE image_inventory SET status = 'stored'",
     }
     causes = {
@@ -125,6 +126,10 @@ def test_each_problem_has_a_name_and_ends_with_its_cause(settings_environment: d
             SELECT 'more' || n, 'still', '/a.jpg', 'w500', now(), CASE n WHEN 1 THEN 'gave_up' ELSE 'stored' END
             FROM generate_series(1, 20) n; INSERT INTO work_images SELECT {FIRST}, 'more1'""",
             "UPDATE image_inventory SET status = 'stored'",
+        ),
+        "works_have_all_parts": (
+            f"UPDATE works SET missing_parts = '{{credits}}' WHERE work_id = {FIRST}",
+            "UPDATE works SET missing_parts = NULL",
         ),
         "no_stuck_works": (
             f"UPDATE works SET ingestion_status = 'ingesting', claimed_by = 'dead' WHERE work_id = {FIRST}",

@@ -101,6 +101,12 @@ SPOILED = [
     ("complete_works_have_rows", f"DELETE FROM aggregates WHERE work_id = {FIRST}", "lacks aggregates"),
     ("complete_works_have_rows", f"DELETE FROM rating_sources WHERE work_id = {FIRST}", "lacks rating_sources"),
     (
+        "works_have_all_parts",
+        f"UPDATE works SET missing_parts = '{{credits,videos}}' WHERE work_id = {FIRST}",
+        "lacks credits, videos",
+    ),
+    ("no_shown_work_gone", f"UPDATE works SET gone_at = '2026-01-02' WHERE work_id = {FIRST}", "since 2026-01-02"),
+    (
         "no_stuck_works",
         f"UPDATE works SET ingestion_status = 'ingesting', claimed_by = 'dead' WHERE work_id = {FIRST}",
         "claimed by dead",

@@ -88,6 +88,8 @@ CHECKS = {
     "works": {
         "unique_tmdb_ids",
         "complete_works_have_rows",
+        "works_have_all_parts",
+        "no_shown_work_gone",
         "no_stuck_works",
         "few_failed_works",
         "plausible_release_dates",

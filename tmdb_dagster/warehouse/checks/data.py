@@ -96,6 +96,20 @@ DATA_CHECKS = (
         cheap=True,
     ),
     Check(
+        "works_have_all_parts",
+        "works",
+        "warning",
+        "Every complete work has had all parts of TMDB's answer: credits, videos and the others.",
+        "TMDB is asked again daily, four times; then run ingest_movie with force_refresh, or wait for the refresh.",
+        none_of(
+            "works without a part",
+            """SELECT title || ' (TMDB id ' || tmdb_id || ') lacks ' || array_to_string(missing_parts, ', ') AS example,
+                count(*) OVER () AS found
+            FROM works WHERE missing_parts IS NOT NULL ORDER BY incomplete_answers DESC, work_id""",
+        ),
+        cheap=True,
+    ),
+    Check(
         "unique_tmdb_ids",
         "works",
         "error",

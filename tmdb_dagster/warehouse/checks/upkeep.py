@@ -136,6 +136,20 @@ UPKEEP_CHECKS = (
         cheap=True,
     ),
     Check(
+        "no_shown_work_gone",
+        "works",
+        "warning",
+        "TMDB knows every movie that readers are shown.",
+        "It was deleted or merged into another: delete the work, or see if ingest_movie with force_refresh finds it.",
+        none_of(
+            "shown works that are gone",
+            """SELECT title || ' (TMDB id ' || tmdb_id || '), since ' || gone_at::date AS example,
+                count(*) OVER () AS found
+            FROM works WHERE gone_at IS NOT NULL AND last_refreshed_at IS NOT NULL ORDER BY gone_at DESC, work_id""",
+        ),
+        cheap=True,
+    ),
+    Check(
         "no_stuck_works",
         "works",
         "warning",

@@ -2,6 +2,7 @@ CREATE OR REPLACE FUNCTION is_stale(work_id_input bigint) RETURNS boolean LANGUA
     SELECT w.last_refreshed_at IS NULL
         OR w.last_refreshed_at > now() + interval '1 day' -- by a wrong clock
         OR w.last_refreshed_at <= now() - make_interval(days => t.refresh_days)
+        OR w.missing_parts IS NOT NULL AND w.incomplete_answers < 5 AND w.last_refreshed_at <= now() - interval '20 hours'
         OR coalesce(m.schema_version, 0) < current_schema_version()
         OR coalesce(NOT k.payload ? 'attribution', false)
     FROM works w
@@ -12,5 +13,5 @@ CREATE OR REPLACE FUNCTION is_stale(work_id_input bigint) RETURNS boolean LANGUA
 $$;
 
 COMMENT ON FUNCTION is_stale(bigint) IS
-    'Whether a work is due for a refresh, by its age tier, its schema version or a card without attribution; '
-    'NULL for an unknown work.';
+    'Whether a work is due for a refresh, by its age tier, parts that no answer had yet, its schema version or a card '
+    'without attribution; NULL for an unknown work.';

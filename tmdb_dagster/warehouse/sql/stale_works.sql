@@ -27,6 +27,12 @@ RETURNS TABLE (
                 WHERE NOT k.payload ? 'attribution'
                 ORDER BY k.work_id LIMIT limit_count
             ) UNION ALL (
+                SELECT w.*, 50, 'retry'
+                FROM works p JOIN queueable_works() w USING (work_id)
+                WHERE p.missing_parts IS NOT NULL AND p.incomplete_answers < 5
+                    AND p.last_refreshed_at <= now() - interval '20 hours'
+                ORDER BY p.last_refreshed_at LIMIT limit_count
+            ) UNION ALL (
                 SELECT w.*, t.priority, CASE WHEN t.released_to = 'infinity' THEN 'recent' ELSE 'stale' END
                 FROM age_tiers() t, LATERAL (
                     SELECT * FROM queueable_works() w
@@ -52,5 +58,5 @@ $$;
 
 COMMENT ON FUNCTION stale_works(integer) IS
     'The most urgent stale works that are not queued yet: never refreshed, of an old schema version or with a card '
-    'without attribution, released within 30 days, then tier by tier; newest releases first, then the longest '
+    'without attribution, released within 30 days, with parts that no answer had yet, then tier by tier; newest releases first, then the longest '
     'unrefreshed.';

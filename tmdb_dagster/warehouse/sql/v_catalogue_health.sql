@@ -8,6 +8,8 @@ SELECT
         WHERE w.last_refreshed_at IS NULL
             OR w.last_refreshed_at > now() + interval '1 day'
             OR w.last_refreshed_at <= now() - make_interval(days => w.refresh_days)
+            OR w.missing_parts IS NOT NULL AND w.incomplete_answers < 5
+                AND w.last_refreshed_at <= now() - interval '20 hours'
             OR coalesce(m.schema_version, 0) < current_schema_version()
             OR w.work_id IN (SELECT work_id FROM work_cards_cache WHERE NOT payload ? 'attribution')
     ) AS stale,
@@ -21,7 +23,7 @@ SELECT
     count(*) FILTER (WHERE m.poster_url_medium IS NULL) AS without_poster,
     count(i.work_id) AS images_missing
 FROM (
-    SELECT work_id, last_refreshed_at, gone_at, coalesce(ingestion_status, 'pending') AS status, t.refresh_days,
+    SELECT work_id, last_refreshed_at, gone_at, missing_parts, incomplete_answers, coalesce(ingestion_status, 'pending') AS status, t.refresh_days,
         CASE
             WHEN release_date IS NULL THEN 'unknown'
             WHEN release_date > (now() AT TIME ZONE 'utc')::date THEN 'unreleased'
