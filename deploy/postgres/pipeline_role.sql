@@ -17,7 +17,7 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO tmdb_dagster_pipeline', current_schema());
 END $$;
 
-GRANT SELECT ON alembic_version TO tmdb_dagster_pipeline;
+GRANT SELECT ON catalogue_version TO tmdb_dagster_pipeline;
 
 -- The logs are only added to, and removed by the job retention.
 GRANT SELECT, INSERT, DELETE ON tmdb_api_logs, scheduled_ingestion_log, list_snapshots TO tmdb_dagster_pipeline;

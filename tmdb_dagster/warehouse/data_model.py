@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
+from tmdb_dagster.warehouse.engine import VERSION_TABLE
+
 _RELATIONS = text("""
     SELECT c.oid, c.relname AS name, obj_description(c.oid, 'pg_class') AS comment
     FROM pg_class c
-    WHERE c.relkind = :kind AND c.relnamespace = current_schema()::regnamespace AND c.relname <> 'alembic_version'
+    WHERE c.relkind = :kind AND c.relnamespace = current_schema()::regnamespace AND c.relname <> :version_table
     ORDER BY c.relname
 """)
 _COLUMNS = text("""
@@ -52,7 +54,7 @@ the pipeline's own.
 def data_model(connection: Connection) -> str:
     """The page, in Markdown, of the current schema."""
     parts = [_HEADER]
-    for table in connection.execute(_RELATIONS, {"kind": "r"}).all():
+    for table in connection.execute(_RELATIONS, {"kind": "r", "version_table": VERSION_TABLE}).all():
         parts.append(f"## {table.name}\n\n{table.comment}\n")
         columns = connection.execute(_COLUMNS, {"table": table.oid})
         parts.append(
@@ -75,7 +77,7 @@ def data_model(connection: Connection) -> str:
             for index in connection.execute(_INDEXES, {"table": table.oid})
         ]
         parts.append("\n".join(lines) + "\n")
-    for view in connection.execute(_RELATIONS, {"kind": "v"}).all():
+    for view in connection.execute(_RELATIONS, {"kind": "v", "version_table": VERSION_TABLE}).all():
         parts.append(f"## View {view.name}\n\n{view.comment}\n")
         columns = connection.execute(_COLUMNS, {"table": view.oid})
         parts.append(

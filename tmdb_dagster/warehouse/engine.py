@@ -25,6 +25,9 @@ from tmdb_dagster.warehouse.errors import (
 HEAD = "0102"
 """The migration that this version of the package works with."""
 
+VERSION_TABLE = "catalogue_version"
+"""Where Alembic notes it. Not in its usual `alembic_version`, which may be Dagster's, in the same schema."""
+
 SESSION_LIMITS = {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "20s", "statement_timeout": "120s"}
 """Of every transaction: a client that vanished in the midst of one keeps its locks for seconds, not for hours."""
 
@@ -154,7 +157,7 @@ def check_schema(engine: Engine) -> None:
     """Raise SchemaNotCurrent unless the tables are the ones this version works with."""
     try:
         with engine.begin() as connection:
-            revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            revision = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 - ours
     except SchemaNotCurrent:
         revision = None
     if revision != HEAD:

@@ -21,7 +21,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from tmdb_dagster.warehouse.engine import HEAD
+from tmdb_dagster.warehouse.engine import HEAD, VERSION_TABLE
 from tmdb_dagster.warehouse.errors import DatabaseBusy, MigrationRefused
 from tmdb_dagster.warehouse.probe import NOT_UTF8, encoding_of
 from tmdb_dagster.warehouse.schema import create_statements
@@ -29,7 +29,7 @@ from tmdb_dagster.warehouse.sql import definitions
 from tmdb_dagster.warehouse.tables import metadata
 from tmdb_dagster.warehouse.takeover.access import CONSUMERS_TABLES, guard, guards, public_roles, relations_of
 from tmdb_dagster.warehouse.takeover.catalog import Catalog, read_catalog
-from tmdb_dagster.warehouse.takeover.difference import VERSION_TABLE, Takeover, is_old_system, stamp
+from tmdb_dagster.warehouse.takeover.difference import Takeover, is_old_system, stamp
 from tmdb_dagster.warehouse.takeover.functions import FunctionPlan
 from tmdb_dagster.warehouse.takeover.indexes import IndexPlan
 from tmdb_dagster.warehouse.takeover.plan import Plan, Step, execute, quoted
@@ -47,11 +47,13 @@ STATEMENT_TIMEOUT = "15min"
 BUSY_WAIT_S = 600.0
 
 _OWN_TABLES = frozenset({*metadata.tables, VERSION_TABLE}) - CONSUMERS_TABLES
-_BEFORE_THE_BASELINE = frozenset({"0001", "0002", "0003", "0004", "0005", "0006"})
+# What versions before 0.1.0 noted, in the table that Alembic, and so Dagster, too, uses by itself.
+_OLD_VERSION_TABLE = "alembic_version"
+_OLD_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0100", "0101")
 _TOO_OLD = (
     "{table} has the revision {revision}, of a version before 0.1.0, from which no revision leads on: run "
-    "`DROP VIEW IF EXISTS {views}; DROP TABLE {table};` and migrate again, which then takes the tables over with all "
-    "their rows."
+    "`DROP VIEW IF EXISTS {views}; DELETE FROM {table} WHERE version_num = '{revision}';` and migrate again, which "
+    "then takes the tables over with all their rows."
 )
 _UNKNOWN_REVISION = (
     "{table} has the revision {revision}, which this version does not know: a later version was here, or another "
@@ -191,6 +193,10 @@ def _plan(connection: Connection, schema: str, script: ScriptDirectory) -> Plan:
     revision = current_revision(connection, schema)
     if revision is not None:
         return _plan_upgrade(connection, schema, script, revision)
+    if _OLD_VERSION_TABLE in there and (old := _old_revision(connection, schema)):
+        views = ", ".join(f"{schema}.{name}" for name in definitions() if name.startswith("v_"))
+        table = f"{schema}.{_OLD_VERSION_TABLE}"
+        return Plan(f"revision {old}", refusals=[_TOO_OLD.format(table=table, revision=old, views=views)])
     if there or _has_functions(connection, schema):
         live = read_catalog(connection, schema)
         with reference(connection) as ours:
@@ -212,9 +218,7 @@ def _plan_upgrade(connection: Connection, schema: str, script: ScriptDirectory, 
     plan = Plan(f"revision {revision}", revision=revision)
     known = {one.revision for one in script.walk_revisions()}
     if revision not in known:
-        reason = _TOO_OLD if revision in _BEFORE_THE_BASELINE else _UNKNOWN_REVISION
-        views = ", ".join(f"{schema}.{name}" for name in definitions() if name.startswith("v_"))
-        plan.refusals.append(reason.format(table=f"{schema}.{VERSION_TABLE}", revision=revision, views=views))
+        plan.refusals.append(_UNKNOWN_REVISION.format(table=f"{schema}.{VERSION_TABLE}", revision=revision))
         return plan
     for one in reversed(list(script.iterate_revisions("head", revision))):
         plan.steps.append(Step(f"{one.revision}: {one.doc.rstrip('.')}", (), revision=one.revision))
@@ -253,6 +257,14 @@ def current_revision(connection: Connection, schema: str) -> str | None:
         return None
     found = execute(connection, f"SELECT max(version_num) FROM {quoted(schema, VERSION_TABLE)}").scalar()  # noqa: S608
     return None if found is None else str(found)
+
+
+def _old_revision(connection: Connection, schema: str) -> str | None:
+    """The revision of a version before 0.1.0; what others note there is not ours."""
+    table = quoted(schema, _OLD_VERSION_TABLE)
+    query = text(f"SELECT max(version_num) FROM {table} WHERE version_num = ANY(:old)")  # noqa: S608 - quoted
+    found: str | None = connection.scalar(query, {"old": list(_OLD_REVISIONS)})
+    return found
 
 
 def _has_functions(connection: Connection, schema: str) -> bool:

@@ -194,7 +194,7 @@ def test_a_share_of_failed_movies_is_a_problem_but_not_those_that_are_gone(
 def test_what_cannot_be_looked_at_is_told_by_the_exit_code(
     settings_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
-    execute(engine, "UPDATE alembic_version SET version_num = '0001'")
+    execute(engine, "UPDATE catalogue_version SET version_num = '0001'")
     assert (status().exit_code, "run `tmdb-dagster migrate`" in status().output) == (2, True)
 
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret-word@127.0.0.1:1/none")

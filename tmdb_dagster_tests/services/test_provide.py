@@ -60,7 +60,7 @@ def _database(settings: Settings) -> str:
 def _revision(url: str) -> str:
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
-        return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
+        return str(connection.scalar(text("SELECT version_num FROM catalogue_version")))
 
 
 def test_processes_that_start_at_once_share_what_they_start(state: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_new_database_is_closed_but_for_the_dashboards_reads(supabase: Engine)
     for role in ("anon", "authenticated"):
         readable = {name for name in metadata.tables if may(supabase, role, f"SELECT * FROM {name}")}
         assert readable == DASHBOARD
-        for name in [*metadata.tables, "alembic_version"]:
+        for name in [*metadata.tables, "catalogue_version"]:
             assert not may(supabase, role, f"INSERT INTO {name} DEFAULT VALUES"), name
             assert not may(supabase, role, f"DELETE FROM {name}"), name
             assert not may(supabase, role, f"TRUNCATE {name} CASCADE"), name
@@ -186,7 +186,7 @@ def test_the_pipelines_role_can_run_the_pipeline_and_no_more(
             "DELETE FROM movie_responses",
             "DELETE FROM works_meta",
             "UPDATE tmdb_api_logs SET method = ''",
-            "UPDATE alembic_version SET version_num = ''",
+            "UPDATE catalogue_version SET version_num = ''",
             "TRUNCATE run_leases",
         ):
             assert not may(run.engine, role, sql), sql

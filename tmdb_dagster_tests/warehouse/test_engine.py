@@ -101,7 +101,7 @@ def test_an_empty_database_says_what_to_run(new_database: Callable[..., str]) ->
 
 def test_another_revision_says_which(engine: Engine) -> None:
     check_schema(engine)
-    execute(engine, "UPDATE alembic_version SET version_num = '9999'")
+    execute(engine, "UPDATE catalogue_version SET version_num = '9999'")
 
     with pytest.raises(SchemaNotCurrent, match="at revision 9999"):
         check_schema(engine)

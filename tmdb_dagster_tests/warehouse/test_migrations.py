@@ -36,8 +36,8 @@ def test_an_empty_database_gets_every_table_and_no_difference(new_database: Call
     with connected(new_database()) as engine:
         migrate(engine)
 
-        assert tables_in(engine) == {*metadata.tables, "alembic_version"}
-        assert value(engine, "SELECT version_num FROM alembic_version") == HEAD
+        assert tables_in(engine) == {*metadata.tables, "catalogue_version"}
+        assert value(engine, "SELECT version_num FROM catalogue_version") == HEAD
         check_schema(engine)
         command.check(alembic_config(engine))
 
@@ -51,11 +51,11 @@ def test_the_check_would_see_a_difference(engine: Engine) -> None:
 
 def test_a_repetition_changes_nothing(engine: Engine) -> None:
     add_work(engine, 603)
-    before = versions(engine, "works", "alembic_version")
+    before = versions(engine, "works", "catalogue_version")
 
     migrate(engine)
 
-    assert versions(engine, "works", "alembic_version") == before
+    assert versions(engine, "works", "catalogue_version") == before
 
 
 MIGRATE = """
@@ -93,7 +93,7 @@ def test_processes_that_migrate_at_once_all_succeed(new_database: Callable[..., 
         for process in processes:
             process.communicate(timeout=60)
         assert [process.returncode for process in processes] == [0, 0]
-        assert tables_in(engine) == {*metadata.tables, "alembic_version"}
+        assert tables_in(engine) == {*metadata.tables, "catalogue_version"}
 
 
 def test_down_to_nothing_and_up_again(new_database: Callable[..., str]) -> None:
@@ -101,7 +101,7 @@ def test_down_to_nothing_and_up_again(new_database: Callable[..., str]) -> None:
         migrate(engine)
         command.downgrade(alembic_config(engine), "base")
 
-        assert tables_in(engine) == {"alembic_version"}
+        assert tables_in(engine) == {"catalogue_version"}
         functions = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
         assert value(engine, functions) == 0
         with pytest.raises(SchemaNotCurrent):
@@ -117,7 +117,7 @@ def test_another_schema_holds_everything(new_database: Callable[..., str]) -> No
     with connected(url, "movies") as engine:
         migrate(engine, "movies")
 
-        assert tables_in(engine, "movies") == {*metadata.tables, "alembic_version"}
+        assert tables_in(engine, "movies") == {*metadata.tables, "catalogue_version"}
         assert tables_in(engine, "public") == set()
         check_schema(engine)
         command.check(alembic_config(engine, "movies"))
@@ -152,7 +152,7 @@ def test_every_table_column_and_function_has_a_comment(engine: Engine) -> None:
         SELECT c.relname || coalesce('.' || a.attname, '')
         FROM pg_class c
         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> 'alembic_version'
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> 'catalogue_version'
             AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)
         UNION ALL
         SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND obj_description(oid) IS NULL

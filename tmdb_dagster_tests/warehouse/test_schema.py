@@ -138,9 +138,12 @@ def test_a_taken_over_database_keeps_its_parameters_names_in_a_later_version(
 
 def test_a_revision_before_the_first_release_is_told_what_to_do(engine: Engine) -> None:
     work_id = add_work(engine, 603)
-    execute(engine, "UPDATE alembic_version SET version_num = '0006'")
+    execute(engine, "DROP TABLE catalogue_version; CREATE TABLE alembic_version (version_num text)")
+    execute(engine, "INSERT INTO alembic_version VALUES ('0006'), ('a1b2c3')")
 
-    with pytest.raises(MigrationRefused, match=r"revision 0006, of a version before 0\.1\.0") as refused:
+    with pytest.raises(
+        MigrationRefused, match=r"public\.alembic_version has the revision 0006, of a version before 0\.1\.0"
+    ) as refused:
         migrate(engine)
 
     (advice,) = str(refused.value).split("`")[1::2]
@@ -148,6 +151,7 @@ def test_a_revision_before_the_first_release_is_told_what_to_do(engine: Engine) 
     assert migrate(engine).found.startswith("tables of another program: ")
     check_schema(engine)
     assert value(engine, "SELECT work_id FROM works") == work_id
+    assert value(engine, "SELECT string_agg(version_num, ',') FROM alembic_version") == "a1b2c3"
 
 
 def test_from_nothing_a_single_revision_is_not_run(new_database: Callable[..., str]) -> None:

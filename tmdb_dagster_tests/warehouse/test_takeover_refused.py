@@ -145,7 +145,7 @@ def test_the_tables_of_another_role_are_refused(old_system: Callable[..., Engine
 
 
 def test_another_programs_revision_is_refused(engine: Engine) -> None:
-    execute(engine, "UPDATE alembic_version SET version_num = 'a1b2c3'")
+    execute(engine, "UPDATE catalogue_version SET version_num = 'a1b2c3'")
 
     with pytest.raises(MigrationRefused, match=r"revision a1b2c3.*DATABASE_SCHEMA"):
         migrate(engine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Engine
 
+from tmdb_dagster.warehouse.engine import VERSION_TABLE
 from tmdb_dagster.warehouse.migrate import (
     build_indexes,
     close_to_public,
@@ -42,7 +43,9 @@ def _goes_to_head() -> bool:
 
 def print_sql() -> None:
     """Print what is asked for, as `alembic upgrade --sql` does."""
-    context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True)
+    context.configure(
+        dialect_name="postgresql", target_metadata=metadata, literal_binds=True, version_table=VERSION_TABLE
+    )
     with context.begin_transaction():
         context.run_migrations()
 
@@ -64,7 +67,12 @@ def _run_in_one_transaction(engine: Engine, schema: str, *, to_head: bool) -> No
     with engine.begin() as connection:
         set_limits(connection)
         before = relations_of(connection, schema), current_revision(connection, schema)
-        context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            compare_server_default=True,
+            version_table=VERSION_TABLE,
+        )
         with context.begin_transaction():
             context.run_migrations()
             if to_head and current_revision(connection, schema) != before[1]:

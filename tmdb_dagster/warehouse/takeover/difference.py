@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 
 from sqlalchemy import Connection
 
+from tmdb_dagster.warehouse.engine import VERSION_TABLE
 from tmdb_dagster.warehouse.takeover.access import CONSUMERS_TABLES, guards, open_tables
 from tmdb_dagster.warehouse.takeover.catalog import Catalog, Column, Index, Relation
 from tmdb_dagster.warehouse.takeover.constraints import ConstraintPlan
@@ -24,8 +25,6 @@ from tmdb_dagster.warehouse.takeover.tolerance import (
     may_be_required,
 )
 from tmdb_dagster.warehouse.takeover.views import ViewPlan, comments
-
-VERSION_TABLE = "alembic_version"
 
 _KINDS = {"p": "a partitioned table", "v": "a view", "m": "a materialized view", "f": "a foreign table"}
 _MOMENTS_OF_A_ROW = ("created_at", "updated_at")

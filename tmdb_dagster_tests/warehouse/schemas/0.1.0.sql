@@ -258,7 +258,7 @@ COMMENT ON COLUMN public.aggregates.inputs_fingerprint IS 'Hash of the method an
 
 COMMENT ON COLUMN public.aggregates.computed_at IS 'When the score was computed.';
 
-CREATE TABLE public.alembic_version (
+CREATE TABLE public.catalogue_version (
     version_num character varying(32) NOT NULL
 );
 
@@ -1721,7 +1721,7 @@ ALTER TABLE ONLY public.tmdb_api_logs ALTER COLUMN id SET DEFAULT nextval('publi
 
 ALTER TABLE ONLY public.works ALTER COLUMN work_id SET DEFAULT nextval('public.works_work_id_seq'::regclass);
 
-INSERT INTO public.alembic_version VALUES ('0100');
+INSERT INTO public.catalogue_version VALUES ('0100');
 
 SELECT pg_catalog.setval('public.ingest_batches_batch_id_seq', 1, false);
 
@@ -1742,8 +1742,8 @@ SELECT pg_catalog.setval('public.works_work_id_seq', 1, false);
 ALTER TABLE ONLY public.aggregates
     ADD CONSTRAINT aggregates_pkey PRIMARY KEY (work_id, method_version);
 
-ALTER TABLE ONLY public.alembic_version
-    ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
+ALTER TABLE ONLY public.catalogue_version
+    ADD CONSTRAINT catalogue_version_pkc PRIMARY KEY (version_num);
 
 ALTER TABLE ONLY public.catalogue_origin
     ADD CONSTRAINT catalogue_origin_pkey PRIMARY KEY (origin);
