@@ -1,0 +1,2 @@
+-- Run once by the container of Postgres, beside the database of the catalogue.
+CREATE DATABASE dagster;
