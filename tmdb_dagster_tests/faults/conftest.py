@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+from click.testing import CliRunner
+from pydantic import SecretStr
+from sqlalchemy import make_url
+
+from tmdb_dagster.cli.main import main
+from tmdb_dagster.pipeline.discover import IngestRequest, discover
+from tmdb_dagster.pipeline.ingest import ingest_candidates
+from tmdb_dagster.pipeline.refresh import RefreshRequest, refresh_daily
+from tmdb_dagster.pipeline.run import open_run
+from tmdb_dagster.rate_limit import RateLimit
+from tmdb_dagster.settings import Settings
+from tmdb_dagster_tests.faults.proxy import Proxy
+from tmdb_dagster_tests.pipeline.enriching import ignore
+
+MOVIES = 20
+LIMIT = RateLimit(1000, 1)
+"""Never reached; with a limit each call asks the database for its permit."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "/faults/" in str(item.path):
+            item.add_marker(pytest.mark.long)
+
+
+@pytest.fixture
+def proxy(catalogue_url: str) -> Iterator[Proxy]:
+    """A proxy in front of the catalogue's server."""
+    url = make_url(catalogue_url)
+
+    def connect() -> socket.socket:
+        if "host" not in url.query:
+            return socket.create_connection((url.host, url.port))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(f"{url.query['host']}/.s.PGSQL.{url.port or 5432}")
+        return server
+
+    proxy = Proxy(connect)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def through_the_proxy(settings: Settings, catalogue_url: str, proxy: Proxy) -> Settings:
+    url = make_url(catalogue_url).set(host="127.0.0.1", port=proxy.port, query={})
+    address = SecretStr(url.render_as_string(hide_password=False))
+    return settings.model_copy(update={"database_url": address, "tmdb_rate_limit": LIMIT})
+
+
+def ingest(settings: Settings, run_id: str) -> None:
+    """What the two steps of weekly_ingest do."""
+    with open_run(settings, run_id=run_id, job="weekly_ingest", origin="tmdb") as run:
+        discover(run, IngestRequest("popular", MOVIES, 1))
+        ingest_candidates(run, [run_id], ignore)
+
+
+def refresh(settings: Settings, run_id: str) -> None:
+    """What daily_refresh does."""
+    with open_run(settings, run_id=run_id, job="daily_refresh", origin="tmdb") as run:
+        refresh_daily(run, RefreshRequest(), ignore)
+
+
+@pytest.fixture
+def check(settings_environment: dict[str, str]) -> Callable[[], None]:
+    """Asserts that every invariant holds, as an operator asks."""
+
+    def ask() -> None:
+        done = CliRunner().invoke(main, ["check"])
+        assert done.exit_code == 0, done.output
+
+    return ask
