@@ -142,7 +142,11 @@ class Settings(BaseSettings):
         SECRETS, description="Folder of files that hold settings, each called after its variable."
     )
     tmdb_dagster_state: Path = Field(
-        REPOSITORY / ".tmdb_dagster", description="Folder of all local state: embedded Postgres, logs."
+        default_factory=lambda: Path(".tmdb_dagster").absolute(),
+        description="Folder of all local state: embedded Postgres, logs.",
+    )
+    dagster_home: Path | None = Field(
+        None, description="Folder with the dagster.yaml to use; unset: one in the state folder, with the package's own."
     )
 
     @classmethod
@@ -156,6 +160,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments go before the environment, that before `.env`, and that before files of secrets."""
         return init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls)
+
+    @field_validator("tmdb_dagster_state", "dagster_home")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        """Other processes, which get these folders from us, may start elsewhere."""
+        return None if value is None else value.expanduser().absolute()
 
     @field_validator("tmdb_rate_limit", mode="before")
     @classmethod

@@ -60,6 +60,7 @@ READ: list[tuple[str, str, Any]] = [
     ("RETENTION_HISTORY_DAYS", "730", 730),
     ("RETENTION_RUN_DAYS", "30", 30),
     ("LOG_FORMAT", "json", "json"),
+    ("DAGSTER_HOME", "/var/lib/dagster", Path("/var/lib/dagster")),
     ("TMDB_DAGSTER_ENV", "production", "production"),
     ("TMDB_DAGSTER_SECRETS", "/var/lib/secrets", Path("/var/lib/secrets")),
     ("TMDB_DAGSTER_STATE", "/var/lib/movies", Path("/var/lib/movies")),
@@ -125,14 +126,14 @@ def _value(settings: Settings, name: str) -> Any:
     return value.get_secret_value() if hasattr(value, "get_secret_value") else value
 
 
-def test_without_any_variable_there_are_defaults() -> None:
+def test_without_any_variable_there_are_defaults(tmp_path: Path) -> None:
     settings = load_settings()
 
     assert settings.tmdb_api_url == "https://api.themoviedb.org/3"
     assert settings.tmdb_rate_limit == RateLimit(40, 10)
     assert settings.tmdb_watch_regions == ("US",)
     assert settings.tmdb_concurrency == 8
-    assert settings.tmdb_dagster_state == REPOSITORY / ".tmdb_dagster"
+    assert settings.tmdb_dagster_state == tmp_path / ".tmdb_dagster"
     assert settings.database_url is None
     assert not settings.has_key
 

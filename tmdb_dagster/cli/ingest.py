@@ -18,8 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from sqlalchemy import Engine
 
-from tmdb_dagster.cli.process import installed, started
+from tmdb_dagster.cli.process import dagster_home, hint, installed, started
 from tmdb_dagster.pipeline.discover import IngestRequest
+from tmdb_dagster.settings import Settings
 from tmdb_dagster.shown import visible
 from tmdb_dagster.warehouse.batches import batch_progress
 from tmdb_dagster.warehouse.run_log import logged_ingest
@@ -36,14 +37,14 @@ _ROWS = (
 )
 
 
-def run_ingest(engine: Engine, request: IngestRequest, state: Path) -> None:
-    """Run the job in a process of its own, its output in a file below the folder `state`.
+def run_ingest(engine: Engine, request: IngestRequest, settings: Settings) -> None:
+    """Run the job in a process of its own, its output in a file of the state folder.
 
     Raises click.ClickException where the run failed.
     """
     console = Console(soft_wrap=True)
     config = {"ops": {"ingest_candidates": {"config": vars(request)}}}
-    logs = state / "logs"
+    logs = settings.tmdb_dagster_state / "logs"
     output = logs / f"weekly_ingest-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     logs.mkdir(parents=True, exist_ok=True)
     config_file = output.with_suffix(".yaml")
@@ -52,7 +53,7 @@ def run_ingest(engine: Engine, request: IngestRequest, state: Path) -> None:
         "dagster", "job", "execute", "-m", "tmdb_dagster.definitions", "-j", "weekly_ingest", "-c", str(config_file)
     )
     console.print("Starting the job weekly_ingest ...")
-    with started(command, output) as process:
+    with dagster_home(settings), started(command, output) as process:
         _show_progress(console, _progress(engine, process, output))
     run_id = _run_id(output)
     row = _result(engine, run_id) if run_id else None
@@ -61,7 +62,9 @@ def run_ingest(engine: Engine, request: IngestRequest, state: Path) -> None:
     if process.returncode != 0 or row is None:
         reason = (row and row["error_message"]) or f"{output} says why."
         raise click.ClickException(visible(f"The ingest failed: {reason}"))
-    console.print("Next: `make ui` shows the runs, the movies and the schedules; `make help` lists the rest.")
+    console.print(
+        f"Next: `{hint('ui')}` shows the runs, the movies and the schedules; `{hint('--help')}` lists the rest."
+    )
 
 
 def _run_id(output: Path) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from contextlib import suppress
 from functools import partial
@@ -12,11 +11,11 @@ from typing import Any
 import click
 
 from tmdb_dagster.cli.ingest import run_ingest
-from tmdb_dagster.cli.process import become
+from tmdb_dagster.cli.process import WORKSPACE_YAML, become
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.logs import configure_logging
 from tmdb_dagster.services.roles import ROLES, require
-from tmdb_dagster.settings import REPOSITORY, Settings, SettingsError, load_settings
+from tmdb_dagster.settings import Settings, SettingsError, load_settings
 from tmdb_dagster.shown import visible
 
 UI_PORT = 3000
@@ -41,9 +40,9 @@ def _shown(error: Exception) -> str:
 
 
 @click.group(cls=_ClearErrors)
+@click.version_option(package_name="tmdb-dagster")
 def main() -> None:
     """Keeps a movie catalogue fresh: from TMDB into Postgres."""
-    os.chdir(REPOSITORY)  # where .env and dagster.yaml are, and where the job runs
     with suppress(SettingsError):  # the command says what is wrong with them
         settings = load_settings()
         configure_logging(settings.log_format, settings.redact)
@@ -90,7 +89,7 @@ def ingest(source: str, max_movies: int, pages_per_source: int) -> None:
         click.echo(SANDBOX_NOTICE)
     engine = connect(_url(services.settings), schema=services.settings.database_schema)
     upgrade(engine, services.settings.database_schema)
-    run_ingest(engine, request, services.settings.tmdb_dagster_state)
+    run_ingest(engine, request, services.settings)
 
 
 @main.command()
@@ -113,8 +112,9 @@ def refresh(tmdb_ids: tuple[int, ...]) -> None:
 
 
 @main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is everybody's.")
 @click.option("--port", default=UI_PORT, show_default=True, help="Port of the UI.")
-def ui(port: int) -> None:
+def ui(host: str, port: int) -> None:
     """Open the Dagster UI with the daemon that runs schedules; Ctrl+C ends both."""
     from tmdb_dagster.services.provide import (
         SANDBOX_NOTICE,
@@ -129,8 +129,8 @@ def ui(port: int) -> None:
     dagster_database_url(settings)
     if settings.movie_images_store == "local":
         start_image_server(settings.tmdb_dagster_state)
-    click.echo(f"The UI comes up at http://127.0.0.1:{port} in a few seconds.")
-    become("dagster", "dev", "--port", str(port))
+    click.echo(f"The UI comes up at http://{host}:{port} in a few seconds.")
+    become(settings, "dagster", "dev", "--workspace", str(WORKSPACE_YAML), "--host", host, "--port", str(port))
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -143,8 +143,9 @@ def serve(role: str, options: tuple[str, ...]) -> None:
     starts. OPTIONS are those of the command that the role is, such as `webserver --read-only --host 0.0.0.0`:
     without --host it is reached from this machine alone.
     """
-    require(load_settings(), ROLES[role].needs)
-    become(*ROLES[role].command, *options)
+    settings = load_settings()
+    require(settings, ROLES[role].needs)
+    become(settings, *ROLES[role].command, *options)
 
 
 @main.command()

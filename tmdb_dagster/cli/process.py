@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,11 @@ from typing import NoReturn
 
 import click
 
-from tmdb_dagster.settings import REPOSITORY
+from tmdb_dagster.settings import Settings, environment
+
+PACKAGE = Path(__file__).parents[1]
+DAGSTER_YAML = PACKAGE / "dagster.yaml"
+WORKSPACE_YAML = PACKAGE / "workspace.yaml"
 
 _STOP_TIMEOUT_S = 30
 
@@ -23,7 +28,35 @@ def installed(program: str, *arguments: str) -> list[str]:
     return [str(Path(sys.executable).parent / program), *arguments]
 
 
-def become(program: str, *arguments: str) -> NoReturn:
+def hint(*arguments: str) -> str:
+    """A call of this command as it can be typed here: by its name where the shell finds that, else by its file."""
+    this = Path(sys.argv[0])
+    found = shutil.which(this.name)
+    if found is None or not this.exists() or not Path(found).samefile(this):
+        with suppress(ValueError):
+            this = this.absolute().relative_to(Path.cwd())
+        return " ".join([str(this), *arguments])
+    return " ".join([this.name, *arguments])
+
+
+@contextmanager
+def dagster_home(settings: Settings) -> Iterator[None]:
+    """An environment in which Dagster's processes find their home, and our state: made here unless one is set."""
+    home = settings.dagster_home
+    if home is None:
+        home = settings.tmdb_dagster_state / "dagster"
+        home.mkdir(parents=True, exist_ok=True)
+        ours = DAGSTER_YAML.read_text("utf8")
+        file = home / "dagster.yaml"
+        if not file.exists() or file.read_text("utf8") != ours:
+            copy = home / f"dagster.yaml.{os.getpid()}"
+            copy.write_text(ours, "utf8")
+            copy.replace(file)
+    with environment(DAGSTER_HOME=str(home), TMDB_DAGSTER_STATE=str(settings.tmdb_dagster_state)):
+        yield
+
+
+def become(settings: Settings, program: str, *arguments: str) -> NoReturn:
     """Replace this process by a command of this virtual environment.
 
     Raises click.ClickException where it is not installed.
@@ -32,7 +65,8 @@ def become(program: str, *arguments: str) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     command = installed(program, *arguments)
     try:
-        os.execv(command[0], command)  # noqa: S606 - no shell wanted
+        with dagster_home(settings):
+            os.execv(command[0], command)  # noqa: S606 - no shell wanted
     except FileNotFoundError as error:
         raise click.ClickException(
             f"{program} is not installed: install the extra `{program}` (pip install 'tmdb-dagster[{program}]')."
@@ -49,7 +83,6 @@ def started(command: list[str], output: Path) -> Iterator[subprocess.Popen[bytes
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            cwd=REPOSITORY,
             # Ctrl+C in a terminal would reach it, too: interrupted twice, it could not end in order.
             start_new_session=True,
         )

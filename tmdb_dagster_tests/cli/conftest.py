@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tmdb_dagster.settings import REPOSITORY, Settings
-
 TIMEOUT_S = 180
 
 
@@ -23,15 +21,6 @@ def tmdb_dagster(*arguments: str, **variables: str) -> subprocess.CompletedProce
         timeout=TIMEOUT_S,
         check=False,
     )
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _no_dotenv() -> None:
-    # The commands read it wherever they are started, and a key in it would lead them to TMDB.
-    dotenv = REPOSITORY / ".env"
-    names = {name.upper() for name in Settings.model_fields}
-    if dotenv.exists() and names & {line.partition("=")[0].strip() for line in dotenv.read_text("utf8").splitlines()}:
-        pytest.skip("the repository has a .env file with settings")
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
     with pytest.MonkeyPatch.context() as patch:
         for name in Settings.model_fields:
             patch.delenv(name.upper(), raising=False)
+        patch.chdir(state.parent)
         patch.setenv("TMDB_DAGSTER_STATE", str(state))
         options = ["ingest", "--source", "popular", "--max-movies", "20", "--pages-per-source", "1"]
         try:
@@ -79,7 +80,10 @@ def test_a_newcomer_is_told_of_the_sandbox_and_of_what_comes_next(newcomer: Newc
     lines = newcomer.first.stdout.splitlines()
 
     assert lines.count(SANDBOX_NOTICE) == 1
-    assert lines[-1] == "Next: `make ui` shows the runs, the movies and the schedules; `make help` lists the rest."
+    command = Path(sys.executable).parent / "tmdb-dagster"
+    assert lines[-1] == (
+        f"Next: `{command} ui` shows the runs, the movies and the schedules; `{command} --help` lists the rest."
+    )
     assert newcomer.first.stderr == ""
 
 
