@@ -31,8 +31,8 @@ class _ClearErrors(click.Group):
             raise click.ClickException(_shown(error)) from error
 
 
-def _shown(error: Exception) -> str:
-    """The text of an error, without secrets, and with nothing that a terminal would obey but line ends."""
+def _shown(error: Exception | str) -> str:
+    """The text of an error, or another, without secrets, and with nothing that a terminal would obey but line ends."""
     text = str(error)
     with suppress(SettingsError):
         text = load_settings().redact(text)
@@ -171,30 +171,14 @@ def clean() -> None:
 
 @main.command()
 def doctor() -> None:
-    """Say what is wrong with the database or the store of the images, and how to mend it."""
-    from tmdb_dagster.services.image_store import open_store
+    """Say what is wrong with the database, TMDB's key, the store of the images or Dagster, and how to mend it."""
+    from tmdb_dagster.cli.doctor import examine
     from tmdb_dagster.services.provide import provide_services
-    from tmdb_dagster.warehouse.engine import address, check_schema, connect
-    from tmdb_dagster.warehouse.probe import check_writable
 
-    settings = provide_services(load_settings()).settings
-    problems = []
-    try:
-        engine = connect(_url(settings), schema=settings.database_schema)
-        check_schema(engine)
-        check_writable(engine)
-        click.echo(f"ok: the database at {address(_url(settings))}")
-    except TmdbDagsterError as error:
-        problems.append(_shown(error))
-    store = open_store(settings)
-    if store is None:
-        click.echo("ok: images stay at TMDB (MOVIE_IMAGES_STORE=none)")
-    elif found := store.problems():
-        problems += found
-    else:
-        click.echo(f"ok: images go to {store.name}, and are read at {store.public_url('')}")
-    for problem in problems:
-        click.echo(f"problem: {problem}", err=True)
+    problems = 0
+    for finding, text in examine(provide_services(load_settings())):
+        click.echo(f"{finding}: {_shown(text)}", err=finding == "problem")
+        problems += finding == "problem"
     if problems:
         raise click.exceptions.Exit(1)
 

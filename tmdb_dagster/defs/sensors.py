@@ -23,6 +23,7 @@ from dagster import (
     RunRecord,
     RunRequest,
     RunsFilter,
+    SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
     SkipReason,
@@ -224,4 +225,10 @@ def _reason(context: RunFailureSensorContext) -> str:
     return context.failure_event.message or "Dagster does not say why."
 
 
-sensors = [refresh_worker, rescue_dead_work, movie_partitions_sync, *retry_sensors, run_failure_alert]
+sensors: list[SensorDefinition] = [
+    refresh_worker,
+    rescue_dead_work,
+    movie_partitions_sync,
+    *retry_sensors,
+    run_failure_alert,
+]

@@ -1,10 +1,9 @@
-"""`tmdb-dagster doctor` and `tmdb-dagster purge`."""
+"""`tmdb-dagster purge`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine
 
@@ -13,28 +12,7 @@ from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.services.image_store import open_store
 from tmdb_dagster.settings import load_settings
-from tmdb_dagster_tests.seaweed import S3Server
 from tmdb_dagster_tests.warehouse.database import take_lease, value
-
-
-def test_the_doctor_is_content(image_store: str) -> None:
-    done = CliRunner().invoke(main, ["doctor"])
-
-    assert done.exit_code == 0, done.output
-    assert [line.split(":")[0] for line in done.output.splitlines()] == ["ok", "ok"]
-
-
-def test_the_doctor_names_the_problem_and_the_fix(
-    settings_environment: dict[str, str], s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, chosen in s3_server.variables("never-made").items():
-        monkeypatch.setenv(name, chosen)
-
-    done = CliRunner().invoke(main, ["doctor"])
-
-    assert done.exit_code == 1
-    assert "problem: s3://never-made" in done.output
-    assert "Create it" in done.output
 
 
 def test_purge_asks_and_then_removes_all_rows_and_files(

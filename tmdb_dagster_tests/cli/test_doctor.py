@@ -1,0 +1,103 @@
+"""`tmdb-dagster doctor`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from dagster._daemon.types import DaemonHeartbeat
+from dagster_postgres import DagsterPostgresStorage
+
+from tmdb_dagster.cli.main import main
+from tmdb_dagster.sandbox.faults import Fault
+from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.settings import REPOSITORY
+from tmdb_dagster_tests.seaweed import S3Server
+
+PARTS = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR")
+
+
+@pytest.fixture
+def dagster_url(new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of Dagster's database, in which a daemon has just told that it lives."""
+    url = new_database()
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", url)
+    beat(url, time.time())
+    return url
+
+
+def beat(url: str, at: float) -> None:
+    storage = DagsterPostgresStorage(url)
+    for part in PARTS:
+        storage.run_storage.add_daemon_heartbeat(DaemonHeartbeat(at, part, "daemon", []))
+
+
+def doctor() -> Result:
+    return CliRunner().invoke(main, ["doctor"])
+
+
+def test_the_doctor_is_content(image_store: str, dagster_url: str) -> None:
+    done = doctor()
+
+    assert done.exit_code == 0, done.output
+    assert [line.split(":")[0] for line in done.output.splitlines()] == ["ok"] * 6
+
+
+def test_the_doctor_names_the_problem_and_the_fix(
+    settings_environment: dict[str, str], dagster_url: str, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, chosen in s3_server.variables("never-made").items():
+        monkeypatch.setenv(name, chosen)
+
+    done = doctor()
+
+    assert done.exit_code == 1
+    assert "problem: s3://never-made" in done.output
+    assert "Create it" in done.output
+
+
+def test_a_refused_key_is_named_after_one_call(
+    settings_environment: dict[str, str], dagster_url: str, sandbox: SandboxServer
+) -> None:
+    sandbox.faults.add(Fault("/configuration", "status", status=401))
+
+    done = doctor()
+
+    assert done.exit_code == 1
+    assert "problem: /configuration: " in done.output
+    assert "TMDB_API_KEY" in done.output
+    assert sandbox.faults.fired == 1
+
+
+def test_a_daemon_that_is_silent_and_a_schedule_that_is_off_are_problems(
+    settings_environment: dict[str, str], dagster_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat(dagster_url, time.time() - 600)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").symlink_to(REPOSITORY / "dagster.yaml")
+    dagster = str(Path(sys.executable).parent / "dagster")
+    stop = [dagster, "schedule", "stop", "daily_refresh_schedule", "-m", "tmdb_dagster.definitions"]
+    subprocess.run(stop, check=True, capture_output=True, cwd=REPOSITORY)
+
+    done = doctor()
+
+    assert done.exit_code == 1
+    assert "problem: the daemon has not told for 5 minutes" in done.output
+    assert "problem: switched off: daily_refresh_schedule." in done.output
+
+
+def test_dagsters_database_is_named_when_it_cannot_be_reached(
+    settings_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", "postgresql://dagster:s3cret@127.0.0.1:1/dagster")
+
+    done = doctor()
+
+    assert done.exit_code == 1
+    assert "problem: Dagster's database (DAGSTER_DATABASE_URL): " in done.output
+    assert "s3cret" not in done.output
