@@ -244,6 +244,29 @@ def test_a_dry_run_says_what_is_refused(new_database: Callable[..., str], monkey
     assert "-- Refused: works is a view" in result.stdout
 
 
+@pytest.mark.parametrize("made", ["CREATE TABLE users (id int)", "CREATE TABLE works (work_id uuid, title text)"])
+def test_without_a_key_an_ingest_leaves_a_database_of_others_alone(
+    made: str, new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", new_database())
+    monkeypatch.setenv("TMDB_DAGSTER_STATE", str(tmp_path / "state"))
+    engine = create_engine(os.environ["DATABASE_URL"], poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text(made))
+
+    try:
+        result = _invoke("ingest")
+    finally:
+        stopped = stop_services(tmp_path / "state")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: DATABASE_URL names a database that is not empty (it has ")
+    assert stopped == ["sandbox"], "no embedded Postgres"
+    with engine.begin() as connection:
+        tables = connection.scalars(text("SELECT relname FROM pg_stat_user_tables")).all()
+    assert len(tables) == 1
+
+
 def test_stop_where_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMDB_DAGSTER_STATE", str(tmp_path / "state"))
 
