@@ -154,17 +154,32 @@ def _ours(context: ExceptionContext) -> WarehouseError | None:
 
 
 def check_schema(engine: Engine) -> None:
-    """Raise SchemaNotCurrent unless the tables are the ones this version works with."""
+    """Raise SchemaNotCurrent unless this version may run on the tables: its own, or later ones that still serve it.
+
+    An older database is to be migrated first. A later one names the oldest revision that it serves.
+    """
+    revision = _ask(engine, f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 - ours
+    if revision == HEAD:
+        return
+    where = f"The database at {address(str(engine.url))} is at revision {revision or 'none'}"
+    if revision is None or revision < HEAD:
+        raise SchemaNotCurrent(f"{where}, and this version needs {HEAD}: run `tmdb-dagster migrate`.")
+    served = _ask(engine, "SELECT oldest_revision_served()")
+    if served is None or served > HEAD:
+        raise SchemaNotCurrent(
+            f"{where}, of a later version, and serves versions from revision {served or revision} on; this one "
+            f"is of {HEAD}: update it, and do not migrate with it."
+        )
+
+
+def _ask(engine: Engine, question: str) -> str | None:
+    """The answer; None also where there is no such table or function."""
     try:
         with engine.begin() as connection:
-            revision = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 - ours
+            answer = connection.scalar(text(question))
     except SchemaNotCurrent:
-        revision = None
-    if revision != HEAD:
-        raise SchemaNotCurrent(
-            f"The database at {address(str(engine.url))} is at revision {revision or 'none'}, "
-            f"and this version needs {HEAD}: run `tmdb-dagster migrate`."
-        )
+        return None
+    return None if answer is None else str(answer)
 
 
 def json_parameter(value: Any) -> str:

@@ -19,6 +19,8 @@ from tmdb_dagster.warehouse.takeover.catalog import Relation, read_catalog
 from tmdb_dagster_tests.warehouse.database import add_work, execute, rows, value, versions
 
 DUMPS = sorted((Path(__file__).parent / "schemas").glob("*.sql"))
+DUMPED_BEFORE = "0100"
+"""The revision of the newest dump: that of the last release."""
 GRANTS = "SELECT oid::regprocedure::text, proacl::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
 
 
@@ -60,6 +62,25 @@ def test_a_released_schema_migrates_to_what_a_new_database_has(released: Engine,
     assert value(released, "SELECT tmdb_id FROM works") == "603"
     check_schema(released)
     command.check(alembic_config(released))
+
+
+COLUMNS = """
+    SELECT table_name, column_name, data_type, is_nullable = 'YES' OR column_default IS NOT NULL AS may_be_left_out
+    FROM information_schema.columns WHERE table_schema = 'public'
+"""
+
+
+def test_the_release_before_works_on_the_migrated_tables(released: Engine) -> None:
+    before = rows(released, COLUMNS)
+
+    migrate(released)
+
+    after = rows(released, COLUMNS)
+    assert {row[:3] for row in before} - {row[:3] for row in after} == set(), "a migration only adds"
+    known, tables = {row[:2] for row in before}, {row.table_name for row in before}
+    new = [row for row in after if row.table_name in tables and row[:2] not in known]
+    assert [row for row in new if not row.may_be_left_out] == []
+    assert value(released, "SELECT oldest_revision_served()") == DUMPED_BEFORE
 
 
 def test_a_later_version_edits_the_files_of_functions_and_views(
