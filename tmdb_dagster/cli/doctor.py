@@ -10,8 +10,8 @@ from typing import Literal
 
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.pipeline.tmdb import check_tmdb
-from tmdb_dagster.services.image_store import open_store
-from tmdb_dagster.services.provide import Services
+from tmdb_dagster.services.image_store import open_store, unreadable_images
+from tmdb_dagster.services.provide import Services, provide_services
 from tmdb_dagster.settings import REPOSITORY, Settings
 from tmdb_dagster.tmdb.errors import TmdbError
 from tmdb_dagster.warehouse.engine import address, check_schema, connect
@@ -23,12 +23,18 @@ Finding = tuple[Literal["ok", "note", "problem"], str]
 _DAGSTER_TIMEOUT_S = 60
 
 
-def examine(services: Services) -> Iterator[Finding]:
-    """Look at one thing after the other."""
-    settings = services.settings
-    yield _database(settings)
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Provide what the settings leave out, and look at one thing after the other."""
+    unreadable = unreadable_images(settings)
+    if unreadable:  # no reason not to look at the rest
+        settings = settings.model_copy(update={"movie_images_store": "none"})
+    services = provide_services(settings)
+    yield _database(services.settings)
     yield _tmdb(services)
-    yield from _images(settings)
+    if unreadable:
+        yield "problem", unreadable
+    else:
+        yield from _images(services.settings)
     yield from _dagster()
 
 

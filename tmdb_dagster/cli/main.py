@@ -53,6 +53,7 @@ def main() -> None:
 def migrate(dry_run: bool) -> None:
     """Bring the database to the current schema, also one of the old system's; safe to repeat."""
     from tmdb_dagster.cli.migration import show_plan
+    from tmdb_dagster.services.image_store import unreadable_images
     from tmdb_dagster.services.provide import provide_database
     from tmdb_dagster.warehouse.engine import HEAD, address, connect
     from tmdb_dagster.warehouse.migrate import migrate as upgrade
@@ -61,6 +62,8 @@ def migrate(dry_run: bool) -> None:
     settings = load_settings()
     if dry_run and settings.database_url is None:
         raise click.ClickException("DATABASE_URL is not set: the embedded database is kept current by itself.")
+    if problem := unreadable_images(settings):
+        click.echo(f"Note: no job can run yet. {problem}", err=True)
     settings = provide_database(settings)
     url = _url(settings)
     engine = connect(url, schema=settings.database_schema)
@@ -175,10 +178,9 @@ def clean() -> None:
 def doctor() -> None:
     """Say what is wrong with the database, TMDB's key, the store of the images or Dagster, and how to mend it."""
     from tmdb_dagster.cli.doctor import examine
-    from tmdb_dagster.services.provide import provide_services
 
     problems = 0
-    for finding, text in examine(provide_services(load_settings())):
+    for finding, text in examine(load_settings()):
         click.echo(f"{finding}: {_shown(text)}", err=finding == "problem")
         problems += finding == "problem"
     if problems:

@@ -302,7 +302,7 @@ def _fetch(run: Run, one: Claim, lapses: int) -> _Result:
         parsed = parse_movie(body, regions, run.settings.tmdb_language)
         images, report = run.images, None
         if run.rehoster is not None:
-            images, report = run.rehoster.rehost(planned_images(parsed.movie, one.work_id, fetched_at))
+            images, report = run.rehoster.rehost(one.work_id, planned_images(parsed.movie, one.work_id, fetched_at))
         rows = transform_movie(
             parsed.movie,
             work_id=one.work_id,

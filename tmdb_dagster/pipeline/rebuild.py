@@ -19,7 +19,7 @@ from tmdb_dagster.transform.images import ImageUrls
 from tmdb_dagster.transform.movie import transform_movie
 from tmdb_dagster.transform.rows import MovieRows
 from tmdb_dagster.transform.score import ScorePrior
-from tmdb_dagster.warehouse.images import image_states, register_images
+from tmdb_dagster.warehouse.images import adopted_urls, image_states, register_images
 from tmdb_dagster.warehouse.movies import write_rows
 from tmdb_dagster.warehouse.responses import KeptResponse, lock_responses
 from tmdb_dagster.warehouse.scores import score_prior
@@ -50,7 +50,8 @@ def rebuild_from_raw(
     `update_prior`: first compute anew what scores assume of a movie before its votes.
 
     Repeatable at any point: what is already so is not rewritten. Images are not fetched: those in the store get
-    our URL, the others TMDB's, and a repair fetches them.
+    our URL, the others keep one below our public address that another system gave them, or get TMDB's; a repair
+    fetches them.
     """
     prior = score_prior(engine, update=update_prior)
     store = open_store(settings)
@@ -110,4 +111,9 @@ def _images_shown(
     everything = [image for of_movie in wanted.values() for image in of_movie]
     register_images(connection, everything)
     stored = image_states(connection, store.name, [image.key for image in everything]).stored
-    return {work_id: urls_shown(images, store, of_movie, stored) for work_id, of_movie in wanted.items()}
+    missing = {image.key for image in everything} - stored.keys()
+    adopted = adopted_urls(connection, store.public_url(""), list(wanted), sorted(missing)) if missing else {}
+    return {
+        work_id: urls_shown(images, store, of_movie, stored, adopted.get(work_id, {}))
+        for work_id, of_movie in wanted.items()
+    }

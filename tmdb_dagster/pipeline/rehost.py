@@ -2,7 +2,8 @@
 and notes the result in the inventory.
 
 A movie's thread hands its images to the pool and waits, so the images of several movies are always under way
-together. An image that cannot be rehosted is a result, not an error: the movie keeps TMDB's URL.
+together. An image that cannot be rehosted is a result, not an error: the movie keeps TMDB's URL, or the one below our
+public address that another system gave it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from tmdb_dagster.transform.images import ImageUrls
 from tmdb_dagster.warehouse.images import (
     ImageResult,
     ImageStates,
+    adopted_urls,
     claim_images,
     image_states,
     settle_images,
@@ -86,10 +88,18 @@ class ImageReport:
 
 
 def urls_shown(
-    images: ImageUrls, store: ImageStore, wanted: Iterable[WantedImage], stored: Mapping[str, str]
+    images: ImageUrls,
+    store: ImageStore,
+    wanted: Iterable[WantedImage],
+    stored: Mapping[str, str],
+    adopted: Mapping[str, str],
 ) -> ImageUrls:
-    """The URLs for a movie's rows: ours for those of its `wanted` images that are `stored` (SHA-256 by key)."""
-    return replace(images, store_url=store.public_url(""), stored={one.key: stored.get(one.key) for one in wanted})
+    """The URLs for a movie's rows: ours for those of its `wanted` images that are `stored` (SHA-256 by key).
+
+    Those that are not keep the URLs that are `adopted` (by key), if any.
+    """
+    stored_or_not = {one.key: stored.get(one.key) for one in wanted}
+    return replace(images, store_url=store.public_url(""), stored=stored_or_not, adopted=adopted)
 
 
 @dataclass
@@ -153,14 +163,19 @@ class Rehoster:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._downloader.close()
 
-    def rehost(self, wanted: Sequence[WantedImage]) -> tuple[ImageUrls, ImageReport]:
+    def rehost(self, work_id: int, wanted: Sequence[WantedImage]) -> tuple[ImageUrls, ImageReport]:
         """Bring a movie's images to the store; returns the URLs that its rows show.
 
         Raises RunEnding, and what the database raises.
         """
         results, states = self.fetch(wanted)
         report = ImageReport.of(len(wanted), results, states)
-        return urls_shown(self._images, self.store, wanted, states.stored), report
+        missing = [one.key for one in wanted if one.key not in states.stored]
+        adopted: Mapping[str, str] = {}
+        if missing:
+            by_work = run_transaction(self._engine, adopted_urls, self.store.public_url(""), [work_id], missing)
+            adopted = by_work.get(work_id, {})
+        return urls_shown(self._images, self.store, wanted, states.stored, adopted), report
 
     def fetch(
         self, wanted: Sequence[WantedImage], *, everything: bool = False

@@ -10,4 +10,4 @@ class ServiceNotStarted(TmdbDagsterError):
 
 
 class ServiceNotSet(TmdbDagsterError):
-    """In production, a service that the settings must name is not set."""
+    """A service that the settings must name is not set."""

@@ -10,6 +10,21 @@ if TYPE_CHECKING:
     from tmdb_dagster.images.stores import ImageStore
 
 
+def unreadable_images(settings: Settings) -> str | None:
+    """Why images may not be kept as the settings say, before anything is provided; None where they may.
+
+    Who has set a database has readers elsewhere: a URL of this machine's own image server would lead them nowhere.
+    """
+    by_default = settings.movie_images_store == "local" and settings.movie_images_public_url is None
+    if settings.database_url is None or not by_default:
+        return None
+    return (
+        "DATABASE_URL is set, and its movies would get image URLs that only this machine can read: set "
+        "MOVIE_IMAGES_STORE=s3 with a bucket, or MOVIE_IMAGES_STORE=none, or MOVIE_IMAGES_FOLDER and "
+        "MOVIE_IMAGES_PUBLIC_URL."
+    )
+
+
 def open_store(settings: Settings) -> ImageStore | None:
     """The store that the settings name; None where images stay at TMDB. Connects to nothing yet."""
     if settings.movie_images_store == "none":

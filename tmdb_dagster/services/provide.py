@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from tmdb_dagster.services.errors import ServiceNotSet
+from tmdb_dagster.services.image_store import unreadable_images
 from tmdb_dagster.services.local_server import LocalServer
 from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.services.roles import CATALOGUE, DAGSTER, IMAGES, TMDB, require
@@ -34,9 +36,12 @@ class Services:
 def provide_services(settings: Settings) -> Services:
     """Start what `settings` leave to us; all of it is shared by the processes of one state folder.
 
-    Raises ServiceNotStarted; in production ServiceNotSet, before anything starts.
+    Raises ServiceNotStarted, and before anything starts ServiceNotSet: in production for what is not set, elsewhere for
+    images of a database of the user's own that its readers could not read.
     """
     require(settings, (CATALOGUE, TMDB, IMAGES))
+    if problem := unreadable_images(settings):
+        raise ServiceNotSet(problem)
     origin: Origin = "tmdb" if settings.has_key else "sandbox"
     settings = provide_database(settings)
     if origin == "sandbox":

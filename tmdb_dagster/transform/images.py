@@ -35,12 +35,14 @@ class ImageUrls:
     """Where images are: TMDB's base (`https://image.tmdb.org/t/p`), YouTube's (`https://img.youtube.com/vi`), ours.
 
     `stored` holds every image that a movie wants, by key: the SHA-256 of our file, or None where there is none yet.
+    `adopted` holds the URLs of files that another system has put where ours go, by key.
     """
 
     image_url: str
     youtube_url: str
     store_url: str = ""
     stored: Mapping[str, str | None] = field(default_factory=dict)
+    adopted: Mapping[str, str] = field(default_factory=dict)
 
     def image(self, path: str | None, size: str) -> str | None:
         """The URL of a TMDB image in a size such as `w342`; None without a path, or with a malformed one.
@@ -54,9 +56,11 @@ class ImageUrls:
         return f"{self.youtube_url.rstrip('/')}/{youtube_id}/{quality}.jpg" if youtube_id else None
 
     def shown(self, url: str | None, key: str) -> str | None:
-        """Our URL where the image is stored, else `url`.
+        """Our URL where the image is stored, else the adopted one, else `url`; None without `url`.
 
-        It carries a hash of the content: readers keep a file for weeks, and see one that has replaced it at once.
+        Ours carries a hash of the content: readers keep a file for weeks, and see one that has replaced it at once.
         """
+        if not url:
+            return url
         sha256 = self.stored.get(key)
-        return f"{self.store_url}{key}?v={sha256[:_VERSION_LENGTH]}" if url and sha256 else url
+        return f"{self.store_url}{key}?v={sha256[:_VERSION_LENGTH]}" if sha256 else self.adopted.get(key, url)

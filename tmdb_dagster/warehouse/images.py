@@ -109,6 +109,20 @@ _WITHOUT_PLAN = text("""
     SELECT w.tmdb_id FROM works w JOIN movie_responses r USING (work_id)
     WHERE NOT EXISTS (SELECT FROM work_images l WHERE l.work_id = w.work_id)
 """)
+# Of a file that we once stored and that is lost, the rows show our own URL: that one leads nowhere.
+_ADOPTED = text("""
+    SELECT DISTINCT ON (work_id, key) work_id, key, url
+    FROM (
+        SELECT work_id, to_jsonb(m) AS shown FROM works_meta m WHERE work_id = ANY(:work_ids)
+        UNION ALL
+        SELECT work_id, to_jsonb(c) FROM work_cards_cache c WHERE work_id = ANY(:work_ids)
+    ) AS rows, jsonb_path_query(shown, 'strict $.** ? (@.type() == "string")') AS value,
+    LATERAL (SELECT value #>> '{}' AS url) AS string,
+    LATERAL (SELECT split_part(substr(url, length(:base) + 1), '?', 1) AS key) AS named
+    WHERE starts_with(url, :base) AND key = ANY(:keys)
+        AND NOT EXISTS (SELECT FROM image_inventory i WHERE i.key = named.key AND i.sha256 IS NOT NULL)
+    ORDER BY work_id, key, url
+""")
 _OF_MOVIE = text(f"""
     SELECT {_IMAGE} FROM works w JOIN work_images l USING (work_id) JOIN image_inventory i USING (key)
     WHERE w.tmdb_id = :tmdb_id ORDER BY i.key
@@ -168,6 +182,19 @@ def image_states(connection: Connection, store: str, keys: Sequence[str]) -> Ima
     rows = connection.execute(_STATES, {"store": store, "keys": list(keys)}).all()
     stored = {row.key: row.sha256 for row in rows if row.sha256 is not None}
     return ImageStates(stored, frozenset(row.key for row in rows if row.busy))
+
+
+def adopted_urls(
+    connection: Connection, base: str, work_ids: Sequence[int], keys: Sequence[str]
+) -> dict[int, dict[str, str]]:
+    """The URLs below `base` that the works' rows show of the files `keys`, by work_id and key.
+
+    Only of files that we have never stored: another system has, where ours go.
+    """
+    found: dict[int, dict[str, str]] = {}
+    for row in connection.execute(_ADOPTED, {"base": base, "work_ids": list(work_ids), "keys": list(keys)}):
+        found.setdefault(row.work_id, {})[row.key] = row.url
+    return found
 
 
 def settle_images(connection: Connection, run_id: str, store: str, results: Sequence[ImageResult]) -> None:

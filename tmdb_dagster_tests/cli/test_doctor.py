@@ -12,12 +12,14 @@ import pytest
 from click.testing import CliRunner, Result
 from dagster._daemon.types import DaemonHeartbeat
 from dagster_postgres import DagsterPostgresStorage
+from sqlalchemy import Engine
 
 from tmdb_dagster.cli.main import main
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import REPOSITORY
 from tmdb_dagster_tests.seaweed import S3Server
+from tmdb_dagster_tests.warehouse.database import value
 
 PARTS = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR")
 
@@ -101,3 +103,35 @@ def test_dagsters_database_is_named_when_it_cannot_be_reached(
     assert done.exit_code == 1
     assert "problem: Dagster's database (DAGSTER_DATABASE_URL): " in done.output
     assert "s3cret" not in done.output
+
+
+@pytest.fixture
+def refusal(settings_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is said where a database is set, and nothing about images."""
+    monkeypatch.delenv("MOVIE_IMAGES_STORE")
+    return (
+        "DATABASE_URL is set, and its movies would get image URLs that only this machine can read: set "
+        "MOVIE_IMAGES_STORE=s3 with a bucket, or MOVIE_IMAGES_STORE=none, or MOVIE_IMAGES_FOLDER and "
+        "MOVIE_IMAGES_PUBLIC_URL."
+    )
+
+
+def test_urls_that_only_this_machine_can_read_are_named_before_they_are_written(
+    refusal: str, dagster_url: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, migrate, planned, ingest = (
+        CliRunner().invoke(main, command.split()) for command in ("doctor", "migrate", "migrate --dry-run", "ingest")
+    )
+
+    assert named.exit_code == 1
+    assert [line.split(":")[0] for line in named.stdout.splitlines()] == ["ok"] * 5
+    assert named.stderr == f"problem: {refusal}\n"
+    for done in (migrate, planned):
+        assert (done.exit_code, done.stderr) == (0, f"Note: no job can run yet. {refusal}\n")
+    assert (ingest.exit_code, ingest.stderr) == (1, f"Error: {refusal}\n")
+    assert value(engine, "SELECT count(*) FROM works") == 0
+
+    for name, chosen in {"MOVIE_IMAGES_STORE": "none", "MOVIE_IMAGES_PUBLIC_URL": "https://images.example"}.items():
+        with monkeypatch.context() as patch:
+            patch.setenv(name, chosen)
+            assert doctor().exit_code == 0

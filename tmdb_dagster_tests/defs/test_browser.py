@@ -23,7 +23,7 @@ from dagster import DagsterInstance, Definitions
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.services.provide import stop_services
+from tmdb_dagster.services.provide import start_image_server, stop_services
 from tmdb_dagster.settings import REPOSITORY, Settings
 from tmdb_dagster_tests.defs.conftest import execute_job
 from tmdb_dagster_tests.defs.events import materializations
@@ -82,6 +82,7 @@ def ui(
             "TMDB_IMAGE_URL": sandbox_server.image_url,
             "YOUTUBE_IMAGE_URL": sandbox_server.youtube_url,
             "TMDB_RATE_LIMIT": "40/s",
+            "MOVIE_IMAGES_PUBLIC_URL": f"{start_image_server(home / 'state')}/tmdb",
         }.items():
             patch.setenv(name, value)
         command = str(Path(sys.executable).parent / "tmdb-dagster")

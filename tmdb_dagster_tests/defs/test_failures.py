@@ -80,7 +80,7 @@ def test_tmdb_going_down_among_the_movies_ends_the_run(
 
     (message,) = failures(result.all_events)
     assert message is not None
-    assert message.startswith("TMDB answered none of the last 10 movies")
+    assert message.startswith("TMDB gave none of the last 10 movies")
     assert [error for _, _, error in _log(engine)] == [message]
     assert "ingesting" not in _statuses(engine).values()
     assert materializations(instance, "movies") == []
@@ -178,6 +178,19 @@ def test_an_unreachable_database_is_one_clear_message_without_the_password(
     )
     assert "DATABASE_URL" in message
     assert "pass-word" not in message
+    assert sandbox.stats.calls == 0
+
+
+@pytest.mark.parametrize("job", ["ingest_movie", "rebuild_from_raw"])
+def test_a_database_whose_readers_could_not_read_the_images_is_left_alone(
+    job: str, execute: Execute, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MOVIE_IMAGES_STORE")
+
+    (message,) = failures(execute(job, **({"tmdb_id": 603} if job == "ingest_movie" else {})).all_events)
+
+    assert message is not None
+    assert message.startswith("DATABASE_URL is set, and its movies would get image URLs that only this machine")
     assert sandbox.stats.calls == 0
 
 

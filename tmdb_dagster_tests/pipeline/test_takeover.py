@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import Engine
 
@@ -13,7 +15,9 @@ from tmdb_dagster.pipeline.discover import IngestRequest, discover
 from tmdb_dagster.pipeline.errors import MovieFailed
 from tmdb_dagster.pipeline.ingest import PageRequest, ingest_candidates, ingest_movie, ingest_page
 from tmdb_dagster.pipeline.outcome import MovieOutcome
+from tmdb_dagster.pipeline.rebuild import rebuild_from_raw
 from tmdb_dagster.pipeline.refresh import DrainRequest, RefreshRequest, drain_queue, refresh_daily
+from tmdb_dagster.pipeline.repair import repair_images
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
@@ -146,6 +150,66 @@ def test_a_failure_keeps_the_old_rows(start_run: Start, engine: Engine, sandbox:
         ingest_movie(start_run(), tmdb_id, force_refresh=True)
 
     assert contents(engine, *DERIVED) == before
+
+
+_SHOWN = """
+    SELECT m.poster_url_medium, m.backdrop_url_mobile, m.cast_members -> 0 ->> 'photo_url_medium' AS photo,
+        k.payload #>> '{poster,medium}' AS card, k.payload_short ->> 'poster' AS short
+    FROM works_meta m JOIN work_cards_cache k USING (work_id) WHERE m.work_id = 1
+"""
+
+
+def test_public_urls_of_our_files_stay_until_an_upload_has_succeeded(
+    start_run: Start, engine: Engine, sandbox: SandboxServer, image_folder: Path, image_server: str
+) -> None:
+    """The older system's images may be all that there is: TMDB's may fail, or be gone."""
+    tmdb_id = some_movies(sandbox, 1)[0]
+    person = orjson.loads(sandbox.catalogue.body(tmdb_id, ("credits",), None).plain)["credits"]["cast"][0]["id"]
+    photo = f"{image_server}/cast/{person}.jpg?old=1"
+    poster = f"{image_server}/posters/1_medium.jpg"
+    elsewhere = "https://other.example/backdrops/1.jpg"
+    execute(
+        engine,
+        f"""
+        UPDATE works_meta SET poster_url_medium = '{poster}', backdrop_url_mobile = '{elsewhere}' WHERE work_id = 1;
+        UPDATE work_cards_cache
+        SET payload = payload || '{{"cast": [{{"photo": "{photo}"}}], "other": "{image_server}/stills/1_9.jpg"}}'
+        WHERE work_id = 1
+        """,
+    )
+    run = start_run(movie_images_store="local", movie_images_folder=image_folder, movie_images_public_url=image_server)
+    sandbox.faults.add(Fault("/t/p/.*", "status", status=404))
+
+    outcome = ingest_movie(run, tmdb_id, force_refresh=True)
+    (failed,) = rows(engine, _SHOWN)
+    rebuild_from_raw(run.engine, run.settings, lambda _rebuilt: None)
+    (rebuilt,) = rows(engine, _SHOWN)
+    sandbox.faults.clear()
+    repair_images(run, lambda _rows: None, everything=True, verify=True)
+    (repaired,) = rows(engine, _SHOWN)
+
+    assert outcome.images is not None
+    assert outcome.images.missing > 0
+    assert tuple(failed) == (poster, failed.backdrop_url_mobile, photo, poster, poster)
+    assert failed.backdrop_url_mobile.startswith(sandbox.image_url)
+    assert rebuilt == failed
+    assert all(url.startswith(image_server) and "?v=" in url for url in repaired)
+
+
+def test_our_own_url_of_a_file_that_is_lost_does_not_stay(
+    start_run: Start, engine: Engine, sandbox: SandboxServer, image_folder: Path, image_server: str
+) -> None:
+    tmdb_id = some_movies(sandbox, 1)[0]
+    run = start_run(movie_images_store="local", movie_images_folder=image_folder, movie_images_public_url=image_server)
+    ingest_movie(run, tmdb_id, force_refresh=True)
+    (image_folder / "posters/1_medium.jpg").unlink()
+    sandbox.faults.add(Fault("/t/p/w342/.*", "status", status=404))
+
+    repair_images(run, lambda _rows: None, everything=True, verify=True)
+
+    (shown,) = rows(engine, _SHOWN)
+    assert shown.poster_url_medium.startswith(sandbox.image_url)
+    assert shown.photo.startswith(image_server)
 
 
 READERS = (
