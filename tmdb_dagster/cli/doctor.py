@@ -12,7 +12,7 @@ from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.pipeline.tmdb import check_tmdb
 from tmdb_dagster.services.image_store import open_store, unreadable_images
 from tmdb_dagster.services.provide import Services, provide_services
-from tmdb_dagster.settings import REPOSITORY, Settings
+from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.errors import TmdbError
 from tmdb_dagster.warehouse.engine import address, check_schema, connect
 from tmdb_dagster.warehouse.probe import check_writable
@@ -79,7 +79,7 @@ def _dagster() -> list[Finding]:
     command = [sys.executable, "-m", "tmdb_dagster.defs.doctor"]
     try:
         done = subprocess.run(  # noqa: S603 - our own command
-            command, cwd=REPOSITORY, capture_output=True, text=True, timeout=_DAGSTER_TIMEOUT_S, check=True
+            command, capture_output=True, text=True, timeout=_DAGSTER_TIMEOUT_S, check=True
         )
     except subprocess.TimeoutExpired:
         return [("problem", f"Dagster's database did not answer within {_DAGSTER_TIMEOUT_S} seconds: try again.")]

@@ -19,7 +19,7 @@ from tmdb_dagster.defs.schedules import schedules
 from tmdb_dagster.defs.sensors import sensors
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.services.provide import dagster_database_url
-from tmdb_dagster.settings import load_settings
+from tmdb_dagster.settings import Settings, load_settings
 from tmdb_dagster.warehouse.engine import address, connect
 
 # Its parts that the schedules, the sensors and the queue of runs need; each tells every 30 seconds that it lives.
@@ -38,7 +38,7 @@ def examine() -> Iterator[tuple[str, str]]:
         return
     yield "ok", f"Dagster's database at {address(url)}"
     storage = DagsterPostgresStorage(url)
-    yield _daemon(storage, deployed=settings.dagster_database_url is not None)
+    yield _daemon(storage, settings)
     yield _schedules(storage)
 
 
@@ -48,7 +48,7 @@ def _reach(engine: Engine) -> None:
     engine.dispose()
 
 
-def _daemon(storage: DagsterPostgresStorage, *, deployed: bool) -> tuple[str, str]:
+def _daemon(storage: DagsterPostgresStorage, settings: Settings) -> tuple[str, str]:
     heartbeats = storage.run_storage.get_daemon_heartbeats()
     now = time.time()
     silent = [part for part in _PARTS if part not in heartbeats or now - heartbeats[part].timestamp > _SILENT_S]
@@ -58,7 +58,10 @@ def _daemon(storage: DagsterPostgresStorage, *, deployed: bool) -> tuple[str, st
         f"the daemon has not told for {_SILENT_S // 60} minutes that it lives ({', '.join(silent)}), and without it no "
         "schedule or sensor starts anything: run `tmdb-dagster serve daemon`, or `make ui`."
     )
-    return "problem" if deployed else "note", told  # on a laptop it lives while the UI is open
+    if settings.dagster_database_url is None:
+        return "note", told  # on a laptop it lives while the UI is open
+    # Before the first one was started, that may be the next step, but for a deployment that runs.
+    return "problem" if heartbeats or settings.tmdb_dagster_env == "production" else "note", told
 
 
 def _schedules(storage: DagsterPostgresStorage) -> tuple[str, str]:

@@ -93,6 +93,18 @@ def test_a_daemon_that_is_silent_and_a_schedule_that_is_off_are_problems(
     assert "problem: switched off: daily_refresh_schedule." in done.output
 
 
+def test_a_daemon_that_was_never_started_is_a_problem_in_production_alone(
+    settings_environment: dict[str, str], new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", new_database())
+
+    for environment, finding, code in (("local", "note", 0), ("production", "problem", 1)):
+        monkeypatch.setenv("TMDB_DAGSTER_ENV", environment)
+        done = doctor()
+        assert f"{finding}: the daemon has not told" in done.output
+        assert done.exit_code == code, done.output
+
+
 def test_dagsters_database_is_named_when_it_cannot_be_reached(
     settings_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
