@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -165,12 +164,10 @@ def stop() -> None:
 @main.command()
 def clean() -> None:
     """Stop what runs here and remove all local state: embedded databases, logs, the sandbox's port."""
-    from tmdb_dagster.services.provide import stop_services
+    from tmdb_dagster.services.provide import remove_services
 
     state = load_settings().tmdb_dagster_state
-    stop_services(state)
-    if state.exists():
-        shutil.rmtree(state)
+    remove_services(state)
     click.echo(f"Removed {state}.")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -57,14 +59,12 @@ def database_url(server: PostmasterInfo, name: str) -> str:
 def _prepare(folder: Path) -> None:
     """Give pgserver, which reads XDG_RUNTIME_DIR once at import, a runtime folder of our own."""
     folder.mkdir(parents=True, exist_ok=True)
-    runtime = folder.resolve() / "run"  # platformdirs passes over a relative one
-    if len(str(runtime).encode()) > _LONGEST_RUNTIME_FOLDER:
-        digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
-        runtime = Path(tempfile.gettempdir()) / f"tmdb-dagster-{digest}"
+    runtime = _runtime_folder(folder)
     # pgserver keeps its lock file here if the folder exists, else in a place that two users cannot share.
     runtime.mkdir(mode=0o700, exist_ok=True)
+    _check_owner(runtime)
     (runtime / "python_PostgresServer").mkdir(exist_ok=True)
-    mode = runtime.stat().st_mode
+    mode = stat.S_IMODE(runtime.stat().st_mode) & 0o755
     runtime.chmod(0o700)  # platformdirs passes over a runtime folder that others can enter
     try:
         with environment(XDG_RUNTIME_DIR=str(runtime)):
@@ -77,6 +77,33 @@ def _prepare(folder: Path) -> None:
     finally:
         # Started by root, the server is another user's, whom pgserver let in, and removes its socket when it stops.
         runtime.chmod(mode)
+
+
+def remove_postgres(folder: Path) -> None:
+    """Remove what a stopped server leaves outside of `folder`: the folder of its socket."""
+    runtime = _runtime_folder(folder)
+    if runtime.parent != folder.resolve() and runtime.exists():
+        _check_owner(runtime)
+        shutil.rmtree(runtime)
+
+
+def _runtime_folder(folder: Path) -> Path:
+    """Where the socket is: in `folder`, or, where its path is too long for one, in the system's temporary folder."""
+    runtime = folder.resolve() / "run"  # platformdirs passes over a relative one
+    if len(str(runtime).encode()) > _LONGEST_RUNTIME_FOLDER:
+        digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+        runtime = Path(tempfile.gettempdir()) / f"tmdb-dagster-{digest}"
+    return runtime
+
+
+def _check_owner(runtime: Path) -> None:
+    """Raise ServiceNotStarted for what another user may have put where all can write, to listen in our place."""
+    found = runtime.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise ServiceNotStarted(
+            f"{runtime} is for the socket of the embedded Postgres, and is not a folder of this user: remove it, or "
+            "choose a shorter path for the state with TMDB_DAGSTER_STATE."
+        )
 
 
 def _start(folder: Path) -> PostmasterInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pydantic import SecretStr
 from tmdb_dagster.services.errors import ServiceNotSet
 from tmdb_dagster.services.image_store import unreadable_images
 from tmdb_dagster.services.local_server import LocalServer
-from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
+from tmdb_dagster.services.postgres import database_url, remove_postgres, start_postgres, stop_postgres
 from tmdb_dagster.services.roles import CATALOGUE, DAGSTER, IMAGES, TMDB, require
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.warehouse.engine import check_schema, connect
@@ -127,3 +128,11 @@ def stop_services(state: Path) -> list[str]:
     if stop_postgres(state / "postgres"):
         stopped.append("Postgres")
     return stopped
+
+
+def remove_services(state: Path) -> None:
+    """Stop what was started for this state folder, and remove all that it kept, here and in the temporary folder."""
+    stop_services(state)
+    remove_postgres(state / "postgres")
+    if state.exists():
+        shutil.rmtree(state)

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -216,6 +217,46 @@ def test_a_server_that_was_stopped_leaves_no_lock_that_bars_the_next(tmp_path: P
     sockets, *left = ended.stdout.split()
     assert str(tmp_path) not in sockets
     assert left == []
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A system's temporary folder, whose path leaves room for that of a socket."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_the_sockets_folder_is_our_own_and_goes_with_the_state(tmp_path: Path, temporary: Path) -> None:
+    """Everybody can write in the system's temporary folder, and could listen there in our place."""
+    state, elsewhere = tmp_path / ("deep" * 25), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary), "TMDB_DAGSTER_STATE": str(state)}
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command], capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path, env=environment
+        )
+
+    start_and_stop = (sys.executable, "-c", _START_AND_STOP, str(state / "postgres"))
+    assert run(*start_and_stop).returncode == 0
+    (runtime,) = temporary.glob("tmdb-dagster-*")
+    runtime.chmod(0o777)
+    assert run(*start_and_stop).returncode == 0
+    assert runtime.stat().st_mode & 0o022 == 0
+
+    assert run(str(Path(sys.executable).parent / "tmdb-dagster"), "clean").returncode == 0
+    assert list(temporary.glob("tmdb-dagster-*")) == []
+    assert not state.exists()
+
+    runtime.symlink_to(elsewhere)
+    refused = run(*start_and_stop)
+    assert refused.returncode != 0
+    assert (
+        f"ServiceNotStarted: {runtime} is for the socket of the embedded Postgres, and is not a folder"
+        in refused.stderr
+    )
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_a_taken_port_is_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
