@@ -34,7 +34,7 @@ CHROMIUM = os.environ.get("CHROMIUM") or next(
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 MOVIES = 12
-SWITCHED_ON = 10
+SWITCHED_ON = 12
 """Schedules and sensors."""
 VIEWPORT: ViewportSize = {"width": 1600, "height": 1000}
 START_S = 90
