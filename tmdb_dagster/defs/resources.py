@@ -23,7 +23,8 @@ def job_or_assets(job: str, assets: Iterable[AssetKey]) -> str:
 
 
 def _job(context: OpExecutionContext) -> str:
-    return job_or_assets(context.job_name, context.selected_asset_keys) or context.job_name  # checks alone
+    checked = {key.asset_key for key in context.selected_asset_check_keys}
+    return job_or_assets(context.job_name, context.selected_asset_keys or checked)
 
 
 class CatalogueResource(ConfigurableResource[Any]):

@@ -40,6 +40,12 @@ def lease_lives(run_id: str) -> str:
     return f"EXISTS (SELECT FROM run_leases l WHERE l.run_id = {run_id} AND l.expires_at > clock_timestamp())"
 
 
+def _renew(connection: Connection, parameters: dict[str, str]) -> tuple[datetime, float]:
+    """Take or renew a lease; returns the database's moment, and this machine's uptime right after it."""
+    moment: datetime = connection.execute(_TAKE, parameters).scalar_one()
+    return moment, uptime_s()
+
+
 class _Renewal(NamedTuple):
     """When the database was asked and had answered, by this machine's uptime, and the moment that it told."""
 
@@ -70,10 +76,10 @@ class RunLease:
     def _take(self) -> None:
         with self._renewing:
             before = uptime_s()
-            moment = run_transaction(self._engine, Connection.scalar, _TAKE, self._parameters)
+            moment, answered_at = run_transaction(self._engine, _renew, self._parameters)
             if self._renewal is not None and before - self._renewal.asked_at > LEASE_S:
                 self._lapses += 1
-            self._renewal = _Renewal(before, uptime_s(), moment)
+            self._renewal = _Renewal(before, answered_at, moment)
 
     def now(self) -> datetime:
         """The present moment by the database's clock."""

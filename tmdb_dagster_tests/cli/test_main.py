@@ -249,6 +249,7 @@ def test_without_a_key_an_ingest_leaves_a_database_of_others_alone(
     made: str, new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", new_database())
+    monkeypatch.setenv("MOVIE_IMAGES_STORE", "none")
     monkeypatch.setenv("TMDB_DAGSTER_STATE", str(tmp_path / "state"))
     engine = create_engine(os.environ["DATABASE_URL"], poolclass=NullPool)
     with engine.begin() as connection:

@@ -80,6 +80,7 @@ def test_for_machines_it_is_json(settings_environment: dict[str, str], engine: E
     assert [(one["name"], one["severity"]) for one in told["problems"]] == [
         ("last_ingest", "error"),
         ("refreshed_within_six_months", "error"),
+        ("no_shown_work_gone", "warning"),
         ("images_rehosted", "warning"),
     ]
 
