@@ -42,22 +42,15 @@ _ENQUEUE = """
         queued_at = CASE WHEN q.status = 'processing' THEN clock_timestamp() ELSE q.queued_at END
     WHERE q.status = 'processing' OR q.priority < EXCLUDED.priority
 """
-# A work that may be queued now: TMDB can know it, its delay is over, and it is not queued yet.
-_FREE = f"""{HAS_TMDB_ID}
-            AND (w.retry_at IS NULL OR w.retry_at <= clock_timestamp())
-            AND NOT EXISTS (
-                SELECT FROM refresh_queue q WHERE q.work_id = w.work_id AND q.status IN ('queued', 'processing')
-            )"""
 _ENQUEUE_STALE = text(_ENQUEUE.format(source="SELECT * FROM stale_works(:limit)"))
 # Without works_meta a work is stale, but no index can tell stale_works so. Another system may have left such works.
 _ENQUEUE_WITHOUT_DATA = text(
     _ENQUEUE.format(
-        source=f"""
-        SELECT w.work_id, 80 AS priority, 'schema' AS reason FROM works w
+        source="""
+        SELECT w.work_id, 80 AS priority, 'schema' AS reason FROM queueable_works() w
         WHERE w.last_refreshed_at IS NOT NULL AND NOT EXISTS (SELECT FROM works_meta m WHERE m.work_id = w.work_id)
-            AND {_FREE}
         ORDER BY w.last_refreshed_at, w.work_id LIMIT :limit
-        """  # noqa: S608 - constants only
+        """
     )
 )
 _ENQUEUE_CHANGED = text(
@@ -78,12 +71,11 @@ _ENQUEUE_REQUESTED = text(
 )
 _ENQUEUE_UNFINISHED = text(
     _ENQUEUE.format(
-        source=f"""
-        SELECT w.work_id, 50 AS priority, 'retry' AS reason FROM works w
+        source="""
+        SELECT w.work_id, 50 AS priority, 'retry' AS reason FROM works w JOIN queueable_works() USING (work_id)
         WHERE coalesce(w.ingestion_status, 'pending') IN ('pending', 'failed') AND w.gone_at IS NULL
-            AND {_FREE}
         ORDER BY w.retry_at NULLS FIRST LIMIT :limit
-        """  # noqa: S608 - constants only
+        """
     )
 )
 # An entry of a database that was taken over may name no work. It is ended by the first statement that meets it, since a

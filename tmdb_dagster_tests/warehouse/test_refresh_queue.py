@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import Engine
 
 from tmdb_dagster.clock import utc_now
+from tmdb_dagster.warehouse.claims import Target
+from tmdb_dagster.warehouse.claims import claim as claim_works
 from tmdb_dagster.warehouse.refresh_queue import (
     _CLAIM,
     MAX_RETRIES,
@@ -142,6 +144,15 @@ def test_what_is_asked_for_while_it_is_processed_is_processed_again(engine: Engi
     [entry] = entries(engine)
     assert (entry.status, entry.claimed_by) == ("queued", None)
     assert claim(engine) == [603]
+
+
+def test_a_stale_work_that_a_run_is_fetching_is_not_queued(engine: Engine) -> None:
+    add_works(engine, 603, 604)
+    with engine.begin() as connection:
+        claim_works(connection, "run-1", [Target(603, "The Matrix")])
+    with engine.begin() as connection:
+        assert enqueue_stale(connection, 10) == 1
+    assert [entry.tmdb_id for entry in entries(engine)] == ["604"]
 
 
 def test_a_change_that_is_known_already_is_not_queued(engine: Engine) -> None:
