@@ -85,69 +85,73 @@ def test_for_machines_it_is_json(settings_environment: dict[str, str], engine: E
     ]
 
 
+# What ends the problems of the catalogue that `operate` makes.
+_CURES = {
+    "last_ingest": "UPDATE scheduled_ingestion_log SET error_message = NULL",
+    "refreshed_within_six_months": "UPDATE works SET last_refreshed_at = now() WHERE tmdb_id = '605'",
+    "no_shown_work_gone": "UPDATE works SET gone_at = NULL",
+    "images_rehosted": "UPDATE image_inventory SET status = 'stored'",
+}
+# How each comes about, and how it ends.
+_CAUSES = {
+    "last_refresh": (
+        "UPDATE scheduled_ingestion_log SET error_message = 'TMDB is down' WHERE source = 'refresh'",
+        "UPDATE scheduled_ingestion_log SET error_message = NULL",
+    ),
+    "ingested_lately": (
+        "INSERT INTO sync_state (sync_type, last_sync_at) VALUES ('scheduled_ingest', now() - interval '9 days')",
+        "UPDATE sync_state SET last_sync_at = now() - interval '7 days'",
+    ),
+    "refreshed_lately": (
+        "INSERT INTO sync_state (sync_type, last_sync_at) VALUES ('daily_refresh', now() - interval '3 days')",
+        "UPDATE sync_state SET last_sync_at = now() - interval '1 day'",
+    ),
+    "credentials": (
+        f"{CALL} VALUES ('/movie/1', 401, 'no', 0)",
+        "DELETE FROM tmdb_api_logs WHERE http_status = 401",
+    ),
+    "error_rate": (
+        f"{CALL} SELECT '/movie/1', 500, 'broken', 0 FROM generate_series(1, 10)",
+        "DELETE FROM tmdb_api_logs WHERE error_message = 'broken'",
+    ),
+    "queue_moves": (
+        "UPDATE refresh_queue SET due_at = now() - interval '25 hours' WHERE status = 'queued'",
+        "UPDATE refresh_queue SET status = 'completed'",
+    ),
+    "complete_works_have_rows": (
+        "DELETE FROM work_cards_cache WHERE work_id = (SELECT work_id FROM works WHERE tmdb_id = '603')",
+        "INSERT INTO work_cards_cache (work_id, payload) SELECT work_id, '{}' FROM works WHERE tmdb_id = '603'",
+    ),
+    "no_images_given_up": (
+        f"""INSERT INTO image_inventory (key, kind, source_path, source_size, source_at, status)
+        SELECT 'more' || n, 'still', '/a.jpg', 'w500', now(), CASE n WHEN 1 THEN 'gave_up' ELSE 'stored' END
+        FROM generate_series(1, 20) n; INSERT INTO work_images SELECT {FIRST}, 'more1'""",
+        "UPDATE image_inventory SET status = 'stored'",
+    ),
+    "works_have_all_parts": (
+        f"UPDATE works SET missing_parts = '{{credits}}' WHERE work_id = {FIRST}",
+        "UPDATE works SET missing_parts = NULL",
+    ),
+    "no_stuck_works": (
+        f"UPDATE works SET ingestion_status = 'ingesting', claimed_by = 'dead' WHERE work_id = {FIRST}",
+        f"UPDATE works SET ingestion_status = 'complete', claimed_by = NULL WHERE work_id = {FIRST}",
+    ),
+    "few_failed_works": (
+        """INSERT INTO works (tmdb_id, title, ingestion_status)
+        SELECT n, 'A', CASE WHEN n < 5 THEN 'failed' ELSE 'pending' END FROM generate_series(1, 20) n""",
+        "DELETE FROM works WHERE title = 'A'",
+    ),
+}
+
+
 def test_each_problem_has_a_name_and_ends_with_its_cause(settings_environment: dict[str, str], engine: Engine) -> None:
     operate(engine)
-    cures = {
-        "last_ingest": "UPDATE scheduled_ingestion_log SET error_message = NULL",
-        "refreshed_within_six_months": "UPDATE works SET last_refreshed_at = now() WHERE tmdb_id = '605'",
-        "no_shown_work_gone": "UPDATE works SET gone_at = NULL",
-        "images_rehosted": "UPDATE image_inventory SET status = 'stored'",
-    }
-    causes = {
-        "last_refresh": (
-            "UPDATE scheduled_ingestion_log SET error_message = 'TMDB is down' WHERE source = 'refresh'",
-            "UPDATE scheduled_ingestion_log SET error_message = NULL",
-        ),
-        "ingested_lately": (
-            "INSERT INTO sync_state (sync_type, last_sync_at) VALUES ('scheduled_ingest', now() - interval '9 days')",
-            "UPDATE sync_state SET last_sync_at = now() - interval '7 days'",
-        ),
-        "refreshed_lately": (
-            "INSERT INTO sync_state (sync_type, last_sync_at) VALUES ('daily_refresh', now() - interval '3 days')",
-            "UPDATE sync_state SET last_sync_at = now() - interval '1 day'",
-        ),
-        "credentials": (
-            f"{CALL} VALUES ('/movie/1', 401, 'no', 0)",
-            "DELETE FROM tmdb_api_logs WHERE http_status = 401",
-        ),
-        "error_rate": (
-            f"{CALL} SELECT '/movie/1', 500, 'broken', 0 FROM generate_series(1, 10)",
-            "DELETE FROM tmdb_api_logs WHERE error_message = 'broken'",
-        ),
-        "queue_moves": (
-            "UPDATE refresh_queue SET due_at = now() - interval '25 hours' WHERE status = 'queued'",
-            "UPDATE refresh_queue SET status = 'completed'",
-        ),
-        "complete_works_have_rows": (
-            "DELETE FROM work_cards_cache WHERE work_id = (SELECT work_id FROM works WHERE tmdb_id = '603')",
-            "INSERT INTO work_cards_cache (work_id, payload) SELECT work_id, '{}' FROM works WHERE tmdb_id = '603'",
-        ),
-        "no_images_given_up": (
-            f"""INSERT INTO image_inventory (key, kind, source_path, source_size, source_at, status)
-            SELECT 'more' || n, 'still', '/a.jpg', 'w500', now(), CASE n WHEN 1 THEN 'gave_up' ELSE 'stored' END
-            FROM generate_series(1, 20) n; INSERT INTO work_images SELECT {FIRST}, 'more1'""",
-            "UPDATE image_inventory SET status = 'stored'",
-        ),
-        "works_have_all_parts": (
-            f"UPDATE works SET missing_parts = '{{credits}}' WHERE work_id = {FIRST}",
-            "UPDATE works SET missing_parts = NULL",
-        ),
-        "no_stuck_works": (
-            f"UPDATE works SET ingestion_status = 'ingesting', claimed_by = 'dead' WHERE work_id = {FIRST}",
-            f"UPDATE works SET ingestion_status = 'complete', claimed_by = NULL WHERE work_id = {FIRST}",
-        ),
-        "few_failed_works": (
-            """INSERT INTO works (tmdb_id, title, ingestion_status)
-            SELECT n, 'A', CASE WHEN n < 5 THEN 'failed' ELSE 'pending' END FROM generate_series(1, 20) n""",
-            "DELETE FROM works WHERE title = 'A'",
-        ),
-    }
-    assert {*cures, *causes} == {check.name for check in CHECKS.values() if check.cheap}
-    assert set(problems()) == set(cures)
-    for cure in cures.values():
+    assert {*_CURES, *_CAUSES} == {check.name for check in CHECKS.values() if check.cheap}
+    assert set(problems()) == set(_CURES)
+    for cure in _CURES.values():
         execute(engine, cure)
     assert problems() == {}
-    for name, (cause, cure) in causes.items():
+    for name, (cause, cure) in _CAUSES.items():
         execute(engine, cause)
         assert set(problems()) == {name}
         assert {row.name: row.text for row in rows(engine, "SELECT name, text FROM v_problems")} == problems()

@@ -56,6 +56,11 @@ class Ui(NamedTuple):
     failed_run: str
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 @pytest.fixture(scope="module")
 def ui(
     database_address: Callable[[str], str],
@@ -87,8 +92,7 @@ def ui(
             patch.setenv(name, value)
         command = str(Path(sys.executable).parent / "tmdb-dagster")
         subprocess.run([command, "migrate"], check=True, stdout=subprocess.DEVNULL)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = _free_port()
         with (home / "output").open("wb") as output:
             server = subprocess.Popen(
                 [command, "ui", "--port", str(port)],
