@@ -46,6 +46,11 @@ class Proxy:
             self._plan = plan
         return plan
 
+    def disarm(self) -> None:
+        """Do no more harm; what is frozen stays so until it is cut."""
+        with self._lock:
+            self._plan = None
+
     def close(self) -> None:
         """Cut all connections, and take no more."""
         self._listening.close()
