@@ -6,17 +6,70 @@ The settings say where these are, so that dagster.yaml is the same on every mach
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from threading import Lock
+from typing import Any, ClassVar
 
+from dagster._config import ConfigType, resolve_to_config_type
 from dagster._config.config_schema import UserConfigSchema
+from dagster._core.storage.defs_state.blob_storage_state_storage import UPathDefsStateStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
-from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres import (
+    DagsterPostgresStorage,
+    PostgresEventLogStorage,
+    PostgresRunStorage,
+    PostgresScheduleStorage,
+)
+from upath import UPath
+
+_Storage = PostgresRunStorage | PostgresEventLogStorage | PostgresScheduleStorage
+
+
+class _AtFirstUse:
+    """A storage that asks for its database when it is first used: what only looks at definitions starts no Postgres."""
+
+    _made_by: ClassVar[type[_Storage]]
+    _opening: ClassVar[Lock] = Lock()
+
+    def __init__(self) -> None:
+        """Not the storage's own, which connects: what Dagster asks for of a storage that it does not use."""
+        self._instance_weakref: Any = None
+        self._event_watcher: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        """What the storage's own constructor sets. Raises ServiceNotStarted."""
+        with self._opening:
+            if "_engine" not in vars(self):
+                from tmdb_dagster.services.provide import dagster_database_url
+                from tmdb_dagster.settings import load_settings
+
+                made = self._made_by(dagster_database_url(load_settings()))
+                vars(self).update(vars(made) | vars(self))
+        return object.__getattribute__(self, name)
+
+
+class _RunStorage(_AtFirstUse, PostgresRunStorage):
+    _made_by = PostgresRunStorage
+
+
+class _EventLogStorage(_AtFirstUse, PostgresEventLogStorage):
+    _made_by = PostgresEventLogStorage
+
+
+class _ScheduleStorage(_AtFirstUse, PostgresScheduleStorage):
+    _made_by = PostgresScheduleStorage
 
 
 class SettingsPostgresStorage(DagsterPostgresStorage):
-    """DagsterPostgresStorage at the address that the settings name."""
+    """DagsterPostgresStorage at the address that the settings name, or in the embedded Postgres."""
+
+    def __init__(self, inst_data: ConfigurableClassData | None) -> None:
+        self._instance_weakref = None
+        self._inst_data = inst_data
+        self._run_storage = _RunStorage()
+        self._event_log_storage = _EventLogStorage()
+        self._schedule_storage = _ScheduleStorage()
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -29,11 +82,12 @@ class SettingsPostgresStorage(DagsterPostgresStorage):
         inst_data: ConfigurableClassData | None,
         config_value: Mapping[str, Any],  # noqa: ARG003 - Dagster passes it by position
     ) -> SettingsPostgresStorage:
-        """Dagster's entry; starts the embedded Postgres where no address is set."""
-        from tmdb_dagster.services.provide import dagster_database_url
+        """Dagster's entry. Raises ServiceNotSet: in production an address is a must, used or not."""
+        from tmdb_dagster.services.roles import DAGSTER, require
         from tmdb_dagster.settings import load_settings
 
-        return cls(dagster_database_url(load_settings()), inst_data=inst_data)
+        require(load_settings(), (DAGSTER,))
+        return cls(inst_data)
 
 
 class StateArtifactStorage(LocalArtifactStorage):
@@ -70,6 +124,27 @@ class StateComputeLogManager(LocalComputeLogManager):
     ) -> StateComputeLogManager:
         """Dagster's entry."""
         return cls(_state("dagster", "logs"), inst_data=inst_data)
+
+
+class NoDefinitionsState(UPathDefsStateStorage):
+    """The state of definitions that keep some: ours keep none, so that Dagster need not look for it in its database."""
+
+    @classmethod
+    def config_type(cls) -> ConfigType:
+        """No configuration of its own."""
+        return resolve_to_config_type({})
+
+    @classmethod
+    def from_config_value(
+        cls,
+        inst_data: ConfigurableClassData,
+        config_value: Mapping[str, Any],  # noqa: ARG003 - Dagster passes it by position
+    ) -> NoDefinitionsState:
+        """Dagster's entry."""
+        return cls(UPath(_state("dagster", "definitions")), inst_data)
+
+    def get_latest_defs_state_info(self) -> None:
+        """None: there is no state."""
 
 
 def _state(*parts: str) -> str:
