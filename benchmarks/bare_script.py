@@ -76,7 +76,7 @@ def fetch(session: requests.Session, url: str, movie_id: int, window: SlidingWin
         with session.get(f"{url}/movie/{movie_id}", params=QUERY, timeout=60) as response:
             status, body = response.status_code, response.content
     response.raise_for_status()
-    milliseconds = round((time.perf_counter() - start) * 1000)
+    took_ms = milliseconds(start)
     rows = movie_rows(orjson.loads(body), sent_at)
     rows["movie_responses"] = [
         {
@@ -92,7 +92,7 @@ def fetch(session: requests.Session, url: str, movie_id: int, window: SlidingWin
             "method": "GET",
             "http_status": response.status_code,
             "response_size_bytes": len(body),
-            "response_time_ms": milliseconds,
+            "response_time_ms": took_ms,
             "tmdb_id": movie_id,
             "created_at": sent_at,
         }
@@ -114,7 +114,8 @@ def movie_rows(movie: dict[str, Any], moment: str) -> Rows:
     tmdb_id, title, released = str(movie["id"]), movie["title"], movie["release_date"] or None
     year = int(released[:4]) if released else None
     score = (movie["vote_average"] or 0) * 10
-    similar = [one["id"] for one in movie["similar"]["results"][:10]]
+    # TMDB may name a similar movie twice, and an upsert may not change a row twice.
+    similar = list(dict.fromkeys(one["id"] for one in movie["similar"]["results"]))[:10]
     meta = meta_row(movie, similar, moment)
     card = {"tmdb_id": tmdb_id, "title": title, "year": year, "ai_score": score, **meta}
     short = {"tmdb_id": tmdb_id, "title": title, "year": year, "ai_score": score, "poster": meta["poster_url_medium"]}
@@ -203,6 +204,11 @@ def now() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S+00", time.gmtime())
 
 
+def milliseconds(start: float) -> int:
+    """Since `start`."""
+    return round((time.perf_counter() - start) * 1000)
+
+
 def write(connection: Any, movies: list[Rows]) -> None:
     """All tables of a batch in one transaction."""
     with connection, connection.cursor() as cursor:
@@ -243,6 +249,7 @@ def field(value: Any) -> str:
 
 def ingest(movie_ids: list[int], url: str, database: str, window: SlidingWindow | None) -> int:
     """Fetch in threads and write meanwhile; returns how many movies were written."""
+    start = time.perf_counter()
     connection = psycopg2.connect(database)
     session = requests.Session()
     session.mount("http://", HTTPAdapter(pool_maxsize=WORKERS))
@@ -257,7 +264,9 @@ def ingest(movie_ids: list[int], url: str, database: str, window: SlidingWindow 
                 written += len(batch)
                 batch = []
     with connection, connection.cursor() as cursor:
-        copy(cursor, "scheduled_ingestion_log", [{"source": "popular", "movies_ingested": written}])
+        counts = {"movies_checked": written, "movies_skipped": 0, "movies_ingested": written, "movies_failed": 0}
+        row = {"source": "popular", "trigger_type": "manual", "duration_ms": milliseconds(start), **counts}
+        copy(cursor, "scheduled_ingestion_log", [row])
     connection.close()
     return written
 
