@@ -20,6 +20,7 @@ from dagster import (
 )
 from pydantic import Field
 
+from tmdb_dagster.defs.events import log_materializations
 from tmdb_dagster.defs.failures import clear_failures
 from tmdb_dagster.defs.metadata import MovieTally, image_metadata, ingest_metadata, movie_metadata
 from tmdb_dagster.defs.partitions import movie_partitions, partition_of, tmdb_id_of
@@ -33,7 +34,6 @@ from tmdb_dagster.transform.movie import SCHEMA_VERSION
 if TYPE_CHECKING:
     from tmdb_dagster.pipeline.outcome import MovieOutcome
     from tmdb_dagster.pipeline.rebuild import Rebuilt
-    from tmdb_dagster.pipeline.rehost import ImageReport
 
 
 _WITH_IMAGES = ("works_meta", "work_cards_cache")
@@ -75,26 +75,35 @@ def record_movies(context: OpExecutionContext, tally: MovieTally, outcomes: "lis
     if written:
         keys = [partition_of(outcome.tmdb_id) for outcome in written]
         context.instance.add_dynamic_partitions(str(movie_partitions.name), keys)
-    for outcome in written:
-        context.log_event(
-            AssetMaterialization("movies", partition=partition_of(outcome.tmdb_id), metadata=movie_metadata(outcome))
+        log_materializations(
+            context,
+            [
+                AssetMaterialization("movies", partition=partition_of(one.tmdb_id), metadata=movie_metadata(one))
+                for one in written
+            ],
         )
-        if outcome.images is not None and outcome.images.total:
-            _record_images(context, outcome, outcome.images)
+    _record_images(context, written)
     for outcome in outcomes:
         if not outcome.status.fresh:
             context.log.warning(visible(f"{outcome.title} ({outcome.tmdb_id}): {outcome.message}"))
 
 
-def _record_images(context: OpExecutionContext, outcome: "MovieOutcome", report: "ImageReport") -> None:
-    context.log_event(
-        AssetMaterialization(
-            "movie_images", partition=partition_of(outcome.tmdb_id), metadata=image_metadata(report, outcome.poster_url)
-        )
+def _record_images(context: OpExecutionContext, outcomes: "list[MovieOutcome]") -> None:
+    """Record a materialisation of the images of every movie that has any; where nothing became of them, none."""
+    changed = [(one, one.images) for one in outcomes if one.images is not None and one.images.changed]
+    log_materializations(
+        context,
+        [
+            AssetMaterialization(
+                "movie_images", partition=partition_of(one.tmdb_id), metadata=image_metadata(report, one.poster_url)
+            )
+            for one, report in changed
+        ],
     )
-    if report.errors:
-        more = f" and {len(report.errors) - 1} more" if len(report.errors) > 1 else ""
-        context.log.warning(visible(f"{outcome.display_title}: images left at TMDB: {report.errors[0]}{more}"))
+    for outcome, report in changed:
+        if report.errors:
+            more = f" and {len(report.errors) - 1} more" if len(report.errors) > 1 else ""
+            context.log.warning(visible(f"{outcome.display_title}: images left at TMDB: {report.errors[0]}{more}"))
 
 
 @asset(
@@ -115,8 +124,7 @@ def movies(
 
     with catalogue.run(context.op_execution_context) as run:
         outcome = ingest_one(run, tmdb_id_of(context.partition_key), force_refresh=config.force_refresh)
-    if outcome.images is not None and outcome.images.total:
-        _record_images(context.op_execution_context, outcome, outcome.images)
+    _record_images(context.op_execution_context, [outcome])
     return MaterializeResult(metadata=movie_metadata(outcome))
 
 

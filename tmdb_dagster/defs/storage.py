@@ -6,6 +6,7 @@ The settings say where these are, so that dagster.yaml is the same on every mach
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from threading import Lock
 from typing import Any, ClassVar
 
@@ -21,9 +22,20 @@ from dagster_postgres import (
     PostgresRunStorage,
     PostgresScheduleStorage,
 )
+from dagster_postgres.utils import create_pg_engine
+from sqlalchemy import Engine
 from upath import UPath
 
 _Storage = PostgresRunStorage | PostgresEventLogStorage | PostgresScheduleStorage
+
+
+@cache
+def _shared_engine(url: str) -> Engine:
+    """The engine of all three storages: two connections stay open, for one statement may need both.
+
+    Dagster's own engines open one for each statement, and an event is several.
+    """
+    return create_pg_engine(url, isolation_level="AUTOCOMMIT", pool_size=2, max_overflow=-1, pool_pre_ping=True)
 
 
 class _AtFirstUse:
@@ -44,8 +56,9 @@ class _AtFirstUse:
                 from tmdb_dagster.services.provide import dagster_database_url
                 from tmdb_dagster.settings import load_settings
 
-                made = self._made_by(dagster_database_url(load_settings()))
-                vars(self).update(vars(made) | vars(self))
+                url = dagster_database_url(load_settings())
+                made = self._made_by(url)
+                vars(self).update(vars(made) | {"_engine": _shared_engine(url)} | vars(self))
         return object.__getattribute__(self, name)
 
 

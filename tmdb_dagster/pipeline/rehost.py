@@ -74,6 +74,11 @@ class ImageReport:
         """All images that the movie wants."""
         return self.moved + self.kept + self.missing
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to tell: an image was fetched, or is missing."""
+        return bool(self.moved or self.missing)
+
     @classmethod
     def of(cls, wanted: int, results: Sequence[ImageResult], states: ImageStates) -> ImageReport:
         """What `results` and `states` of so many wanted images say."""

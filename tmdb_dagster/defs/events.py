@@ -1,0 +1,29 @@
+"""Dagster's events of many movies, recorded at the cost of a few."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from dagster import AssetMaterialization, OpExecutionContext
+
+from tmdb_dagster.settings import environment
+
+
+def log_materializations(context: OpExecutionContext, materializations: Sequence[AssetMaterialization]) -> None:
+    """Record materialisations of one asset as `context.log_event` records each, in one transaction for all.
+
+    Dagster has no public way: without its own one, which it uses for partitions, each is a transaction.
+    """
+    try:
+        from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata
+    except ImportError:
+        for materialization in materializations:
+            context.log_event(materialization)
+        return
+    step, batch_id = context.get_step_execution_context(), uuid.uuid4().hex
+    # The size at which Dagster stores a batch that has not ended; unset, it stores each event for itself.
+    with environment(DAGSTER_EVENT_BATCH_SIZE=str(len(materializations))):
+        for number, materialization in enumerate(materializations, start=1):
+            batch = DagsterEventBatchMetadata(batch_id, is_end=number == len(materializations))
+            context._events.append(DagsterEvent.asset_materialization(step, materialization, batch))  # noqa: SLF001
