@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,5 +37,14 @@ def recorded_parts() -> list[tuple[str, Path]]:
 
 def combined(body: dict[str, Any]) -> dict[str, Any]:
     """The movie with its separately recorded parts appended."""
-    parts = {part: content for part, path in recorded_parts() if (content := read(path)).get("id") == body["id"]}
-    return {**parts, **body}
+    return {**_parts_by_id().get(body["id"], {}), **body}
+
+
+@cache
+def _parts_by_id() -> dict[int, dict[str, Any]]:
+    """Of each movie id: what was recorded of its parts."""
+    found: dict[int, dict[str, Any]] = {}
+    for part, path in recorded_parts():
+        content = read(path)
+        found.setdefault(content.get("id", 0), {})[part] = content
+    return found
