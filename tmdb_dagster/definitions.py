@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagster import Definitions, in_process_executor
+from dagster import Definitions, in_process_executor, mem_io_manager
 
 from tmdb_dagster.defs.checks import asset_checks
 from tmdb_dagster.defs.discovery import ingest_candidates
@@ -43,7 +43,8 @@ defs = Definitions(
     ],
     schedules=schedules,
     sensors=sensors,
-    resources={"catalogue": CatalogueResource()},
+    # What an op returns are figures for its caller. Dagster's own choice would keep them in files of this machine.
+    resources={"catalogue": CatalogueResource(), "io_manager": mem_io_manager},
     # The work is waiting and SQL: threads inside one process do it, and a step costs no process of its own.
     executor=in_process_executor,
 )

@@ -116,6 +116,9 @@ class Settings(BaseSettings):
         description="Private networks in which image hosts may be, as `198.18.0.0/15`, separated by commas: "
         "tunnels and VPNs give hosts such addresses.",
     )
+    compute_logs_bucket: str | None = Field(
+        None, description="Bucket of what runs print, for the UI; unset: files in the state folder."
+    )
     aws_endpoint_url_s3: str | None = Field(None, description="S3 endpoint; unset: AWS.")
     aws_region: str | None = Field(None, description="Region of the bucket; Supabase wants the project's own.")
     aws_default_region: str | None = Field(None, description="The same, where AWS_REGION is not set.")
@@ -192,10 +195,10 @@ class Settings(BaseSettings):
     def _check_language(cls, value: str) -> str:
         return language(value)
 
-    @field_validator("movie_images_bucket")
+    @field_validator("movie_images_bucket", "compute_logs_bucket")
     @classmethod
-    def _check_bucket(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,98}[A-Za-z0-9]", value):
+    def _check_bucket(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,98}[A-Za-z0-9]", value):
             raise ValueError("expected the name of a bucket alone, of letters, digits, `.`, `-` and `_`")
         return value
 
@@ -251,6 +254,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _keep_logs_apart(self) -> Settings:
+        if self.movie_images_store == "s3" and self.compute_logs_bucket == self.movie_images_bucket:
+            raise ValueError("COMPUTE_LOGS_BUCKET is the bucket of the images, which anybody reads: name another one")
+        return self
+
+    @model_validator(mode="after")
     def _require_a_key_for_a_given_url(self) -> Settings:
         if not self.has_key and self.tmdb_api_url != TMDB_API_URL:
             raise ValueError(
@@ -269,6 +278,18 @@ class Settings(BaseSettings):
     def has_key(self) -> bool:
         """Whether TMDB can be asked; if not, the sandbox is."""
         return self.tmdb_api_key is not None or self.tmdb_read_access_token is not None
+
+    @property
+    def s3_region(self) -> str | None:
+        """The region of the buckets; None: boto3 looks for it in its own places."""
+        return self.aws_region or self.aws_default_region
+
+    @property
+    def s3_credentials(self) -> dict[str, str]:
+        """What is set of the S3 credentials, by the names that boto3's sessions have for them."""
+        keys = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        secrets: dict[str, SecretStr | None] = {name: getattr(self, name) for name in keys}
+        return {name: secret.get_secret_value() for name, secret in secrets.items() if secret is not None}
 
     def secrets(self) -> set[str]:
         """Every secret that this process knows: of settings, and of the environment's proxies and database."""

@@ -49,6 +49,7 @@ READ: list[tuple[str, str, Any]] = [
     ("MOVIE_IMAGES_FOLDER", "/var/lib/images", Path("/var/lib/images")),
     ("MOVIE_IMAGES_CONCURRENCY", "4", 4),
     ("IMAGE_ALLOWED_NETWORKS", "198.18.0.0/15, fd00::/8", (ip_network("198.18.0.0/15"), ip_network("fd00::/8"))),
+    ("COMPUTE_LOGS_BUCKET", "logs", "logs"),
     ("AWS_ENDPOINT_URL_S3", "https://s3.example", "https://s3.example"),
     ("AWS_REGION", "auto", "auto"),
     ("AWS_DEFAULT_REGION", "auto", "auto"),
@@ -174,6 +175,16 @@ def test_a_bucket_of_aws_is_named_as_aws_names_them(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example")
     assert load_settings().movie_images_bucket == "Movie_Images"
+
+
+def test_what_runs_print_goes_to_no_bucket_that_anybody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MOVIE_IMAGES_BUCKET", "COMPUTE_LOGS_BUCKET"):
+        monkeypatch.setenv(name, "movies")
+    load_settings(movie_images_store="none")
+    monkeypatch.setenv("MOVIE_IMAGES_STORE", "s3")
+
+    with pytest.raises(SettingsError, match="COMPUTE_LOGS_BUCKET is the bucket of the images, which anybody reads"):
+        load_settings()
 
 
 def test_all_wrong_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,29 +20,26 @@ from tmdb_dagster.transform.attribution import attribution_markdown
             deps=[*SNAPSHOTS.values(), "works"],
             group_name="operations",
             owners=OWNERS,
-            kinds={"postgres", "html"},
+            kinds={"postgres", "markdown"},
             freshness_policy=AFTER_DAILY_REPORT,
-            description="What was done, what it cost, what is wrong, and what changed in the lists, in charts: the "
-            "metadata `report` shows it, and `page` is the same as one HTML file.\n\n"
-            + attribution_markdown(with_justwatch=True),
+            description="What was done, what it cost, what is wrong, and what changed in the lists, in charts: "
+            "*Show Markdown* at the metadata `report`.\n\n" + attribution_markdown(with_justwatch=True),
         )
     ],
 )
 def ops_report(context: AssetExecutionContext, catalogue: CatalogueResource) -> MaterializeResult[None]:
     """Draw the report of this moment."""
-    from tmdb_dagster.pipeline.ops_report import ops_data, write_page
+    from tmdb_dagster.pipeline.ops_report import ops_data
     from tmdb_dagster.report.ops_report import ops_report as draw
 
     with catalogue.database(context.op_execution_context) as (engine, settings), engine.begin() as connection:
         data = ops_data(connection, settings.tmdb_rate_limit)
     page = draw(data)
-    file = write_page(page, settings.tmdb_dagster_state / "reports")
     for problem in data.health.problems:
         context.log.warning(visible(f"{problem.name}: {problem.text} {problem.advice}"))
     return MaterializeResult(
         metadata={
             "report": MetadataValue.md(page.markdown()),
-            "page": MetadataValue.path(str(file)),
             **health_figures(data.health),
         }
     )

@@ -26,6 +26,8 @@ from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Engine
 from upath import UPath
 
+from tmdb_dagster.services.errors import ServiceNotSet
+
 _Storage = PostgresRunStorage | PostgresEventLogStorage | PostgresScheduleStorage
 
 
@@ -121,8 +123,8 @@ class StateArtifactStorage(LocalArtifactStorage):
         return cls(_state("dagster"), inst_data=inst_data)
 
 
-class StateComputeLogManager(LocalComputeLogManager):
-    """LocalComputeLogManager in the state folder."""
+class SettingsComputeLogManager(LocalComputeLogManager):
+    """What runs print: in the bucket that the settings name, which every machine reads, else in the state folder."""
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -134,9 +136,21 @@ class StateComputeLogManager(LocalComputeLogManager):
         cls,
         inst_data: ConfigurableClassData | None,
         config_value: Mapping[str, Any],  # noqa: ARG003 - Dagster passes it by position
-    ) -> StateComputeLogManager:
-        """Dagster's entry."""
-        return cls(_state("dagster", "logs"), inst_data=inst_data)
+    ) -> Any:
+        """Dagster's entry; returns either. Raises ServiceNotSet for a bucket without the extra `s3-logs`."""
+        from tmdb_dagster.settings import load_settings
+
+        settings = load_settings()
+        if settings.compute_logs_bucket is None:
+            return cls(_state("dagster", "logs"), inst_data=inst_data)
+        try:
+            from tmdb_dagster.defs.bucket_logs import BucketComputeLogManager
+        except ModuleNotFoundError as error:
+            raise ServiceNotSet(
+                "COMPUTE_LOGS_BUCKET is set, and dagster-aws is not installed: install the extra `s3-logs` "
+                "(pip install 'tmdb-dagster[s3-logs]')."
+            ) from error
+        return BucketComputeLogManager(settings, settings.compute_logs_bucket, inst_data)
 
 
 class NoDefinitionsState(UPathDefsStateStorage):

@@ -1,16 +1,14 @@
-"""The operator's report, from the question to the file: asks the catalogue, and keeps the page that report/ draws."""
+"""What the operator's report shows, asked of the catalogue; report/ draws it."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 from sqlalchemy import Connection
 
 from tmdb_dagster.pipeline.discover import SOURCES
 from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.report.ops_report import DAYS, ListChange, OpsData
-from tmdb_dagster.report.page import Page
 from tmdb_dagster.transform.list_movers import list_movers
 from tmdb_dagster.warehouse.health import calls_by_endpoint, calls_hourly, failures, read_health
 from tmdb_dagster.warehouse.snapshots import newest_snapshot
@@ -41,12 +39,3 @@ def _list_change(connection: Connection, source: str) -> ListChange | None:
     if before is None:
         return ListChange(now, None, [])
     return ListChange(now, before.fetched_at, list_movers(before.places, now.places))
-
-
-def write_page(page: Page, folder: Path) -> Path:
-    """Write the report as ops_report.html: whole, or as it was."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "ops_report.html"
-    new = file.with_suffix(".new")
-    new.write_text(page.html(), "utf8")
-    return new.replace(file)

@@ -1,4 +1,4 @@
-"""A report of sections, as one HTML file that needs no other, and as Markdown for Dagster's UI."""
+"""A report of sections, as Markdown for Dagster's UI."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tmdb_dagster.shown import in_markdown
-from tmdb_dagster.transform.attribution import (
-    JUSTWATCH_NOTICE,
-    JUSTWATCH_URL,
-    TMDB_LOGO_URL,
-    TMDB_NOTICE,
-    TMDB_URL,
-    attribution_markdown,
-)
+from tmdb_dagster.transform.attribution import attribution_markdown
 
 Cell = str | int | float | None
 
@@ -25,11 +18,6 @@ class Table:
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
-
-    @property
-    def numeric(self) -> list[bool]:
-        """Which columns are numbers."""
-        return [all(isinstance(row[at], int | float) for row in self.rows) for at in range(len(self.columns))]
 
 
 @dataclass(frozen=True)
@@ -50,24 +38,8 @@ class Page:
     subtitle: str
     sections: Sequence[Section]
 
-    def html(self) -> str:
-        """One file: charts are inside, and nothing but TMDB's logo is asked for elsewhere."""
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-
-        environment = Environment(
-            loader=PackageLoader("tmdb_dagster.report", "."),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters |= {"cell": _text, "data_uri": _data_uri}
-        tmdb = {"url": TMDB_URL, "logo_url": TMDB_LOGO_URL, "notice": TMDB_NOTICE}
-        justwatch = {"url": JUSTWATCH_URL, "notice": JUSTWATCH_NOTICE}
-        return environment.get_template("page.html.jinja").render(page=self, tmdb=tmdb, justwatch=justwatch)
-
     def markdown(self) -> str:
-        """The same for Dagster's UI."""
+        """One text that needs no other: charts are inside, and nothing but TMDB's logo is linked to."""
         parts = [f"# {self.title}", self.subtitle, *(_section_markdown(section) for section in self.sections)]
         return "\n\n".join([*parts, attribution_markdown(with_justwatch=True)])
 

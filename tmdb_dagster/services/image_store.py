@@ -32,16 +32,11 @@ def open_store(settings: Settings) -> ImageStore | None:
     if settings.movie_images_store == "s3":
         from tmdb_dagster.images.s3 import S3Store
 
-        keys = {
-            "aws_access_key_id": settings.aws_access_key_id,
-            "aws_secret_access_key": settings.aws_secret_access_key,
-            "aws_session_token": settings.aws_session_token,
-        }
         return S3Store(
             settings.movie_images_bucket,
             endpoint=settings.aws_endpoint_url_s3,
-            region=settings.aws_region or settings.aws_default_region,
-            credentials={name: value.get_secret_value() for name, value in keys.items() if value is not None},
+            region=settings.s3_region,
+            credentials=settings.s3_credentials,
             public_url=settings.movie_images_public_url,
             connections=settings.movie_images_concurrency,
         )

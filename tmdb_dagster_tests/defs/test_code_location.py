@@ -68,16 +68,17 @@ def test_loading_needs_no_environment_and_touches_nothing() -> None:
     assert {"socket.__new__", "subprocess.Popen", "open"} <= set(_watched(_LEAVE)["events"]), "the watch is asleep"
 
 
-def test_dagster_finds_the_definitions_valid_from_the_repositorys_root() -> None:
+def test_dagster_finds_the_definitions_valid_from_the_repositorys_root(tmp_path: Path) -> None:
     done = subprocess.run(
         [str(Path(sys.executable).parent / "dagster"), "definitions", "validate"],
-        env={},
+        env={"TMDB_DAGSTER_STATE": str(tmp_path / "state")},
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert not (tmp_path / "state").exists(), "nothing is started for a look at the definitions"
     assert "Validation successful for code location tmdb_dagster.definitions" in done.stdout + done.stderr
 
 
@@ -121,7 +122,7 @@ ASSETS: dict[str, tuple[str, set[str], bool, set[str]]] = {
     "similar_movies": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "work_cards_cache": ("catalogue", {"postgres"}, False, {*TABLE_DEPS, "movie_images"}),
     "refresh_queue": ("refresh", {"postgres"}, False, {"works"}),
-    "ops_report": ("operations", {"postgres", "html"}, False, {*LISTS, "works"}),
+    "ops_report": ("operations", {"postgres", "markdown"}, False, {*LISTS, "works"}),
 }
 
 

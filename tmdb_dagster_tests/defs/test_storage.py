@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.cli.process import DAGSTER_YAML
 from tmdb_dagster.services.errors import ServiceNotSet
+from tmdb_dagster_tests.seaweed import S3Server
 
 
 @pytest.fixture
@@ -66,3 +69,41 @@ def test_in_production_a_missing_address_is_an_error_before_the_first_use(
 
     with pytest.raises(ServiceNotSet, match="set DAGSTER_DATABASE_URL"):
         DagsterInstance.get()
+
+
+def test_what_a_run_prints_is_read_on_another_machine_and_goes_with_the_run(
+    state: Path, s3_server: S3Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {**s3_server.variables(bucket), "MOVIE_IMAGES_STORE": "none", "COMPUTE_LOGS_BUCKET": bucket}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    key = ["a-run", "compute_logs", "step"]
+
+    _on_machine("worker", tmp_path, monkeypatch)
+    with DagsterInstance.get() as instance, instance.compute_log_manager.capture_logs(key):
+        sys.stdout.write("printed")
+        sys.stdout.flush()
+
+    _on_machine("webserver", tmp_path, monkeypatch)
+    with DagsterInstance.get() as instance:
+        assert instance.compute_log_manager.get_log_data(key).stdout == b"printed"
+        instance.compute_log_manager.delete_logs(prefix=["a-run"])
+    assert "Contents" not in s3_server.client().list_objects_v2(Bucket=bucket)
+    assert [path.name for path in state.iterdir()] == ["dagster"]
+
+
+def _on_machine(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on temporary files are in another place."""
+    (folder / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / name))
+
+
+def test_a_bucket_for_logs_without_dagster_aws_names_the_extra(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMPUTE_LOGS_BUCKET", "logs")
+    monkeypatch.setitem(sys.modules, "dagster_aws.s3", None)
+    monkeypatch.delitem(sys.modules, "tmdb_dagster.defs.bucket_logs", raising=False)
+
+    with pytest.raises(ServiceNotSet, match=r"install the extra `s3-logs` \(pip install 'tmdb-dagster\[s3-logs\]'\)"):
+        _ = instance.compute_log_manager

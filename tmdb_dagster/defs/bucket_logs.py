@@ -1,0 +1,33 @@
+"""What runs print, in a bucket of S3 or of what speaks its protocol; imported only where the settings name one."""
+
+from __future__ import annotations
+
+import boto3
+from botocore.config import Config
+from dagster._serdes import ConfigurableClassData
+from dagster_aws.s3 import S3ComputeLogManager
+
+from tmdb_dagster.settings import Settings
+
+UPLOAD_EVERY_S = 30
+"""So much of what a killed run printed is lost at most."""
+
+
+class BucketComputeLogManager(S3ComputeLogManager):
+    """S3ComputeLogManager with the endpoint and the credentials of the settings."""
+
+    def __init__(self, settings: Settings, bucket: str, inst_data: ConfigurableClassData | None) -> None:
+        super().__init__(
+            bucket, inst_data=inst_data, upload_interval=UPLOAD_EVERY_S, endpoint_url=settings.aws_endpoint_url_s3
+        )
+        session = boto3.session.Session(region_name=settings.s3_region, **settings.s3_credentials)
+        self._s3_session = session.client(
+            "s3",
+            endpoint_url=settings.aws_endpoint_url_s3,
+            config=Config(
+                s3={"addressing_style": "path" if settings.aws_endpoint_url_s3 else "auto"},
+                # Other servers than AWS choke on the newer checksums.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
