@@ -1,7 +1,7 @@
 """Asset checks: the list of warehouse/checks as Dagster's, with the same words that everybody else shows.
 
-One op evaluates many, on one connection. They run in the jobs that materialise their assets, and all of them by the
-job data_quality.
+One op evaluates many, on one connection. In a run that ingested candidates, those of movies look at these movies alone,
+so that an ingest costs the same however large the catalogue is. The job data_quality evaluates all, of the whole.
 """
 
 from collections.abc import Iterator
@@ -9,10 +9,12 @@ from typing import Any
 
 from dagster import (
     AssetCheckExecutionContext,
+    AssetCheckKey,
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
     AssetCheckSpec,
+    AssetKey,
     MetadataValue,
     multi_asset_check,
 )
@@ -20,6 +22,7 @@ from dagster import (
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.shown import in_markdown
 from tmdb_dagster.transform.health import Finding
+from tmdb_dagster.warehouse.batches import has_batch
 from tmdb_dagster.warehouse.checks import CHECKS
 from tmdb_dagster.warehouse.checks.check import find
 
@@ -48,9 +51,11 @@ def _checks(op: str, description: str, assets: set[str]) -> AssetChecksDefinitio
     )
     def evaluate(context: AssetCheckExecutionContext, catalogue: CatalogueResource) -> Iterator[AssetCheckResult]:
         with catalogue.database(context.op_execution_context) as (engine, settings), engine.begin() as connection:
+            run_id = context.run.run_id
+            ingested = has_batch(connection, run_id)
             for key in sorted(context.selected_asset_check_keys):
                 check = CHECKS[key.name]
-                yield result(find(connection, check, run_id=context.run.run_id, redact=settings.redact))
+                yield result(find(connection, check, run_id=run_id, ingested=ingested, redact=settings.redact))
 
     return evaluate
 
@@ -69,5 +74,12 @@ def result(finding: Finding) -> AssetCheckResult:
         metadata=metadata,
     )
 
+
+INGEST_CHECKS = [
+    AssetCheckKey(AssetKey(check.asset), check.name)
+    for check in CHECKS.values()
+    if check.of_movies or check.asset == "candidates"
+]
+"""What an ingest evaluates: its own lists, candidates and movies."""
 
 asset_checks = [_checks(op, *of) for op, of in _OPS.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dagster import AssetSelection, GraphDefinition, JobDefinition, OpDefinition, define_asset_job
 
+from tmdb_dagster.defs.checks import INGEST_CHECKS
 from tmdb_dagster.defs.discovery import ingest_candidates
 from tmdb_dagster.defs.images import repair_images
 from tmdb_dagster.defs.movies import batch_ingest, enrich_candidates, ingest_movie, rebuild_from_raw
@@ -17,7 +18,8 @@ _TAGS = {"dagster/max_runtime": str(MAX_RUNTIME_S)}
 
 weekly_ingest_job = define_asset_job(
     "weekly_ingest",
-    selection=AssetSelection.assets(ingest_candidates, enrich_candidates),
+    selection=AssetSelection.assets(ingest_candidates, enrich_candidates).without_checks()
+    | AssetSelection.checks(*INGEST_CHECKS),
     description="Discover movies from TMDB's lists and ingest the new ones.",
     tags=_TAGS,
 )

@@ -192,6 +192,12 @@ def record_outcomes(
     )
 
 
+def has_batch(connection: Connection, run_id: str) -> bool:
+    """Whether the run chose candidates, or took some over."""
+    query = text("SELECT EXISTS (SELECT FROM ingest_batches WHERE run_id = :run_id)")
+    return bool(connection.scalar(query, {"run_id": run_id}))
+
+
 def batch_progress(connection: Connection, run_id: str) -> tuple[int, int]:
     """How many candidates of the run's batch are settled, and how many there are."""
     row = connection.execute(

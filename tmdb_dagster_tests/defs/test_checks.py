@@ -8,7 +8,7 @@ import pytest
 from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterInstance, Definitions
 from sqlalchemy import Connection, Engine
 
-from tmdb_dagster.defs.checks import result
+from tmdb_dagster.defs.checks import INGEST_CHECKS, result
 from tmdb_dagster.redaction import redact
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
@@ -206,6 +206,26 @@ def test_a_check_finds_what_is_wrong(check: str, spoil: str, example: str, catal
     assert example in " ".join(finding.examples)
 
 
+@pytest.mark.parametrize(("check", "spoil", "example"), [one for one in SPOILED if CHECKS[one[0]].of_movies])
+def test_a_run_looks_at_the_movies_that_it_ingested(
+    check: str, spoil: str, example: str, catalogue: Connection
+) -> None:
+    for run_id, movies in (("one", f"work_id = {FIRST}"), ("others", f"work_id > {FIRST}")):
+        catalogue.exec_driver_sql(f"""WITH batch AS (
+            INSERT INTO ingest_batches (run_id, source, max_movies, pages_per_source, trigger_type, movies_checked,
+                movies_skipped, started_at)
+            VALUES ('{run_id}', 'popular', 1, 1, 'manual', 1, 0, now()) RETURNING batch_id
+        ) INSERT INTO ingest_candidates (batch_id, rank, tmdb_id, title, sources, outcome)
+        SELECT batch_id, row_number() OVER (), tmdb_id, title, '{{popular}}', 'ingested' FROM batch, works
+        WHERE {movies}""")
+    catalogue.exec_driver_sql(spoil)
+
+    found = {run: find(catalogue, CHECKS[check], run_id=run, ingested=True) for run in ("one", "others", "none")}
+
+    assert {run: finding.passed for run, finding in found.items()} == {"one": False, "others": True, "none": True}
+    assert example in " ".join(found["one"].examples)
+
+
 def test_every_check_is_seen_to_fail() -> None:
     assert {check for check, *_ in SPOILED} == set(CHECKS)
 
@@ -309,6 +329,19 @@ def _evaluations(instance: DagsterInstance, run_id: str) -> dict[str, AssetCheck
         if event and event.event_type_value == "ASSET_CHECK_EVALUATION"
     ]
     return {one.check_name: one for one in found}
+
+
+def test_an_ingest_checks_what_it_wrote_alone(execute: Execute, instance: DagsterInstance, engine: Engine) -> None:
+    write(engine, fetched_movie(claimed_work(engine, 603), id=603))
+    sql(engine, "UPDATE aggregates SET ai_score = 101")
+    sql(engine, "UPDATE works SET last_refreshed_at = now() - interval '7 months'")
+
+    result = execute("weekly_ingest", source="popular", max_movies=2, pages_per_source=1)
+
+    found = _evaluations(instance, result.run_id)
+    assert set(found) == {key.name for key in INGEST_CHECKS}
+    assert [name for name, one in found.items() if not one.passed] == []
+    assert found["valid_cards"].metadata["cards checked"].value == 2
 
 
 def test_all_checks_run_on_demand(

@@ -83,7 +83,7 @@ def test_images_that_were_given_up_show_in_a_check(image_store: str, execute: Ex
     with engine.begin() as connection:
         connection.execute(text("UPDATE image_inventory SET status = 'gave_up' WHERE kind = 'poster'"))
 
-    result = execute("weekly_ingest", source="trending", max_movies=1, pages_per_source=1)
+    result = execute("data_quality")
 
     evaluations = {one.asset_check_key: one for one in result.get_asset_check_evaluations()}
     check = evaluations[AssetCheckKey(AssetKey("works_meta"), "no_images_given_up")]

@@ -17,6 +17,20 @@ EXAMPLES = 10
 
 _ROWS_AT_ONCE = 500
 
+MOVIE_TABLES = ("works", "works_meta", "rating_sources", "aggregates", "work_cards_cache")
+"""What a check `of_movies` may read."""
+
+# In front of a query: of the tables of movies it then sees those rows alone that belong to what the run ingested.
+_SOME = ", ".join(
+    f"{table} AS (SELECT * FROM {table} WHERE work_id IN (SELECT work_id FROM ingested))"  # noqa: S608 - constants
+    for table in MOVIE_TABLES
+)
+_INGESTED = f"""
+    WITH ingested AS MATERIALIZED (
+        SELECT w.work_id FROM ingest_batches b JOIN ingest_candidates c USING (batch_id) JOIN works w USING (tmdb_id)
+        WHERE b.run_id = :run_id AND c.outcome = 'ingested'
+    ), {_SOME}
+"""  # noqa: S608 - constants
 
 Redact = Callable[[str], str]
 """Takes secrets out of a text."""
@@ -38,7 +52,8 @@ class Check:
     `query` answers in one row with the columns of Answer; it may ask for :run_id, the run that checks. Where SQL cannot
     judge, `judge` makes the answer of the query's rows; it is given what takes secrets out of a text. A `cheap` check
     is also asked by `tmdb-dagster status`, the report and the view v_problems; the others read much and are left to the
-    jobs. One that `blocks` ends the run that would build on the asset.
+    jobs. One that `blocks` ends the run that would build on the asset. One `of_movies` reads MOVIE_TABLES alone, so
+    that it can be asked of some movies as of all.
     """
 
     name: str
@@ -49,16 +64,23 @@ class Check:
     query: str
     cheap: bool = False
     blocks: bool = False
+    of_movies: bool = False
     judge: Callable[[Iterable[Row[Any]], Redact], Answer] | None = None
 
 
-def find(connection: Connection, check: Check, *, run_id: str = "", redact: Redact = str) -> Finding:
-    """Ask one check; a query that fails is what it found, and leaves the transaction usable for the others."""
+def find(
+    connection: Connection, check: Check, *, run_id: str = "", ingested: bool = False, redact: Redact = str
+) -> Finding:
+    """Ask one check; a query that fails is what it found, and leaves the transaction usable for the others.
+
+    `ingested`: ask a check `of_movies` of those movies alone that the run `run_id` ingested.
+    """
+    query = _INGESTED + check.query if ingested and check.of_movies else check.query
     try:
         with connection.begin_nested():
             rows = connection.execute(
-                text(check.query),
-                {"run_id": run_id} if ":run_id" in check.query else {},
+                text(query),
+                {"run_id": run_id} if ":run_id" in query else {},
                 # What is judged here may be all there is.
                 execution_options={"yield_per": _ROWS_AT_ONCE} if check.judge else {},
             )

@@ -94,6 +94,7 @@ DATA_CHECKS = (
             ORDER BY w.work_id""",
         ),
         cheap=True,
+        of_movies=True,
     ),
     Check(
         "works_have_all_parts",
@@ -108,6 +109,7 @@ DATA_CHECKS = (
             FROM works WHERE missing_parts IS NOT NULL ORDER BY incomplete_answers DESC, work_id""",
         ),
         cheap=True,
+        of_movies=True,
     ),
     Check(
         "unique_tmdb_ids",
@@ -138,6 +140,7 @@ DATA_CHECKS = (
                 OR year IS DISTINCT FROM extract(year FROM release_date)::int AND last_refreshed_at IS NOT NULL
             ORDER BY work_id""",
         ),
+        of_movies=True,
     ),
     Check(
         "scores_in_range",
@@ -162,6 +165,7 @@ DATA_CHECKS = (
                     OR scale_type = '0_10' AND NOT value_raw BETWEEN 0 AND 10
             ) AS outside ORDER BY example""",
         ),
+        of_movies=True,
     ),
     Check(
         "valid_cards",
@@ -176,5 +180,6 @@ DATA_CHECKS = (
         )
         """,  # noqa: S608 - a constant
         judge=_validate,
+        of_movies=True,
     ),
 )
