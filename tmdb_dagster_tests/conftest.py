@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
+from tmdb_dagster.cli.main import main
 from tmdb_dagster.pipeline.run import Run, open_run
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.services.image_server import image_server as image_server_app
@@ -229,6 +231,17 @@ def image_store(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     return str(request.param)
+
+
+@pytest.fixture
+def check(settings_environment: dict[str, str]) -> Callable[..., None]:
+    """Asserts that every invariant of the catalogue holds, or of another at `url`, as an operator asks."""
+
+    def ask(url: str = settings_environment["DATABASE_URL"]) -> None:
+        done = CliRunner().invoke(main, ["check"], env={"DATABASE_URL": url})
+        assert done.exit_code == 0, done.output
+
+    return ask
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ class Trial:
 
     def __init__(self, engine: Engine, url: str, start_job: StartJob, server: SandboxServer) -> None:
         self.engine = engine
+        self.url = url
         self._start_job = start_job
         self._variables = {"DATABASE_URL": url, "TMDB_API_URL": server.api_url, "TMDB_CONCURRENCY": "2"}
 
@@ -98,6 +99,7 @@ class Trial:
 
 
 NewTrial = Callable[[], Trial]
+Check = Callable[[str], None]
 
 
 @pytest.fixture
@@ -140,7 +142,7 @@ def _killed(new_trial: NewTrial, moment: Moment) -> Trial:
     pytest.fail(f"the kills came too late: {moment}")
 
 
-def _prove(moments: list[Moment], new_trial: NewTrial, output: Path) -> None:
+def _prove(moments: list[Moment], new_trial: NewTrial, output: Path, check: Check) -> None:
     calm = new_trial()
     running = [(calm, calm.start(), (1, MOVIES), "undisturbed")]
     done = []
@@ -161,6 +163,7 @@ def _prove(moments: list[Moment], new_trial: NewTrial, output: Path) -> None:
         assert _state(trial) == expected, what
         assert trial.ask("SELECT tmdb_id FROM works WHERE ingestion_status <> 'complete'") == [], what
         assert trial.calls_of_the_last_run() == calls, f"{what}: it asks for what it has"
+        check(trial.url)
     assert len(expected["movies"]) == MOVIES
 
 
@@ -183,10 +186,10 @@ def test_a_run_that_is_told_to_stop_is_logged_and_gives_its_claims_back(
     assert trial.ask("SELECT run_id FROM run_leases") == []
 
 
-def test_five_kills(new_trial: NewTrial, tmp_path: Path) -> None:
-    _prove(_moments(1, 5), new_trial, tmp_path / "output")
+def test_five_kills(new_trial: NewTrial, tmp_path: Path, check: Check) -> None:
+    _prove(_moments(1, 5), new_trial, tmp_path / "output", check)
 
 
 @pytest.mark.long
-def test_thirty_kills(new_trial: NewTrial, tmp_path: Path) -> None:
-    _prove(_moments(2, 30), new_trial, tmp_path / "output")
+def test_thirty_kills(new_trial: NewTrial, tmp_path: Path, check: Check) -> None:
+    _prove(_moments(2, 30), new_trial, tmp_path / "output", check)

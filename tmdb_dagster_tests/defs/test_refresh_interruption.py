@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -131,7 +131,7 @@ def trial(variables: None, engine: Engine, start_job: StartJob, sandbox: Sandbox
     return Trial(engine, start_job, sandbox, movies)
 
 
-def _prove(trial: Trial, kills: int, seed: int, output: Path) -> None:
+def _prove(trial: Trial, kills: int, seed: int, output: Path, check: Callable[[], None]) -> None:
     chance = random.Random(seed)
     killed = interrupted = 0
     while killed < kills:
@@ -142,13 +142,14 @@ def _prove(trial: Trial, kills: int, seed: int, output: Path) -> None:
             killed += 1
         assert trial.start().wait(TIMEOUT_S) == 0, output.read_text("utf8")
         trial.check()
+        check()
     assert interrupted >= kills - trial.round, "the kills came too late"
 
 
-def test_three_kills(trial: Trial, tmp_path: Path) -> None:
-    _prove(trial, 3, 1, tmp_path / "output")
+def test_three_kills(trial: Trial, tmp_path: Path, check: Callable[[], None]) -> None:
+    _prove(trial, 3, 1, tmp_path / "output", check)
 
 
 @pytest.mark.long
-def test_thirty_kills(trial: Trial, tmp_path: Path) -> None:
-    _prove(trial, 30, 2, tmp_path / "output")
+def test_thirty_kills(trial: Trial, tmp_path: Path, check: Callable[[], None]) -> None:
+    _prove(trial, 30, 2, tmp_path / "output", check)

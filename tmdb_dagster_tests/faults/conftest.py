@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from click.testing import CliRunner
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from tmdb_dagster.cli.main import main
 from tmdb_dagster.pipeline.discover import IngestRequest, discover
 from tmdb_dagster.pipeline.ingest import ingest_candidates
 from tmdb_dagster.pipeline.refresh import RefreshRequest, refresh_daily
@@ -64,14 +62,3 @@ def refresh(settings: Settings, run_id: str) -> None:
     """What daily_refresh does."""
     with open_run(settings, run_id=run_id, job="daily_refresh", origin="tmdb") as run:
         refresh_daily(run, RefreshRequest(), ignore)
-
-
-@pytest.fixture
-def check(settings_environment: dict[str, str]) -> Callable[[], None]:
-    """Asserts that every invariant holds, as an operator asks."""
-
-    def ask() -> None:
-        done = CliRunner().invoke(main, ["check"])
-        assert done.exit_code == 0, done.output
-
-    return ask
