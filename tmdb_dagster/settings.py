@@ -39,6 +39,14 @@ SECRETS = Path("/run/secrets")
 Network = IPv4Network | IPv6Network
 
 
+MOST_CALLS_AT_ONCE = 20
+
+
+def calls_at_once(limit: RateLimit | None) -> int:
+    """How many calls in flight a limit is worth: a window that allows fewer would have them wait."""
+    return MOST_CALLS_AT_ONCE if limit is None else min(MOST_CALLS_AT_ONCE, limit.calls)
+
+
 class SettingsError(TmdbDagsterError):
     """A setting is missing or malformed; the text names the environment variable."""
 
@@ -90,7 +98,12 @@ class Settings(BaseSettings):
     tmdb_watch_regions: Annotated[tuple[str, ...], NoDecode] = Field(
         ("US",), description="Regions whose watch providers are kept, separated by commas."
     )
-    tmdb_concurrency: int = Field(8, ge=1, le=20, description="Calls in flight in one run, 1 to 20.")
+    tmdb_concurrency: int = Field(
+        default_factory=lambda data: calls_at_once(data["tmdb_rate_limit"]),
+        ge=1,
+        le=MOST_CALLS_AT_ONCE,
+        description="Calls in flight in one run, 1 to 20; unset: as many as a window of the limit allows.",
+    )
     database_url: SecretStr | None = Field(
         None, description="Postgres of the catalogue; unset: an embedded Postgres in the state folder."
     )
@@ -332,6 +345,8 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         problems = []
         for item in error.errors(include_input=False, include_url=False, include_context=False):
+            if item["type"] == "default_factory_not_called":
+                continue  # it follows another setting, which is wrong
             name = "".join(str(part).upper() for part in item["loc"][:1])
             problems.append(f"{name}: {item['msg']}".removeprefix(": "))
         text = "; ".join(problem.replace("Value error, ", "") for problem in problems)

@@ -133,10 +133,24 @@ def test_without_any_variable_there_are_defaults(tmp_path: Path) -> None:
     assert settings.tmdb_api_url == "https://api.themoviedb.org/3"
     assert settings.tmdb_rate_limit == RateLimit(40, 10)
     assert settings.tmdb_watch_regions == ("US",)
-    assert settings.tmdb_concurrency == 8
+    assert settings.tmdb_concurrency == 20
     assert settings.tmdb_dagster_state == tmp_path / ".tmdb_dagster"
     assert settings.database_url is None
     assert not settings.has_key
+
+
+@pytest.mark.parametrize(("limit", "calls"), [("5/1s", 5), ("20/1s", 20), ("40/10s", 20), ("unlimited", 20)])
+def test_as_many_calls_are_in_flight_as_the_limit_allows(limit: str, calls: int) -> None:
+    assert load_settings(tmdb_rate_limit=limit).tmdb_concurrency == calls
+    assert load_settings(tmdb_rate_limit=limit, tmdb_concurrency=3).tmdb_concurrency == 3
+
+
+def test_a_wrong_limit_is_said_once() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings(tmdb_rate_limit="much")
+
+    assert "TMDB_RATE_LIMIT" in str(raised.value)
+    assert "TMDB_CONCURRENCY" not in str(raised.value)
 
 
 @pytest.mark.parametrize(("name", "value", "read"), READ)

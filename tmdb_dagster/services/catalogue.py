@@ -10,6 +10,9 @@ from sqlalchemy import Engine
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.warehouse.engine import check_schema, connect
 
+CONNECTIONS = 8
+"""A run keeps at most so many open, and opens two more for a moment: a free plan lends few, and calls wait longer."""
+
 
 @contextmanager
 def open_catalogue(settings: Settings) -> Iterator[Engine]:
@@ -22,7 +25,7 @@ def open_catalogue(settings: Settings) -> Iterator[Engine]:
     engine = connect(
         settings.database_url.get_secret_value(),
         schema=settings.database_schema,
-        connections=settings.tmdb_concurrency,
+        connections=min(CONNECTIONS, settings.tmdb_concurrency),
     )
     try:
         check_schema(engine)
