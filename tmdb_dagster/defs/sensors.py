@@ -30,6 +30,7 @@ from dagster import (
     run_failure_sensor,
     sensor,
 )
+from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.remote_origin import CodeLocationOrigin
 
 from tmdb_dagster.defs.jobs import daily_refresh_job, drain_refresh_queue_job
@@ -58,6 +59,9 @@ _UNFINISHED = [
     DagsterRunStatus.STARTING,
     DagsterRunStatus.STARTED,
 ]
+# What dead runs stay in, if they had come so far. `dagster job execute` is its run's process from the first moment.
+_WITH_A_PROCESS = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_DEFINITIONS = "tmdb_dagster.definitions"
 
 
 def workers_to_start(due: int, *, at_work: int, most: int) -> int:
@@ -131,7 +135,7 @@ def rescue_dead_work(context: SensorEvaluationContext, catalogue: CatalogueResou
     from tmdb_dagster.pipeline.refresh import rescue
     from tmdb_dagster.warehouse.leases import leases
 
-    started = context.instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
+    running = context.instance.get_runs(RunsFilter(statuses=_WITH_A_PROCESS))
     with catalogue.database() as (engine, _):
         rescued = rescue(engine)
         with engine.begin() as connection:
@@ -144,22 +148,29 @@ def rescue_dead_work(context: SensorEvaluationContext, catalogue: CatalogueResou
             rescued.queued,
         )
     # A run of another code location has no lease here, and needs none.
-    ours = [run for run in started if run.run_id in alive or _is_of(run, context.code_location_origin)]
+    ours = [run for run in running if run.run_id in alive or _is_of(run, context.code_location_origin)]
     now = utc_now().timestamp()
     before = json.loads(context.cursor or "{}")
     absent = {run.run_id: before.get(run.run_id, now) for run in ours if not alive.get(run.run_id, False)}
     for run in ours:
         if now - absent.get(run.run_id, now) >= ABSENT_S:
-            context.instance.report_run_failed(
-                run, "The run's process died: it holds no lease, or renews it no longer."
-            )
+            canceling = run.status == DagsterRunStatus.CANCELING
+            report = context.instance.report_run_canceled if canceling else context.instance.report_run_failed
+            report(run, "The run's process died: it holds no lease, or renews it no longer.")
     return SensorResult(skip_reason="Rescuing needs no run.", cursor=json.dumps(absent))
 
 
 def _is_of(run: DagsterRun, location: CodeLocationOrigin | None) -> bool:
-    """Whether this code location started it; a run of `dagster job execute` is no location's."""
-    origin = run.remote_job_origin
-    return origin is not None and location is not None and origin.location_name == location.location_name
+    """Whether this code location started it, or `dagster job execute`, whose runs are no location's, on our module.
+
+    A run of a location that is NOT_STARTED has no process yet.
+    """
+    if (origin := run.remote_job_origin) is not None:
+        here = location is not None and origin.location_name == location.location_name
+        return here and run.status != DagsterRunStatus.NOT_STARTED
+    code = run.job_code_origin
+    pointer = None if code is None else code.repository_origin.code_pointer
+    return isinstance(pointer, ModuleCodePointer) and pointer.module == _DEFINITIONS
 
 
 def partition_changes(keys: Set[str], materialised: Set[str], movies: Set[str]) -> tuple[list[str], list[str]]:

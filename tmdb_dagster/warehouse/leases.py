@@ -151,9 +151,12 @@ def step_lease(engine: Engine, *, run_id: str, job: str) -> Iterator[None]:
             lease.give_back()
 
 
-def jobs_at_work(connection: Connection) -> list[str]:
-    """The jobs that have a live run."""
-    rows = connection.scalars(text("SELECT DISTINCT job FROM run_leases WHERE expires_at > clock_timestamp()"))
+def jobs_at_work(connection: Connection, *, but: str) -> list[str]:
+    """The jobs that have a live run, `but` for this one."""
+    rows = connection.scalars(
+        text("SELECT DISTINCT job FROM run_leases WHERE run_id <> :but AND expires_at > clock_timestamp()"),
+        {"but": but},
+    )
     return sorted(rows)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from tmdb_dagster.cli.main import main
+from tmdb_dagster.pipeline.errors import InvalidRequest
 from tmdb_dagster.pipeline.ingest import ingest_movie
+from tmdb_dagster.pipeline.purge import purge
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.services.image_store import open_store
 from tmdb_dagster.settings import load_settings
@@ -44,3 +47,20 @@ def test_purge_waits_for_no_run(image_store: str, engine: Engine) -> None:
 
     assert done.exit_code == 1
     assert "test is running: stop it first" in done.output
+    assert value(engine, "SELECT string_agg(run_id, ',') FROM run_leases") == "run-1"
+
+
+def test_a_purge_holds_a_lease_that_keeps_another_from_starting(
+    image_store: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings()
+
+    def remove(connection: Connection) -> int:
+        with pytest.raises(InvalidRequest, match="purge is running"):
+            purge(engine, settings)
+        return 0
+
+    monkeypatch.setattr("tmdb_dagster.pipeline.purge.empty_catalogue", remove)
+
+    assert purge(engine, settings) == (0, 0)
+    assert value(engine, "SELECT count(*) FROM run_leases") == 0

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from dagster import DagsterInstance, DagsterRunStatus, SensorEvaluationContext, SensorResult
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter, SensorEvaluationContext, SensorResult
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.test_utils import create_run_for_test
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
@@ -22,6 +24,7 @@ from tmdb_dagster_tests.defs.conftest import Execute, StartJob
 from tmdb_dagster_tests.warehouse.database import execute as change
 from tmdb_dagster_tests.warehouse.database import rows, take_lease, value
 
+NOT_STARTED = DagsterRunStatus.NOT_STARTED
 THREE_MINUTES = 180
 EVERY_S = 30
 """How often the daemon asks rescue_dead_work."""
@@ -49,10 +52,10 @@ def _location(name: str) -> ManagedGrpcPythonEnvCodeLocationOrigin:
     return ManagedGrpcPythonEnvCodeLocationOrigin(target, location_name=name)
 
 
-def _start(instance: DagsterInstance, location: str) -> str:
+def _start(instance: DagsterInstance, location: str, status: DagsterRunStatus = DagsterRunStatus.STARTED) -> str:
     """A run that the daemon has started, in Dagster's storage."""
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(_location(location), "__repository__"), "retention")
-    run = create_run_for_test(instance, job_name="retention", status=DagsterRunStatus.STARTED, remote_job_origin=origin)
+    run = create_run_for_test(instance, job_name="retention", status=status, remote_job_origin=origin)
     return str(run.run_id)
 
 
@@ -98,6 +101,46 @@ def test_a_run_that_died_before_its_lease_is_ended(instance: DagsterInstance, cl
     assert _status(instance, elsewhere) == DagsterRunStatus.STARTED
 
 
+@pytest.mark.parametrize(
+    ("status", "ends_as"),
+    [
+        (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.FAILURE),
+        (DagsterRunStatus.STARTED, DagsterRunStatus.FAILURE),
+        (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED),
+    ],
+)
+def test_a_killed_job_execute_without_a_lease_is_ended_and_that_of_another_project_is_not(
+    status: DagsterRunStatus, ends_as: DagsterRunStatus, instance: DagsterInstance, clock: Clock, tick: Tick
+) -> None:
+    ours, another = (
+        create_run_for_test(instance, job_name="retention", status=status, job_code_origin=_executed(module)).run_id
+        for module in ("tmdb_dagster.definitions", "another_project.definitions")
+    )
+
+    for seconds in range(EVERY_S - 1, THREE_MINUTES, EVERY_S):
+        clock.later = timedelta(seconds=seconds)
+        tick()
+
+    assert _status(instance, ours) == ends_as
+    assert _status(instance, another) == status
+
+
+def _executed(module: str) -> JobPythonOrigin:
+    """What `dagster job execute -m` notes of its job."""
+    return JobPythonOrigin("retention", RepositoryPythonOrigin("python", ModuleCodePointer(module, "defs")))
+
+
+def test_a_run_that_died_while_it_was_canceled_is_ended(instance: DagsterInstance, clock: Clock, tick: Tick) -> None:
+    died, waiting = (_start(instance, "ours", status) for status in (DagsterRunStatus.CANCELING, NOT_STARTED))
+
+    for seconds in range(EVERY_S - 1, THREE_MINUTES, EVERY_S):
+        clock.later = timedelta(seconds=seconds)
+        tick()
+
+    assert _status(instance, died) == DagsterRunStatus.CANCELED
+    assert _status(instance, waiting) == NOT_STARTED, "it has no process yet"
+
+
 def test_a_run_between_two_steps_or_that_was_cut_off_for_a_while_goes_on(
     instance: DagsterInstance, engine: Engine, clock: Clock, tick: Tick
 ) -> None:
@@ -140,6 +183,30 @@ def test_a_killed_job_that_only_opens_the_database_is_ended(
         tick()
 
     assert _status(shared_instance, run_id) == DagsterRunStatus.FAILURE
+
+
+def test_a_killed_job_execute_that_waits_for_its_lease_is_ended(
+    start_job: StartJob, shared_instance: DagsterInstance, engine: Engine, clock: Clock
+) -> None:
+    before = {run.run_id for run in shared_instance.get_runs()}
+    with engine.begin() as others:
+        others.exec_driver_sql("LOCK TABLE run_leases IN ACCESS EXCLUSIVE MODE")
+        process = start_job("retention", {})
+        started: list[str] = []
+        while not started and process.poll() is None:
+            runs = shared_instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
+            started = [run.run_id for run in runs if run.run_id not in before]
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert rows(engine, "SELECT run_id FROM run_leases") == []
+    tick = _ticks(shared_instance)
+
+    for seconds in range(EVERY_S, THREE_MINUTES, EVERY_S):
+        clock.later = timedelta(seconds=seconds)
+        tick()
+
+    assert [_status(shared_instance, run_id) for run_id in started] == [DagsterRunStatus.FAILURE]
 
 
 @pytest.mark.parametrize("job", ["ops_report", "data_quality", "retention", "rebuild_from_raw"])
