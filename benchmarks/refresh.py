@@ -163,7 +163,7 @@ def _two_workers(database: Postgres, rows: list[list[str]]) -> list[Target]:
         done = _one(
             engine,
             "SELECT count(*) FILTER (WHERE status = 'completed') AS completed, "
-            "(SELECT count(*) FROM works WHERE request_count <> 2) AS wrong, "
+            "(SELECT count(*) FROM (SELECT FROM tmdb_api_logs GROUP BY tmdb_id HAVING count(*) <> 2) AS w) AS wrong, "
             "(SELECT min(movies_ingested) FROM scheduled_ingestion_log) AS least FROM refresh_queue",
         )
         label = f"1,000 entries, two workers ({done.least} and {1000 - done.least})"

@@ -26,7 +26,11 @@ GRANT SELECT, INSERT, UPDATE ON
     works, works_meta, rating_sources, aggregates, work_cards_cache, movie_responses, sync_state, ingest_candidates,
     rate_limits, score_prior, catalogue_origin, image_inventory
 TO tmdb_dagster_pipeline;
-GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_queue, ingest_batches TO tmdb_dagster_pipeline;
+GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_queue, ingest_batches, refused_requests TO tmdb_dagster_pipeline;
+
+-- Requests are counted and limited by request_movie, with its owner's rights; old counts are removed by retention.
+GRANT SELECT, DELETE ON request_counts TO tmdb_dagster_pipeline;
+GRANT SELECT ON request_limits TO tmdb_dagster_pipeline;
 
 -- The views for operators; the report, the checks and `tmdb-dagster status` read most of them.
 GRANT SELECT ON
@@ -37,8 +41,9 @@ TO tmdb_dagster_pipeline;
 -- A refresh replaces the similar movies and the images of a movie, and a run ends its lease.
 GRANT SELECT, INSERT, UPDATE, DELETE ON similar_movies, work_images, run_leases TO tmdb_dagster_pipeline;
 
--- Works that a run began and did not finish go by this function, which removes no others.
-GRANT EXECUTE ON FUNCTION remove_unfinished_works(text) TO tmdb_dagster_pipeline;
+-- Works that a run began and did not finish, and those that TMDB does not know, go by these functions, which remove none
+-- of which anything was ever written.
+GRANT EXECUTE ON FUNCTION remove_unfinished_works(text), remove_unknown_works(text, bigint[]) TO tmdb_dagster_pipeline;
 
 -- The sequences that number the rows; and where row level security is on, a policy that lets the role pass.
 DO $$

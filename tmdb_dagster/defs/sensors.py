@@ -71,7 +71,7 @@ def workers_to_start(due: int, *, at_work: int, most: int) -> int:
 
 @sensor(
     job_name=drain_refresh_queue_job.name,  # with the job itself, Dagster warns of an argument of its own
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=15,  # who has asked for a movie waits
     default_status=DefaultSensorStatus.RUNNING,
     description="Starts runs of drain_refresh_queue while works that are due wait in the queue.",
 )

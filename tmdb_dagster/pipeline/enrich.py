@@ -35,6 +35,7 @@ from tmdb_dagster.warehouse.claims import (
     WorkState,
     claim,
     mark_failed,
+    remove_refused,
     still_claimed,
     work_states,
 )
@@ -54,6 +55,9 @@ _BUSY_POLL_S = 0.5
 _LONGEST_FILL_S = 0.3
 _LONGEST_MESSAGE = 1000
 _TAKEN_OVER = "Another run took the movie over"
+_UNKNOWN = "TMDB does not know this movie."
+_ROW_REMOVED = "Its row was removed, since nothing else was known of it."
+_REMOVED = "It was removed from the catalogue meanwhile"
 
 _log = logging.getLogger(__name__)
 
@@ -194,8 +198,12 @@ class _Enrichment:
                 self._in_flight[self._executor.submit(_fetch, self._run, one, lapses)] = one, target
         # A claim lost between the two statements shows as neither complete nor busy: it is tried again.
         complete = [t for t in left if t.tmdb_id in states and states[t.tmdb_id].status == "complete"]
-        self._busy += [target for target in left if target not in complete]
-        return [_Result(_untouched(target, states, Status.CACHED)) for target in complete]
+        removed = [t for t in left if t.tmdb_id not in states and t.added_by is None]
+        self._busy += [target for target in left if target not in complete and target not in removed]
+        return [
+            *(_Result(_untouched(target, states, Status.CACHED)) for target in complete),
+            *(_Result(_untouched(target, states, Status.EXCLUDED, _REMOVED)) for target in removed),
+        ]
 
     def _claim(
         self, connection: Connection, chunk: list[Target], *, force: bool
@@ -268,6 +276,7 @@ class _Enrichment:
                 result.outcome if result.fetched is None else _as_written(result.outcome, result.fetched, written)
                 for result in results
             ]
+        outcomes = self._without_refused(connection, outcomes)
         failures = [
             Failure(outcome.work_id, outcome.message or "", gone=outcome.status is Status.GONE)
             for outcome, result in zip(outcomes, results, strict=True)
@@ -276,6 +285,21 @@ class _Enrichment:
         if failures:
             mark_failed(connection, run_id, failures)
         return outcomes if self._record is None else self._record(connection, outcomes)
+
+    def _without_refused(self, connection: Connection, outcomes: list[MovieOutcome]) -> list[MovieOutcome]:
+        """Remove what is not to be in the catalogue, where nothing was ever written of it; returns the outcomes."""
+        refused = {
+            outcome.work_id: _UNKNOWN
+            for outcome in outcomes
+            if outcome.status is Status.GONE and outcome.work_id is not None
+        }
+        removed = remove_refused(connection, self._run.run_id, refused) if refused else set()
+        return [
+            replace(outcome, work_id=None, message=f"{outcome.message} {_ROW_REMOVED}")
+            if outcome.work_id in removed
+            else outcome
+            for outcome in outcomes
+        ]
 
 
 def _fetch(run: Run, one: Claim, lapses: int) -> _Result:
@@ -327,10 +351,12 @@ def _fetch(run: Run, one: Claim, lapses: int) -> _Result:
     return _Result(outcome, fetched)
 
 
-def _untouched(target: Target, states: dict[int, WorkState], status: Status) -> MovieOutcome:
+def _untouched(
+    target: Target, states: dict[int, WorkState], status: Status, message: str | None = None
+) -> MovieOutcome:
     state = states.get(target.tmdb_id)
     if state is None:
-        return MovieOutcome(target.tmdb_id, status, target.title, entry_id=target.entry_id)
+        return MovieOutcome(target.tmdb_id, status, target.title, message=message, entry_id=target.entry_id)
     return MovieOutcome(
         target.tmdb_id,
         status,

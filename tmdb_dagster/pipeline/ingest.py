@@ -88,7 +88,7 @@ def ingest_movie(run: Run, tmdb_id: int, *, force_refresh: bool = False) -> Movi
     [outcome] = settled
     if outcome.status is Status.BUSY:
         raise MovieBusy(f"Movie {tmdb_id} is still being ingested by another run. {outcome.message}. Try again later.")
-    if outcome.status.failed:
+    if not outcome.status.fresh:
         raise MovieFailed(f"Movie {tmdb_id} could not be ingested: {outcome.message}")
     return outcome
 

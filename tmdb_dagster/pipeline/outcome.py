@@ -26,6 +26,8 @@ class Status(StrEnum):
     """TMDB does not know it (404)."""
     BUSY = "busy"
     """Another run is ingesting it."""
+    EXCLUDED = "excluded"
+    """It is not to be in the catalogue."""
 
     @property
     def written(self) -> bool:

@@ -23,6 +23,7 @@ from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
 from tmdb_dagster.warehouse.claims import Target, give_back_dead_claims
 from tmdb_dagster.warehouse.refresh_queue import (
+    Became,
     Ending,
     Entry,
     claim_entries,
@@ -93,14 +94,15 @@ class QueueReport:
 class DrainReport:
     """What became of the entries that a run took.
 
-    `cached` were complete and fresh, and cost no call; `gone` ones are among the `completed`; `retried` wait for
-    another try, `failed` had their last one; `busy` ones were left to another run.
+    `cached` were complete and fresh, and cost no call; `gone` and `excluded` ones are among the `completed`; `retried`
+    wait for another try, `failed` had their last one; `busy` ones were left to another run.
     """
 
     claimed: int = 0
     completed: int = 0
     cached: int = 0
     gone: int = 0
+    excluded: int = 0
     retried: int = 0
     failed: int = 0
     busy: int = 0
@@ -115,6 +117,7 @@ class DrainReport:
             self.failed += outcome.entry == "failed"
             self.busy += outcome.entry == "busy"
             self.gone += outcome.status is Status.GONE
+            self.excluded += outcome.status is Status.EXCLUDED
             self.cached += outcome.status is Status.CACHED
             if outcome.status.written:
                 self.refreshed_titles.append(outcome.display_title)
@@ -189,7 +192,7 @@ def _targets(run: Run, request: DrainRequest, report: DrainReport) -> Iterator[T
                 report.completed += 1
                 report.gone += 1
             else:
-                yield Target(entry.tmdb_id, entry.title, entry.entry_id, entry.queued_at)
+                yield Target(entry.tmdb_id, entry.title, None, entry.entry_id, entry.queued_at)
 
 
 def _claim(connection: Connection, run_id: str, limit: int) -> list[Entry]:
@@ -203,7 +206,12 @@ def _claim(connection: Connection, run_id: str, limit: int) -> list[Entry]:
 def _end_entries(run_id: str, connection: Connection, outcomes: list[MovieOutcome]) -> list[MovieOutcome]:
     endings = {outcome.entry_id: _ending(outcome) for outcome in outcomes if outcome.entry_id is not None}
     became = finish_entries(connection, run_id, endings)
-    return [replace(outcome, entry=became.get(outcome.entry_id or "")) for outcome in outcomes]
+    return [replace(outcome, entry=became.get(outcome.entry_id or "", _removed(outcome))) for outcome in outcomes]
+
+
+def _removed(outcome: MovieOutcome) -> Became | None:
+    """What became of an entry that is there no more: where its work was removed, it has ended with it."""
+    return "completed" if outcome.entry_id is not None and outcome.work_id is None else None
 
 
 def _ending(outcome: MovieOutcome) -> Ending:
@@ -297,7 +305,7 @@ def _write_log(run: Run, trigger_type: str, started_at: datetime, report: DrainR
         trigger_type=trigger_type,
         movies_checked=report.claimed,
         movies_skipped=report.cached + report.busy,
-        movies_ingested=report.completed - report.cached - report.gone,
+        movies_ingested=report.completed - report.cached - report.gone - report.excluded,
         movies_failed=report.failed + report.retried + report.gone,
         ingested_titles=report.refreshed_titles,
         failed_titles=report.failed_titles,

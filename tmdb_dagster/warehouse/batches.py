@@ -167,7 +167,7 @@ def open_candidates(connection: Connection, batch_id: int) -> list[Target]:
         """),
         {"batch_id": batch_id},
     )
-    return [Target(int(row.tmdb_id), row.title) for row in rows]
+    return [Target(int(row.tmdb_id), row.title, added_by="discovery") for row in rows]
 
 
 def record_outcomes(

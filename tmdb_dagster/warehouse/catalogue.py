@@ -13,6 +13,7 @@ _TABLES = (
     "scheduled_ingestion_log",
     "score_prior",
     "catalogue_origin",
+    "refused_requests",
 )
 
 

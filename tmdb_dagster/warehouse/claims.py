@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -23,9 +23,10 @@ HAS_TMDB_ID = "w.tmdb_id ~ '^[0-9]+$'"
 _LOCK = text("SELECT FROM works WHERE tmdb_id = ANY(:tmdb_ids) ORDER BY work_id FOR NO KEY UPDATE")
 # A row that a dead run's claim made keeps its NULL, so that giving it back removes it.
 _CLAIM = text(f"""
-    INSERT INTO works AS w (tmdb_id, title, ingestion_status, claimed_by)
-    SELECT tmdb_id, title, 'ingesting', :run_id
-    FROM jsonb_to_recordset(CAST(:movies AS jsonb)) AS m(tmdb_id text, title text)
+    INSERT INTO works AS w (tmdb_id, title, ingestion_status, claimed_by, added_by)
+    SELECT tmdb_id, title, 'ingesting', :run_id, added_by
+    FROM jsonb_to_recordset(CAST(:movies AS jsonb)) AS m(tmdb_id text, title text, added_by text)
+    WHERE added_by IS NOT NULL OR EXISTS (SELECT FROM works there WHERE there.tmdb_id = m.tmdb_id)
     ORDER BY tmdb_id
     ON CONFLICT (tmdb_id) DO UPDATE SET
         ingestion_status = 'ingesting',
@@ -75,6 +76,21 @@ _FAIL = text(f"""
     FROM jsonb_to_recordset(CAST(:failures AS jsonb)) AS f(work_id bigint, error text, gone boolean)
     WHERE w.work_id = f.work_id AND w.claimed_by = :run_id
 """)  # noqa: S608 - constants only
+# Both statements see the works as they were before the removal.
+_REMOVE_REFUSED = text("""
+    WITH given AS (
+        SELECT * FROM jsonb_to_recordset(CAST(:works AS jsonb)) AS g(work_id bigint, reason text)
+    ), removed AS MATERIALIZED (
+        SELECT u.work_id
+        FROM remove_unknown_works(CAST(:run_id AS text), ARRAY(SELECT work_id FROM given)) AS u(work_id)
+    ), remembered AS (
+        INSERT INTO refused_requests AS r (tmdb_id, reason, refused_at)
+        SELECT w.tmdb_id, g.reason, clock_timestamp()
+        FROM removed JOIN given g USING (work_id) JOIN works w USING (work_id) ORDER BY w.tmdb_id
+        ON CONFLICT (tmdb_id) DO UPDATE SET reason = EXCLUDED.reason, refused_at = EXCLUDED.refused_at
+    )
+    SELECT work_id FROM removed
+""")
 # Rows that a claim made go, those that were there are as they were.
 _REMOVE_UNFINISHED = text("SELECT remove_unfinished_works(CAST(:run_id AS text))")
 _GIVE_BACK = """UPDATE works w
@@ -91,16 +107,22 @@ _OF_DEAD_RUNS = f"""w.work_id IN (
 )"""  # noqa: S608 - constants only
 
 
+AddedBy = Literal["discovery", "request", "operator"]
+"""How a movie came into works."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A movie to ingest: its TMDB id, and a title to go by until TMDB has told it.
 
-    `entry_id` is the entry of the refresh queue that asks for it. With `wanted_since` it is due, too, if it was not
-    refreshed after that moment.
+    Where works does not have it, it is `added_by` somebody; None: then it is not to be ingested. `entry_id` is the
+    entry of the refresh queue that asks for it. With `wanted_since` it is due, too, if it was not refreshed after that
+    moment.
     """
 
     tmdb_id: int
     title: str
+    added_by: AddedBy | None = "operator"
     entry_id: str | None = None
     wanted_since: datetime | None = None
 
@@ -152,15 +174,17 @@ def claim(
 
     `store` is where their images should be.
     """
-    titles = {str(target.tmdb_id): target.title for target in targets}
-    movies = [{"tmdb_id": tmdb_id, "title": title} for tmdb_id, title in titles.items()]
+    movies = {
+        str(target.tmdb_id): {"tmdb_id": str(target.tmdb_id), "title": target.title, "added_by": target.added_by}
+        for target in targets
+    }
     wanted = {str(target.tmdb_id): target.wanted_since.isoformat() for target in targets if target.wanted_since}
-    connection.execute(_LOCK, {"tmdb_ids": list(titles)})
+    connection.execute(_LOCK, {"tmdb_ids": list(movies)})
     claimed = connection.scalars(
         _CLAIM,
         {
             "run_id": run_id,
-            "movies": json_parameter(movies),
+            "movies": json_parameter(list(movies.values())),
             "force": force,
             "wanted_since": json_parameter(wanted),
         },
@@ -210,6 +234,15 @@ def mark_failed(connection: Connection, run_id: str, failures: Sequence[Failure]
     """End claims of this run as failed; what is stored of the movies stays, `last_refreshed_at` too."""
     rows = [vars(failure) for failure in failures]
     connection.execute(_FAIL, {"run_id": run_id, "failures": json_parameter(rows)})
+
+
+def remove_refused(connection: Connection, run_id: str, reasons: Mapping[int, str]) -> set[int]:
+    """Remove those of this run's claims whose rows the pipeline made and of which nothing was ever written.
+
+    `reasons` are by work_id, and remembered, so that a request for the movies costs no call. Returns which went.
+    """
+    works = [{"work_id": work_id, "reason": reason} for work_id, reason in reasons.items()]
+    return set(connection.scalars(_REMOVE_REFUSED, {"run_id": run_id, "works": json_parameter(works)}))
 
 
 def give_back_claims(connection: Connection, run_id: str) -> None:

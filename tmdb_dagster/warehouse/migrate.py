@@ -27,7 +27,14 @@ from tmdb_dagster.warehouse.probe import NOT_UTF8, encoding_of
 from tmdb_dagster.warehouse.schema import create_statements
 from tmdb_dagster.warehouse.sql import definitions
 from tmdb_dagster.warehouse.tables import metadata
-from tmdb_dagster.warehouse.takeover.access import CONSUMERS_TABLES, guard, guards, public_roles, relations_of
+from tmdb_dagster.warehouse.takeover.access import (
+    CONSUMERS_TABLES,
+    functions_guards,
+    guard,
+    guards,
+    public_roles,
+    relations_of,
+)
 from tmdb_dagster.warehouse.takeover.catalog import Catalog, read_catalog
 from tmdb_dagster.warehouse.takeover.difference import Takeover, is_old_system, stamp
 from tmdb_dagster.warehouse.takeover.functions import FunctionPlan
@@ -209,6 +216,7 @@ def _plan(connection: Connection, schema: str, script: ScriptDirectory) -> Plan:
         *([] if schema == "public" else [f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}"]),
         *create_statements(),
         *guards(schema, metadata.tables, roles),
+        *functions_guards(schema, roles),
         *stamp(schema, HEAD, roles, anew=VERSION_TABLE not in there),
     ]
     return Plan("no tables of the catalogue", steps=[Step("create the tables, functions and views", tuple(statements))])

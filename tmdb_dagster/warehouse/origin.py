@@ -32,14 +32,14 @@ def require_room_for_sandbox(engine: Engine, schema: str) -> None:
 def require_origin(connection: Connection, origin: Origin) -> None:
     """Make the database one of this origin, or raise OriginMismatch.
 
-    A database with movies and no origin is one that was filled before: they are TMDB's.
+    A database with movies that another program added, and no origin, was filled before: they are TMDB's.
     """
     # Of two first runs at once, the second must see what the first decides.
     connection.execute(text("LOCK TABLE catalogue_origin IN SHARE ROW EXCLUSIVE MODE"))
     connection.execute(
         text("""
             INSERT INTO catalogue_origin (origin)
-            SELECT CASE WHEN EXISTS (SELECT FROM works) THEN 'tmdb' ELSE :origin END
+            SELECT CASE WHEN EXISTS (SELECT FROM works WHERE added_by IS NULL) THEN 'tmdb' ELSE :origin END
             WHERE NOT EXISTS (SELECT FROM catalogue_origin)
         """),
         {"origin": origin},

@@ -34,15 +34,20 @@ HISTORY = (
     _Rule("scheduled_ingestion_log", "created_at", final=True),
     _Rule("list_snapshots", "fetched_at", final=True),
 )
-_LEASES = _Rule("run_leases", "expires_at")
+_SOON = (
+    (_Rule("run_leases", "expires_at"), 1),
+    (_Rule("request_counts", "day::timestamp AT TIME ZONE 'UTC'", final=True), 1),
+    (_Rule("refused_requests", "refused_at"), 7),
+)
+"""What is of use for some days alone, and for how many."""
 
 
 def remove_old_rows(engine: Engine, *, log_days: int, history_days: int, batch: int = BATCH) -> dict[str, int]:
-    """Remove rows of LOGS and HISTORY that were finished so many days ago, and leases of runs that are long dead.
+    """Remove rows of LOGS and HISTORY that were finished so many days ago, and those of _SOON.
 
     Returns how many rows of each table. Safe to interrupt and to start twice.
     """
-    ages = [(rule, log_days) for rule in LOGS] + [(rule, history_days) for rule in HISTORY] + [(_LEASES, 1)]
+    ages = [*((rule, log_days) for rule in LOGS), *((rule, history_days) for rule in HISTORY), *_SOON]
     return {rule.table: _remove(engine, rule, days, batch) for rule, days in ages}
 
 

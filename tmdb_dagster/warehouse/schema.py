@@ -25,9 +25,8 @@ def create_statements() -> list[str]:
 
 
 def drop_statements() -> Iterator[str]:
-    """The statements that remove it, with all that it holds."""
+    """The statements that remove it, with all that it holds, but for what later revisions' downgrades have removed."""
     for name, sql in reversed(definitions().items()):
-        # A downgrade drops the views of columns that it drops.
-        yield f"DROP VIEW IF EXISTS {name}" if "CREATE OR REPLACE VIEW" in sql else f"DROP FUNCTION {name}"
+        yield f"DROP VIEW IF EXISTS {name}" if "CREATE OR REPLACE VIEW" in sql else f"DROP FUNCTION IF EXISTS {name}"
     for table in reversed(metadata.sorted_tables):
-        yield f"DROP TABLE {table.name}"
+        yield f"DROP TABLE IF EXISTS {table.name}"

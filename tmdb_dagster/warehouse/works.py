@@ -29,7 +29,7 @@ def page_of_works(connection: Connection, *, unfinished: bool, limit: int, offse
         """),  # noqa: S608 - constants only
         {"limit": limit, "offset": offset},
     )
-    return total or 0, [Target(int(row.tmdb_id), row.title) for row in rows]
+    return total or 0, [Target(int(row.tmdb_id), row.title, added_by=None) for row in rows]
 
 
 def known_tmdb_ids(connection: Connection, tmdb_ids: Sequence[int]) -> set[int]:

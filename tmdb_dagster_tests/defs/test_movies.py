@@ -245,7 +245,7 @@ def test_a_rebuild_that_waits_for_a_refresh_takes_the_newer_answer(execute: Exec
         with engine.begin() as refresh:
             body = refresh.scalar(text("SELECT body FROM movie_responses"))
             newer = gzip.compress(gzip.decompress(bytes(body or b"")).replace(b'"tagline":"', b'"tagline":"Newer. '))
-            refresh.execute(text("UPDATE works SET request_count = 2"))
+            refresh.execute(text("UPDATE works SET failures = 2"))
             rebuild = pool.submit(execute, "rebuild_from_raw")
             while not rebuild.done() and not _waiting(engine):
                 time.sleep(0.01)

@@ -22,7 +22,7 @@ from tmdb_dagster.settings import load_settings
 from tmdb_dagster_tests.defs.conftest import StartJob
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
 from tmdb_dagster_tests.serving import serving
-from tmdb_dagster_tests.warehouse.database import execute, rows, value
+from tmdb_dagster_tests.warehouse.database import execute, note_writes, rows, value
 
 MOVIES = 24
 POSTER = """
@@ -68,6 +68,7 @@ class Trial:
         self._sandbox = sandbox
         self._movies = movies
         self.round = 0
+        note_writes(engine)
 
     def change_movies(self) -> None:
         """A day later every movie has changed, and has a new poster."""
@@ -100,7 +101,7 @@ class Trial:
                 "SELECT (SELECT count(*) FROM run_leases)"
                 " + (SELECT count(*) + count(*) FILTER (WHERE status <> 'queued')"
                 " + count(*) FILTER (WHERE status = 'completed') FROM refresh_queue)"
-                " + (SELECT coalesce(sum(request_count), 0) FROM works)"
+                " + (SELECT count(*) FROM writes)"
                 " + (SELECT count(*) FROM image_inventory WHERE status = 'stored')",
             )
         )
@@ -115,8 +116,8 @@ class Trial:
         assert rows(self.engine, "SELECT DISTINCT status FROM refresh_queue") == [("completed",)]
         # As many entries and fetches as rounds: none was lost, and none was processed twice in effect.
         assert set(rows(self.engine, "SELECT count(*) FROM refresh_queue GROUP BY work_id")) == {(self.round,)}
-        expected = {("complete", None, 1 + self.round)}
-        assert set(rows(self.engine, "SELECT ingestion_status, claimed_by, request_count FROM works")) == expected
+        assert set(rows(self.engine, "SELECT count(*) FROM writes GROUP BY work_id")) == {(self.round,)}
+        assert set(rows(self.engine, "SELECT ingestion_status, claimed_by FROM works")) == {("complete", None)}
         assert rows(self.engine, "SELECT key FROM image_inventory WHERE status <> 'stored'") == []
         for tmdb_id in self._movies:
             path = value(self.engine, POSTER, tmdb_id=str(tmdb_id))

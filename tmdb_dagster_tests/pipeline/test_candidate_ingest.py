@@ -212,10 +212,7 @@ def test_a_killed_ingest_is_resumed_with_the_same_candidates(
     [row] = rows(engine, LOG)
     assert (row.movies_ingested, row.movies_failed, row.run_id, row.error_message) == (12, 0, "again", None)
     assert row.trigger_type == "scheduled"
-    works = (
-        "SELECT count(*), count(DISTINCT tmdb_id), sum(request_count) FROM works WHERE ingestion_status = 'complete'"
-    )
-    assert tuple(rows(engine, works)[0]) == (12, 12, 12)
+    assert value(engine, "SELECT count(DISTINCT tmdb_id) FROM works WHERE ingestion_status = 'complete'") == 12
     assert value(engine, "SELECT sync_count FROM sync_state") == 1
 
 

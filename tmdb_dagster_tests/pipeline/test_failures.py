@@ -49,18 +49,52 @@ def test_a_failed_refresh_keeps_the_old_data_and_its_time(
     [work] = rows(engine, "SELECT * FROM works")
     assert (work.ingestion_status, work.last_refreshed_at) == ("failed", refreshed)
     assert str(status) in work.ingestion_error
-    assert (work.claimed_by, work.status_before_claim, work.request_count) == (None, None, 1)
+    assert (work.claimed_by, work.status_before_claim) == (None, None)
     assert (work.gone_at is not None) == (status == 404)
     assert contents(engine, *DERIVED, "movie_responses") == kept
 
 
-def test_a_new_movie_that_fails_has_never_been_refreshed(start_run: Start, engine: Engine) -> None:
+def test_a_new_movie_that_fails_has_never_been_refreshed(
+    start_run: Start, engine: Engine, sandbox: SandboxServer
+) -> None:
+    sandbox.faults.add(Fault("/movie/603", "status", 400))
     with pytest.raises(MovieFailed):
+        ingest_movie(start_run(), 603)
+
+    [work] = rows(engine, "SELECT * FROM works")
+    assert (work.ingestion_status, work.last_refreshed_at) == ("failed", None)
+
+
+def test_an_id_that_tmdb_does_not_know_leaves_no_row(start_run: Start, engine: Engine) -> None:
+    """A mistyped one, say."""
+    with pytest.raises(MovieFailed, match=r"Movie 604 could not be ingested: .*404.* Its row was removed"):
+        ingest_movie(start_run(), 604)
+
+    assert rows(engine, "SELECT * FROM works") == []
+    assert (
+        value(engine, "SELECT reason FROM refused_requests WHERE tmdb_id = '604'") == "TMDB does not know this movie."
+    )
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        "SELECT",
+        "INSERT INTO works_meta (work_id) SELECT work_id FROM works",
+        "UPDATE works SET added_by = 'operator', last_refreshed_at = '2020-01-01'",
+    ],
+)
+def test_a_row_that_was_there_before_stays_where_tmdb_does_not_know_it(
+    start_run: Start, engine: Engine, known: str
+) -> None:
+    add_work(engine, 604, ingestion_status="pending", added_by=None if known == "SELECT" else "request")
+    execute(engine, known)
+
+    with pytest.raises(MovieFailed, match="Movie 604"):
         ingest_movie(start_run(), 604)
 
     [work] = rows(engine, "SELECT * FROM works")
-    assert (work.ingestion_status, work.last_refreshed_at, work.request_count) == ("failed", None, 0)
-    assert work.gone_at is not None
+    assert (work.ingestion_status, work.gone_at is not None) == ("failed", True)
 
 
 def test_a_404_that_is_not_tmdbs_does_not_declare_the_movie_gone(

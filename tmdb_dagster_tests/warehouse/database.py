@@ -88,6 +88,21 @@ def claim_again(engine: Engine, run_id: str = "run-1") -> None:
     execute(engine, "UPDATE works SET ingestion_status = 'ingesting', claimed_by = :run_id", run_id=run_id)
 
 
+def note_writes(engine: Engine) -> None:
+    """From now on the table `writes` notes each time that a movie is written, or confirmed as unchanged."""
+    execute(
+        engine,
+        """
+        CREATE TABLE writes (work_id bigint);
+        CREATE FUNCTION note_write() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN INSERT INTO writes VALUES (NEW.work_id); RETURN NULL; END';
+        CREATE TRIGGER note_write AFTER UPDATE OF ingestion_status ON works FOR EACH ROW
+            WHEN (OLD.ingestion_status = 'ingesting' AND NEW.ingestion_status = 'complete')
+            EXECUTE FUNCTION note_write();
+        """,
+    )
+
+
 def versions(engine: Engine, *tables: str) -> dict[str, list[tuple[Any, ...]]]:
     """Where each row's present version is stored and who wrote it: unchanged where nothing was rewritten."""
     return {

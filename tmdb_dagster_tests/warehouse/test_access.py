@@ -14,6 +14,7 @@ from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.run import open_run
 from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.settings import REPOSITORY, load_settings
+from tmdb_dagster.warehouse import sql
 from tmdb_dagster.warehouse.claims import give_back_dead_claims
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.errors import AccessDenied
@@ -107,6 +108,8 @@ def test_a_new_database_is_closed_but_for_the_dashboards_reads(supabase: Engine)
             assert not may(supabase, role, f"DELETE FROM {name}"), name
             assert not may(supabase, role, f"TRUNCATE {name} CASCADE"), name
         assert not may(supabase, role, "SELECT remove_unfinished_works('any')")
+        assert not may(supabase, role, "SELECT remove_unknown_works('any', '{1}')")
+        assert may(supabase, role, "SELECT request_movie(603)") == (role == "authenticated")
     with acting_as(supabase, "anon") as anon:
         assert anon.scalar(text("SELECT count(*) FROM tmdb_api_logs")) == 1
         assert anon.scalar(text("SELECT is_stale(:work_id)"), {"work_id": work_id}) is True
@@ -130,6 +133,8 @@ def test_a_takeover_closes_new_tables_and_leaves_old_ones_as_they_are(supabase: 
     assert may(supabase, "anon", "SELECT * FROM sync_state")
     assert not may(supabase, "anon", "INSERT INTO sync_state (sync_type) VALUES ('any')")
     assert not may(supabase, "anon", "SELECT remove_unfinished_works(NULL)")
+    assert not may(supabase, "anon", "SELECT request_movie(603)")
+    assert may(supabase, "authenticated", "SELECT request_movie(603)")
     assert not any(may(supabase, "anon", f"SELECT * FROM {name}") for name in metadata.tables.keys() - CONSUMERS_TABLES)
     warned = {note.split(" has no row level security")[0] for note in plan.notes}
     assert warned == {"aggregates", "rating_sources", "refresh_queue", "scheduled_ingestion_log", "similar_movies"}
@@ -140,12 +145,21 @@ def test_tables_of_later_revisions_and_tables_that_came_open_are_closed(
 ) -> None:
     migrate(supabase)
     execute(supabase, "ALTER TABLE run_leases DISABLE ROW LEVEL SECURITY")
-    later_version("CREATE TABLE later (id integer)", v_new="CREATE OR REPLACE VIEW v_new AS SELECT 1 AS one;")
+    execute(supabase, "GRANT EXECUTE ON FUNCTION request_movie(bigint) TO anon")
+    execute(supabase, "REVOKE EXECUTE ON FUNCTION request_movie(bigint) FROM authenticated")
+    request_movie = (sql.FOLDER / "request_movie.sql").read_text().replace("any more.", "any longer.")
+    later_version(
+        "CREATE TABLE later (id integer)",
+        v_new="CREATE OR REPLACE VIEW v_new AS SELECT 1 AS one;",
+        request_movie=request_movie,
+    )
 
     migrate(supabase)
 
     assert open_tables(supabase) == set()
     assert not may(supabase, "anon", "SELECT * FROM later")
+    assert may(supabase, "anon", "SELECT request_movie(603)"), "who may call it is the owner's affair"
+    assert not may(supabase, "authenticated", "SELECT request_movie(603)")
     assert value(supabase, "SELECT reloptions FROM pg_class WHERE relname = 'v_new'") == ["security_invoker=true"]
 
 

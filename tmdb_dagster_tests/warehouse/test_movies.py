@@ -43,7 +43,7 @@ def test_a_movie_fills_every_table_and_ends_the_claim(engine: Engine) -> None:
     [work] = rows(engine, "SELECT * FROM works")
     assert (work.ingestion_status, work.claimed_by, work.status_before_claim) == ("complete", None, None)
     assert (work.ingestion_error, work.gone_at) == (None, None)
-    assert (work.last_refreshed_at, work.request_count) == (FETCHED_AT, 1)
+    assert (work.last_refreshed_at, work.request_count) == (FETCHED_AT, 0)
     assert (work.title, work.imdb_id, work.year) == ("The Lighthouse Ledger", "tt9990001", 2019)
     expected = movie_rows(work_id)
     ours = ("updated_at", "last_seen_at", "computed_at", "created_at", "id", "rating_id")
@@ -114,7 +114,7 @@ def test_an_unchanged_answer_moves_only_the_refresh_time(engine: Engine) -> None
     later = "2026-11-26T02:22:07+00:00"
     assert versions(engine, *DERIVED) == before[0]
     assert contents(engine, "works", "movie_responses") == {
-        "works": [{**work, "last_refreshed_at": later, "request_count": 2}],
+        "works": [{**work, "last_refreshed_at": later}],
         "movie_responses": [{**response, "fetched_at": later}],
     }
 

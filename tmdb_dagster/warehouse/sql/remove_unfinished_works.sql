@@ -4,11 +4,7 @@ LANGUAGE sql SECURITY DEFINER AS $$
         DELETE FROM works w WHERE w.work_id IN (
             SELECT c.work_id FROM works c
             WHERE c.ingestion_status = 'ingesting' AND c.claimed_by IS NOT NULL AND c.status_before_claim IS NULL
-                -- Columns that any writer may change are not enough: what was ever written of a work keeps it.
-                AND c.last_refreshed_at IS NULL
-                AND NOT EXISTS (SELECT FROM works_meta m WHERE m.work_id = c.work_id)
-                AND NOT EXISTS (SELECT FROM work_cards_cache k WHERE k.work_id = c.work_id)
-                AND NOT EXISTS (SELECT FROM movie_responses r WHERE r.work_id = c.work_id)
+                AND is_unwritten(c)
                 AND CASE WHEN run_id_input IS NULL THEN NOT EXISTS (
                     SELECT FROM run_leases l WHERE l.run_id = c.claimed_by AND l.expires_at > clock_timestamp()
                 ) ELSE c.claimed_by = run_id_input END

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tmdb_dagster.warehouse.tables import catalogue, images, operations
+from tmdb_dagster.warehouse.tables import catalogue, images, operations, requests
 from tmdb_dagster.warehouse.tables.metadata import metadata
 
-__all__ = ["catalogue", "images", "metadata", "operations"]
+__all__ = ["catalogue", "images", "metadata", "operations", "requests"]

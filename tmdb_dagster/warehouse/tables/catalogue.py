@@ -32,7 +32,7 @@ works = Table(
     Column("year", Integer, comment="Year of the release date."),
     Column("release_date", Date, comment="Release date; NULL where TMDB knows none."),
     timestamp("last_refreshed_at", "When TMDB's answer was last fetched and written; a failure leaves it."),
-    Column("request_count", Integer, server_default=text("0"), comment="How often the movie was fetched."),
+    Column("request_count", Integer, server_default=text("0"), comment="Calls of request_movie that asked for it."),
     Column(
         "ingestion_status",
         Text,
@@ -65,6 +65,12 @@ works = Table(
         nullable=False,
         server_default=text("0"),
         comment="Answers in a row after which parts were missing; below 5 TMDB is asked again within a day.",
+    ),
+    Column(
+        "added_by",
+        Text,
+        CheckConstraint("added_by IN ('discovery', 'request', 'operator')", name="added_by"),
+        comment="How the row came: discovery, request (by request_movie) or operator; NULL: it was there before.",
     ),
     Index(None, "title"),
     Index(None, "year"),

@@ -31,7 +31,9 @@ CONSUMERS_TABLES = frozenset(
 
 _DASHBOARD = ("tmdb_api_logs", "scheduled_ingestion_log", "refresh_queue", "sync_state")
 _POLICY = "dashboard reads"
-_PRIVATE_FUNCTION = "remove_unfinished_works(text)"
+_PRIVATE_FUNCTIONS = ("remove_unfinished_works(text)", "remove_unknown_works(text, bigint[])")
+_FUNCTIONS_OF = {"request_movie(bigint)": "authenticated"}
+"""Functions with their owner's rights for readers, and the role that may call them; the owner may grant more."""
 
 _ROLES = text("SELECT rolname FROM pg_roles WHERE rolname IN ('anon', 'authenticated') ORDER BY rolname")
 _RELATIONS = text("""
@@ -102,8 +104,9 @@ def guard(connection: Connection, schema: str, *, new: Collection[str], own: Col
         statements.append(f"ALTER VIEW {quoted(schema, view)} SET (security_invoker = true)")
     for statement in statements:
         execute(connection, statement)
-    if connection.scalar(text("SELECT to_regprocedure(:name)"), {"name": f"{quoted(schema)}.{_PRIVATE_FUNCTION}"}):
-        execute(connection, private(schema, _PRIVATE_FUNCTION, roles))
+    for signature in _PRIVATE_FUNCTIONS:
+        if connection.scalar(text("SELECT to_regprocedure(:name)"), {"name": f"{quoted(schema)}.{signature}"}):
+            execute(connection, _private(schema, signature, roles))
     if connection.scalar(_IS_STALE_SEES_NO_WORKS, {"schema": quoted(schema)}):
         execute(connection, as_owner(schema, "is_stale(bigint)"))
 
@@ -115,7 +118,23 @@ def as_owner(schema: str, signature: str) -> str:
     )
 
 
-def private(schema: str, signature: str, roles: Collection[str]) -> str:
+def functions_guards(schema: str, roles: Collection[str]) -> list[str]:
+    """The statements that say who may call the functions with their owner's rights, of a database where all are new."""
+    if not roles:
+        return []
+    signatures = (*_PRIVATE_FUNCTIONS, *_FUNCTIONS_OF)
+    return [statement for signature in signatures for statement in function_guards(schema, signature, roles)]
+
+
+def function_guards(schema: str, signature: str, roles: Collection[str]) -> list[str]:
+    """The statements that keep a new function with its owner's rights to its owner and to whom it is for."""
+    statements = [_private(schema, signature, roles)]
+    if (role := _FUNCTIONS_OF.get(signature)) in roles:
+        statements.append(f"GRANT EXECUTE ON FUNCTION {quoted(schema)}.{signature} TO {role}")
+    return statements
+
+
+def _private(schema: str, signature: str, roles: Collection[str]) -> str:
     """The statement that keeps a function to its owner and to whom it is granted."""
     return f"REVOKE ALL ON FUNCTION {quoted(schema)}.{signature} FROM {', '.join(['PUBLIC', *roles])}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from tmdb_dagster.warehouse.takeover.access import as_owner, private
+from tmdb_dagster.warehouse.takeover.access import as_owner, function_guards
 from tmdb_dagster.warehouse.takeover.catalog import Function
 from tmdb_dagster.warehouse.takeover.plan import Plan, Step, literal, quoted
 from tmdb_dagster.warehouse.takeover.tolerance import OPTIONAL_FUNCTIONS
@@ -60,8 +60,8 @@ class FunctionPlan:
         statements.append(definition)
         if there is not None and there.as_owner and not function.as_owner:
             statements.append(as_owner(self._schema, signature))
-        elif function.as_owner:
-            statements.append(private(self._schema, signature, self._roles))
+        elif function.as_owner and there is None:  # of one that was there its owner may have granted more
+            statements += function_guards(self._schema, signature, self._roles)
         if function.comment and (there is None or there.comment is None or self._own):
             statements.append(f"COMMENT ON FUNCTION {quoted(self._schema)}.{signature} IS {literal(function.comment)}")
         verb = "replace the body of" if there else "replace" if drop else "create"
