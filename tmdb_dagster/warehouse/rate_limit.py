@@ -23,13 +23,12 @@ LATE_S = 0.5
 
 # "At most L calls in any W seconds" needs the moments of the last L calls, not a rate. The next permit is granted W
 # after the L-th last call, by the limit of each run that asks, perhaps in the future: the caller sleeps until then. One
-# round trip, so that the row is not locked while the network is slow; and not waiting for the disk, since a crash may
-# lose a permit.
+# round trip, so that the row is not locked while the network is slow. A permit is on the disk before it is used: a
+# server that forgot some in a crash would grant them once more.
 #
 # The database's clock may be set back, or be another's after a failover: what was noted moves with it. A call that was
 # answered counts from its answer. A limit that nobody has asked by for three of its windows is forgotten.
 _ACQUIRE = text("""
-    SET LOCAL synchronous_commit = off;
     UPDATE rate_limits r SET
         permits = ARRAY(
             SELECT unnest(array_replace(r.permits, CAST(:answered AS timestamptz), clock_timestamp()))

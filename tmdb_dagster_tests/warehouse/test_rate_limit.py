@@ -136,6 +136,15 @@ def test_nobody_waits_longer_than_the_limit_demands(engine: Engine, monkeypatch:
     assert len(permits(engine)) == SHORT.calls, "no more permits are kept than the limit needs"
 
 
+def test_a_crash_of_the_server_forgets_no_permit(engine: Engine) -> None:
+    limiter = SharedRateLimiter(engine, LIMIT)
+    for _ in range(10):
+        before = value(engine, "SELECT pg_current_wal_insert_lsn()")
+        limiter.acquire()
+        on_disk = "SELECT pg_current_wal_flush_lsn() > CAST(:before AS pg_lsn)"
+        assert value(engine, on_disk, before=before), "it is used before it is on the disk"
+
+
 def test_a_call_counts_from_its_answer_on(engine: Engine) -> None:
     """It may have reached the server as late as that."""
     limiter = SharedRateLimiter(engine, RateLimit(2, 0.1))
