@@ -259,6 +259,7 @@ def _fetch_lists(run: Run, sources: Sequence[ListSource], pages_per_source: int)
             for source in sources
         }
         fetch((source, page) for source in sources for page in range(2, last[source] + 1))
+    run.log_calls()
     if not lists.pages:
         reason = next(iter(lists.errors.values()))
         raise ListsUnavailable(f"No page of any list could be fetched: {reason}") from reason

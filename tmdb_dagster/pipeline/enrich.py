@@ -180,8 +180,9 @@ class _Enrichment:
             self._finish([_Result(_untouched(target, states, Status.BUSY)) for target in self._busy])
 
     def _finish(self, results: list[_Result]) -> None:
-        """Write what has become of movies, then report it."""
+        """Log the calls of movies, write what has become of them, then report it."""
         if results:
+            self._run.log_calls()
             outcomes = self._write(results)
             _log_outcomes(outcomes)
             self._on_settled(outcomes)

@@ -231,6 +231,7 @@ def _queue_changed(run: Run, report: QueueReport) -> TmdbError | None:
         return None
     try:
         for window in changed_movies(run, start, today):
+            run.log_calls()
             report.changed += run_transaction(run.engine, _queue_window, window)
             report.pages += window.pages
             report.cursor = window.end

@@ -6,10 +6,11 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from tmdb_dagster.logs import log_fields
 from tmdb_dagster.pipeline.calls import CallRecorder
@@ -55,6 +56,11 @@ class Run:
     def images(self) -> ImageUrls:
         """Where TMDB's and YouTube's images are."""
         return image_urls(self.settings)
+
+    def log_calls(self) -> None:
+        """Write the lines of the calls made so far: before what they brought, so that a run that dies loses none."""
+        with suppress(DBAPIError):  # the table refuses them, which the run's end tells
+            self.api_log.flush()
 
 
 @contextmanager

@@ -41,6 +41,7 @@ class ApiLog:
         self._job = job
         self._run_id = run_id
         self._pending: deque[dict[str, Any]] = deque()
+        self._flushing = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._write_until_closed,), name="api-log", daemon=True
@@ -57,26 +58,28 @@ class ApiLog:
     def _write_until_closed(self) -> None:
         while not self._closing.wait(FLUSH_EVERY_S):
             try:
-                self._flush()
+                self.flush()
             except (SQLAlchemyError, WarehouseError) as error:
                 # The rows stay pending; `close` raises if the last try fails, too.
                 _log.warning("tmdb_api_logs could not be written; trying again", extra={"reason": str(error)})
 
-    def _flush(self) -> None:
-        while self._pending:
-            rows = [self._pending.popleft() for _ in range(min(len(self._pending), ROWS_A_FLUSH))]
-            try:
-                run_transaction(self._engine, Connection.execute, _INSERT, {"rows": json_parameter(rows)})
-            except BaseException:
-                self._pending.extendleft(reversed(rows))
-                raise
+    def flush(self) -> None:
+        """Write every call taken by now. Raises what keeps it from that; the calls stay to be written."""
+        with self._flushing:
+            while self._pending:
+                rows = [self._pending.popleft() for _ in range(min(len(self._pending), ROWS_A_FLUSH))]
+                try:
+                    run_transaction(self._engine, Connection.execute, _INSERT, {"rows": json_parameter(rows)})
+                except BaseException:
+                    self._pending.extendleft(reversed(rows))
+                    raise
 
     def close(self) -> None:
         """Write what is left. Raises ApiLogIncomplete where that fails."""
         self._closing.set()
         self._thread.join()
         try:
-            self._flush()
+            self.flush()
         except (SQLAlchemyError, WarehouseError) as error:
             raise ApiLogIncomplete(
                 f"{len(self._pending)} calls of run {self._run_id} could not be written to tmdb_api_logs: {error}"

@@ -68,3 +68,19 @@ def test_fetching_goes_on_while_a_chunk_is_being_written(start_run: Callable[...
     enrich.enrich(start_run(), targets, ignore, record=record)
 
     assert claimed_at_first_write > enrich.CHUNK
+
+
+def test_a_movies_calls_are_logged_before_it_is_written(start_run: Callable[..., Run], sandbox: SandboxServer) -> None:
+    """Whoever dies after the write has lost no line."""
+    logged: set[int] = set()
+    written: set[int] = set()
+
+    def record(connection: Connection, outcomes: list[MovieOutcome]) -> list[MovieOutcome]:
+        logged.update(map(int, connection.exec_driver_sql("SELECT tmdb_id FROM tmdb_api_logs").scalars()))
+        written.update(outcome.tmdb_id for outcome in outcomes)
+        assert written <= logged
+        return outcomes
+
+    enrich.enrich(start_run(), [Target(tmdb_id, "x") for tmdb_id in some_movies(sandbox, 30)], ignore, record=record)
+
+    assert len(written) == 30

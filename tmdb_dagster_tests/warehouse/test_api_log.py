@@ -13,7 +13,7 @@ from tmdb_dagster.warehouse import api_log
 from tmdb_dagster.warehouse.api_log import ApiLog
 from tmdb_dagster.warehouse.call_figures import ERRORS_KEPT, OTHER_ERRORS, RunCalls
 from tmdb_dagster.warehouse.errors import ApiLogIncomplete
-from tmdb_dagster_tests.warehouse.database import execute, rows, until, value
+from tmdb_dagster_tests.warehouse.database import execute, rows, until, value, waits_for_a_lock
 
 COUNT = "SELECT count(*) FROM tmdb_api_logs"
 
@@ -107,6 +107,23 @@ def test_calls_are_written_in_batches(engine: Engine, statements: list[str], mon
 
     assert value(engine, COUNT) == api_log.ROWS_A_FLUSH + 1
     assert len(statements) == 2
+
+
+def test_a_flush_waits_for_what_another_is_writing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_log, "FLUSH_EVERY_S", 3600)
+    with opened(engine) as log, engine.begin() as other:
+        other.exec_driver_sql("LOCK TABLE tmdb_api_logs IN ACCESS EXCLUSIVE MODE")
+        log.add(a_call())
+        threads = [threading.Thread(target=log.flush) for _ in range(2)]
+        threads[0].start()
+        until(lambda: waits_for_a_lock(engine), "the first to wait for the table")
+        threads[1].start()
+        threads[1].join(0.2)
+        assert threads[1].is_alive(), "the call is not in the table yet"
+        other.rollback()
+        for thread in threads:
+            thread.join()
+        assert value(engine, COUNT) == 1
 
 
 def test_calls_wait_while_the_database_fails(engine: Engine, statements: list[str]) -> None:
