@@ -72,6 +72,7 @@ def _in_order(_logger: WrappedLogger, _level: str, event: EventDict) -> EventDic
     """What a reader looks for first, first; nothing that is unknown."""
     record: logging.LogRecord = event.pop("_record")
     del event["_from_structlog"]
+    event.pop("data", None)  # all that Celery knows of a task
     error = event.pop("exception", None)
     line = {
         "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -107,11 +108,11 @@ _handler = _StandardError()
 
 
 def configure_logging(form: LogFormat, redact: Callable[[str], str]) -> None:
-    """Send what this package logs, from INFO on, and the sandbox's servers' errors, to stderr; may be repeated.
+    """Send what this package logs, from INFO on, Celery's lines and uvicorn's errors to stderr; may be repeated.
 
     `redact` takes secrets out of each line.
     """
     _handler.setFormatter(EventFormatter(form, redact))
-    for name in ("tmdb_dagster", "uvicorn"):
+    for name in ("tmdb_dagster", "celery", "uvicorn"):
         logging.getLogger(name).addHandler(_handler)
     logging.getLogger("tmdb_dagster").setLevel(logging.INFO)

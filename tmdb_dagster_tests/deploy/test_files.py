@@ -98,6 +98,29 @@ def test_a_worker_is_set_as_it_must_be() -> None:
     assert json.loads(found.stdout) == ["redis://127.0.0.1:1/0", False, False, True, False], found.stderr
 
 
+def test_a_worker_writes_each_line_once_and_without_secrets() -> None:
+    code = """if True:
+        import logging
+        from dagster_celery.app import app
+        app.log.setup(loglevel="INFO")  # as a worker begins
+        from tmdb_dagster.logs import configure_logging
+        from tmdb_dagster.settings import load_settings
+        configure_logging("json", load_settings().redact)  # as a run begins
+        logging.getLogger("tmdb_dagster.pipeline").info("of a run")
+        logging.getLogger("celery.worker").info("of Celery, which knows a-token", extra={"data": {"kwargs": "much"}})
+    """
+    env = {"PYTHONPATH": str(DEPLOY / "celery"), "LOG_FORMAT": "json", "TMDB_READ_ACCESS_TOKEN": "a-token"}
+
+    found = _run(sys.executable, "-c", code, env=env)
+
+    lines = [json.loads(line) for line in found.stderr.splitlines()]
+    assert [line.keys() for line in lines] == [{"time", "level", "event", "logger"}] * 2
+    assert [(line["event"], line["logger"]) for line in lines] == [
+        ("of a run", "tmdb_dagster.pipeline"),
+        ("of Celery, which knows [redacted]", "celery.worker"),
+    ]
+
+
 def test_dagsters_tools_for_workers_find_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     from dagster_celery.cli import get_validated_config
 
