@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --group build --universal --no-s
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install ingest ui migrate stop clean test test-long lint format benchmark docs schema-dump screenshots lock
+.PHONY: help install ingest ui migrate stop clean test test-long test-fleet lint format benchmark docs schema-dump screenshots lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ test: lint ## Run everything that CI runs
 
 test-long: .venv/dev ## Run the proofs that take minutes
 	@$(BIN)/pytest -m long
+
+test-fleet: .venv/dev ## Kill each process of a whole deployment; needs redis-server
+	@$(BIN)/pytest -m fleet
 
 benchmark: .venv/dev ## Measure enrichment beside a bare script
 	@$(BIN)/python -m benchmarks.enrichment
