@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from sqlalchemy import Engine, text
 
@@ -75,6 +76,14 @@ class Trial:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         return process.returncode == -signal.SIGKILL and not self.ask("SELECT FROM scheduled_ingestion_log")
+
+    def stop_at(self, settled: int) -> subprocess.Popen[bytes]:
+        """Start, and put the whole process group to sleep then, as a machine that sleeps does."""
+        process = self.start()
+        while self.progress() < settled and process.poll() is None:
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGSTOP)
+        return process
 
     def progress(self) -> int:
         """Movies settled; -1 while there are no candidates, -2 until the run has begun."""
@@ -193,3 +202,27 @@ def test_five_kills(new_trial: NewTrial, tmp_path: Path, check: Check) -> None:
 @pytest.mark.long
 def test_thirty_kills(new_trial: NewTrial, tmp_path: Path, check: Check) -> None:
     _prove(_moments(2, 30), new_trial, tmp_path / "output", check)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("settled", [-1, 4, 14])
+def test_a_run_that_slept_asks_for_nothing_that_others_took_over(
+    settled: int, new_trial: NewTrial, tmp_path: Path, check: Check
+) -> None:
+    trial = new_trial()
+    asleep = trial.stop_at(settled)
+
+    # It waits for the sleeping run's lease: a sleeper notices by the time that has passed.
+    assert trial.start().wait(TIMEOUT_S) == 0, (tmp_path / "output").read_text("utf8")
+    assert trial.ask("SELECT count(*) FROM works WHERE ingestion_status = 'complete'") == [(MOVIES,)]
+    check(trial.url)
+
+    assert psutil.Process(asleep.pid).status() == psutil.STATUS_STOPPED
+    os.killpg(asleep.pid, signal.SIGCONT)
+    asleep.wait(TIMEOUT_S)
+    # What was under way when it fell asleep, by two threads, and what each may have been about to ask.
+    asked = trial.ask("SELECT count(*) FROM tmdb_api_logs WHERE tmdb_id IS NOT NULL")
+    assert asked[0][0] <= MOVIES + 4
+    assert trial.ask("SELECT count(*), sum(request_count) FROM works") == [(MOVIES, MOVIES)]
+    assert trial.ask("SELECT run_id FROM run_leases") == []
+    check(trial.url)
