@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Set
 from datetime import timedelta
 
 from dagster import (
     AddDynamicPartitionsRequest,
     AssetKey,
+    AssetRecordsFilter,
     DagsterInstance,
     DagsterRun,
     DagsterRunStatus,
@@ -42,7 +42,7 @@ from tmdb_dagster.shown import visible
 ITEMS_A_RUN = 100
 """Entries that one run of drain_refresh_queue takes."""
 
-PARTITIONS_A_TICK = 10_000
+PARTITIONS_A_TICK = 5_000
 
 # A failed run says that something is wrong with TMDB or here: it is tried again, but not at every tick.
 _PAUSE_AFTER_FAILURE = timedelta(minutes=5)
@@ -173,37 +173,47 @@ def _is_of(run: DagsterRun, location: CodeLocationOrigin | None) -> bool:
     return isinstance(pointer, ModuleCodePointer) and pointer.module == _DEFINITIONS
 
 
-def partition_changes(keys: Set[str], materialised: Set[str], movies: Set[str]) -> tuple[list[str], list[str]]:
-    """Which partitions to add and which to remove, so that they are the catalogue's movies.
-
-    One that a person added and has not materialised yet stays.
-    """
-    return sorted(movies - keys)[:PARTITIONS_A_TICK], sorted((keys & materialised) - movies)[:PARTITIONS_A_TICK]
-
-
 @sensor(
     minimum_interval_seconds=15 * 60,
     default_status=DefaultSensorStatus.RUNNING,
     description="Keeps the partitions of movies equal to the movies in works.",
 )
 def movie_partitions_sync(context: SensorEvaluationContext, catalogue: CatalogueResource) -> SensorResult:
-    """Add partitions of movies that came by another way, and remove those of movies that left."""
-    from tmdb_dagster.warehouse.works import refreshed_tmdb_ids
+    """Add partitions of movies that came by another way, and remove those of movies that left.
 
+    A tick looks at the works that were refreshed since the last one, and at the next partitions, so many of each that
+    it costs the same however large the catalogue is. The cursor holds how far both have come.
+    """
+    from tmdb_dagster.warehouse.works import known_tmdb_ids, refreshed_since
+
+    cursor = json.loads(context.cursor or "{}")
+    name, instance = str(movie_partitions.name), context.instance
+    page = instance.get_paginated_dynamic_partitions(name, PARTITIONS_A_TICK, True, cursor.get("partition"))
     with catalogue.database() as (engine, _), engine.begin() as connection:
-        movies = {partition_of(tmdb_id) for tmdb_id in refreshed_tmdb_ids(connection)}
-    keys = set(context.instance.get_dynamic_partitions(str(movie_partitions.name)))
-    materialised = context.instance.get_materialized_partitions(AssetKey("movies"))
-    added, removed = partition_changes(keys, materialised, movies)
+        refreshed, until = refreshed_since(connection, cursor.get("refreshed"), PARTITIONS_A_TICK)
+        there = known_tmdb_ids(connection, [int(key) for key in page.results if key.isdecimal()])
+    keys = [partition_of(tmdb_id) for tmdb_id in refreshed]
+    existing = instance.get_existing_dynamic_partitions(name, keys) if keys else set()
+    added = [key for key in keys if key not in existing]
+    left = set(page.results) - {partition_of(tmdb_id) for tmdb_id in there}
+    removed = sorted(key for key in left if _materialised(instance, key))
     requests: list[AddDynamicPartitionsRequest | DeleteDynamicPartitionsRequest] = []
     if added:
         requests.append(movie_partitions.build_add_request(added))
     if removed:
         requests.append(movie_partitions.build_delete_request(removed))
     return SensorResult(
-        skip_reason=f"{len(added)} partitions added, {len(removed)} removed.",
+        skip_reason=f"{len(added)} partitions added, {len(removed)} removed; looked at {len(keys)} works that were "
+        f"refreshed since the last tick, and at {len(page.results)} partitions.",
         dynamic_partitions_requests=requests,
+        cursor=json.dumps({"refreshed": until, "partition": page.cursor if page.has_more else None}),
     )
+
+
+def _materialised(instance: DagsterInstance, partition: str) -> bool:
+    """Whether it ever was; one that a person added and has not materialised yet stays."""
+    records = AssetRecordsFilter(AssetKey("movies"), asset_partitions=[partition])
+    return bool(instance.fetch_materializations(records, limit=1).records)
 
 
 @run_failure_sensor(

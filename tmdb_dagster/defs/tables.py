@@ -73,10 +73,7 @@ def table_spec(name: str, *, group: str, deps: list[str], key: str | None = None
 
 def row_counts(engine: Engine) -> dict[str, dict[str, Any]]:
     """The metadata of a materialisation of each of MOVIE_TABLES: how many rows it has."""
-    from sqlalchemy import func, select
+    from tmdb_dagster.warehouse.catalogue import count_rows
 
     with engine.begin() as connection:
-        return {
-            table.name: {"dagster/row_count": connection.scalar(select(func.count()).select_from(table)) or 0}
-            for table in MOVIE_TABLES
-        }
+        return {table.name: {"dagster/row_count": count_rows(connection, table.name)} for table in MOVIE_TABLES}

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from tmdb_dagster.warehouse.call_figures import RunCalls
+from tmdb_dagster.warehouse.call_figures import RunCalls, endpoint_pattern
 from tmdb_dagster.warehouse.engine import json_parameter
 from tmdb_dagster.warehouse.errors import ApiLogIncomplete, WarehouseError
 from tmdb_dagster.warehouse.transaction import run_transaction
@@ -23,7 +23,7 @@ ROWS_A_FLUSH = 500
 
 _COLUMNS = (
     "endpoint, method, http_status, query_params, response_size_bytes, response_time_ms, results_count, "
-    "edge_function, tmdb_id, error_message, retry_count, metadata, created_at"
+    "edge_function, tmdb_id, error_message, retry_count, metadata, created_at, endpoint_pattern"
 )
 _INSERT = text(
     f"INSERT INTO tmdb_api_logs ({_COLUMNS}) "  # noqa: S608 - constants only
@@ -52,7 +52,8 @@ class ApiLog:
     def add(self, call: Mapping[str, Any]) -> None:
         """Take one call: a mapping of the table's columns. Never blocks."""
         metadata = {**call.get("metadata", {}), "run_id": self._run_id}
-        self._pending.append({**call, "edge_function": self._job, "metadata": metadata})
+        pattern = endpoint_pattern(call["endpoint"])
+        self._pending.append({**call, "edge_function": self._job, "metadata": metadata, "endpoint_pattern": pattern})
         self.calls.add(call)
 
     def _write_until_closed(self) -> None:

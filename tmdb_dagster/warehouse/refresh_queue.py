@@ -21,9 +21,17 @@ from sqlalchemy import Connection, text
 from tmdb_dagster.warehouse.claims import HAS_TMDB_ID
 from tmdb_dagster.warehouse.engine import json_parameter
 from tmdb_dagster.warehouse.leases import lease_lives
+from tmdb_dagster.warehouse.sync_state import move_position, read_position
 
 MAX_RETRIES = 3
 
+WALKED_AT_ONCE = 10_000
+"""Works that one refresh looks at for whether they lack all data."""
+
+BACKLOG_COUNTED = 10_000
+"""Entries that are counted: more are worth no more workers."""
+
+_WALK = "works_without_data"
 _FIRST_DELAY_S = 5 * 60
 _BUSY_DELAY_S = 60
 
@@ -43,16 +51,22 @@ _ENQUEUE = """
     WHERE q.status = 'processing' OR q.priority < EXCLUDED.priority
 """
 _ENQUEUE_STALE = text(_ENQUEUE.format(source="SELECT * FROM stale_works(:limit)"))
-# Without works_meta a work is stale, but no index can tell stale_works so. Another system may have left such works.
+# Without works_meta a work is stale, but no index can tell stale_works so. Another system may have left such works: all
+# works are walked through, some at a time.
 _ENQUEUE_WITHOUT_DATA = text(
     _ENQUEUE.format(
-        source="""
-        SELECT w.work_id, 80 AS priority, 'schema' AS reason FROM queueable_works() w
+        source=f"""
+        SELECT w.work_id, 80 AS priority, 'schema' AS reason
+        FROM (SELECT work_id FROM works WHERE work_id > :after ORDER BY work_id LIMIT {WALKED_AT_ONCE}) AS next
+        JOIN queueable_works() w USING (work_id)
         WHERE w.last_refreshed_at IS NOT NULL AND NOT EXISTS (SELECT FROM works_meta m WHERE m.work_id = w.work_id)
-        ORDER BY w.last_refreshed_at, w.work_id LIMIT :limit
-        """
+        ORDER BY w.work_id LIMIT :limit
+        """  # noqa: S608 - a constant
     )
 )
+_WALKED = text(f"""
+    SELECT work_id FROM works WHERE work_id > :after ORDER BY work_id OFFSET {WALKED_AT_ONCE} - 1 LIMIT 1
+""")  # noqa: S608 - a constant
 _ENQUEUE_CHANGED = text(
     _ENQUEUE.format(
         source="""
@@ -143,10 +157,11 @@ _GIVE_BACK = text(f"""
     UPDATE refresh_queue q SET status = 'queued', claimed_by = NULL, claimed_at = NULL
     FROM mine WHERE q.id = mine.id
 """)  # noqa: S608 - constants only
+_COUNTED = "SELECT count(*) FROM (SELECT FROM refresh_queue q WHERE {condition} LIMIT {limit}) AS counted"
 _BACKLOG = text(f"""
-    SELECT count(*) FILTER (WHERE {_DUE} OR (q.status = 'processing' AND NOT {_LIVE})) AS due,
-        count(*) AS open
-    FROM refresh_queue q WHERE q.status IN ('queued', 'processing')
+    SELECT ({_COUNTED.format(condition=_DUE, limit=BACKLOG_COUNTED)})
+        + (SELECT count(*) FROM refresh_queue q WHERE q.status = 'processing' AND NOT {_LIVE}) AS due,
+        ({_COUNTED.format(condition="q.status IN ('queued', 'processing')", limit=BACKLOG_COUNTED)}) AS open
 """)  # noqa: S608 - constants only
 
 Result = Literal["completed", "failed", "busy"]
@@ -179,7 +194,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Backlog:
-    """What is open: entries in all, and those that a worker could take now."""
+    """What is open: entries in all, and those that a worker could take now; each at most about BACKLOG_COUNTED."""
 
     open: int
     due: int
@@ -187,8 +202,16 @@ class Backlog:
 
 def enqueue_stale(connection: Connection, limit: int) -> int:
     """Queue the most urgent stale works, at most `limit`; returns how many."""
-    bare = connection.execute(_ENQUEUE_WITHOUT_DATA, {"limit": limit}).rowcount
+    bare = _enqueue_without_data(connection, limit)
     return bare + connection.execute(_ENQUEUE_STALE, {"limit": limit - bare}).rowcount
+
+
+def _enqueue_without_data(connection: Connection, limit: int) -> int:
+    after = read_position(connection, _WALK)
+    queued = connection.execute(_ENQUEUE_WITHOUT_DATA, {"after": after, "limit": limit}).rowcount
+    if queued < limit:
+        move_position(connection, _WALK, connection.scalar(_WALKED, {"after": after}) or 0)
+    return queued
 
 
 def enqueue_changed(connection: Connection, tmdb_ids: Sequence[int], *, refreshed_before: datetime) -> int:

@@ -43,6 +43,25 @@ def move_cursor(connection: Connection, sync_type: str, day: date) -> None:
     )
 
 
+def read_position(connection: Connection, sync_type: str) -> int:
+    """The id up to which a walk has come; 0 at its beginning."""
+    query = text("SELECT last_sync_cursor FROM sync_state WHERE sync_type = :sync_type")
+    position = connection.scalar(query, {"sync_type": sync_type}) or ""
+    return int(position) if position.isdecimal() else 0
+
+
+def move_position(connection: Connection, sync_type: str, position: int) -> None:
+    """Note the id up to which a walk has come, or 0 where it begins anew."""
+    connection.execute(
+        text("""
+            INSERT INTO sync_state (sync_type, last_sync_cursor) VALUES (:sync_type, :position)
+            ON CONFLICT (sync_type) DO UPDATE SET
+                last_sync_cursor = EXCLUDED.last_sync_cursor, updated_at = clock_timestamp()
+        """),
+        {"sync_type": sync_type, "position": str(position)},
+    )
+
+
 def note_sync(connection: Connection, sync_type: str) -> None:
     """Note that a job has ended well."""
     connection.execute(

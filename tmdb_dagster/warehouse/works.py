@@ -11,6 +11,11 @@ from tmdb_dagster.warehouse.claims import HAS_TMDB_ID, LIVE_CLAIM, Target
 
 _UNFINISHED = f"w.gone_at IS NULL AND coalesce(w.ingestion_status, 'pending') <> 'complete' AND NOT {LIVE_CLAIM}"
 
+_LATE = "10 minutes"
+
+Refreshed = tuple[str, int]
+"""A place in the order of refreshes: the moment, and the work_id among those of one moment."""
+
 
 def first_refresh(connection: Connection) -> datetime | None:
     """When the work that has waited longest was last refreshed; None where none ever was."""
@@ -41,9 +46,24 @@ def known_tmdb_ids(connection: Connection, tmdb_ids: Sequence[int]) -> set[int]:
     return {int(tmdb_id) for tmdb_id in rows}
 
 
-def refreshed_tmdb_ids(connection: Connection) -> set[int]:
-    """The movies that were ever ingested."""
-    rows = connection.scalars(
-        text(f"SELECT tmdb_id FROM works w WHERE last_refreshed_at IS NOT NULL AND {HAS_TMDB_ID}")  # noqa: S608 - a constant
-    )
-    return {int(tmdb_id) for tmdb_id in rows}
+def refreshed_since(connection: Connection, after: Refreshed | None, limit: int) -> tuple[list[int], Refreshed | None]:
+    """The movies that were refreshed after a place in the order of refreshes (None: all), at most `limit`.
+
+    Also returns from where to go on: not the last minutes, for a transaction may be under way that writes an earlier
+    moment.
+    """
+    moment, work_id = after or ("-infinity", 0)
+    rows = connection.execute(
+        text(f"""
+            SELECT work_id, tmdb_id, {HAS_TMDB_ID} AS known, last_refreshed_at::text AS moment,
+                last_refreshed_at > clock_timestamp() - interval '{_LATE}' AS is_late,
+                (clock_timestamp() - interval '{_LATE}')::text AS go_on
+            FROM works w WHERE (last_refreshed_at, work_id) > (CAST(:moment AS timestamptz), :work_id)
+            ORDER BY last_refreshed_at, work_id LIMIT :limit
+        """),  # noqa: S608 - constants only
+        {"moment": moment, "work_id": work_id, "limit": limit},
+    ).all()
+    if rows:
+        last = rows[-1]
+        after = (last.go_on, 0) if last.is_late and len(rows) < limit else (last.moment, last.work_id)
+    return [int(row.tmdb_id) for row in rows if row.known], after

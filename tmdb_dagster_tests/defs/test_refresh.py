@@ -9,7 +9,9 @@ from typing import ClassVar
 
 import pytest
 from dagster import (
+    AddDynamicPartitionsRequest,
     AssetKey,
+    AssetMaterialization,
     DagsterInstance,
     DagsterRunStatus,
     Definitions,
@@ -26,7 +28,6 @@ from tmdb_dagster.clock import utc_now
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.sensors import (
     movie_partitions_sync,
-    partition_changes,
     refresh_worker,
     rescue_dead_work,
     run_failure_alert,
@@ -244,7 +245,46 @@ def test_partitions_are_the_catalogues_movies(
     assert isinstance(result, SensorResult)
     requests = [list(request.partition_keys) for request in result.dynamic_partitions_requests or []]
     assert requests == [["77"], [left]]
-    assert partition_changes({"1"}, {"1"}, {"1"}) == ([], [])
+
+
+def test_partitions_are_kept_a_few_at_a_time(
+    instance: DagsterInstance, engine: Engine, settings_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tick looks at so many works and partitions, and the next one goes on from there, and then anew."""
+    monkeypatch.setattr("tmdb_dagster.defs.sensors.PARTITIONS_A_TICK", 2)
+    moment = utc_now() - timedelta(days=1)
+    for tmdb_id in (1, 2, 3, 4, 5):
+        add_work(engine, tmdb_id, last_refreshed_at=moment)  # all at one moment
+    gone = [str(tmdb_id) for tmdb_id in (91, 92, 93)]
+    instance.add_dynamic_partitions("movies", [*gone, "1"])
+    for key in gone:
+        instance.report_runless_asset_event(AssetMaterialization("movies", partition=key))
+
+    def tick(cursor: str | None) -> str | None:
+        context = build_sensor_context(instance=instance, cursor=cursor)
+        result = movie_partitions_sync(context, catalogue=CatalogueResource())
+        assert isinstance(result, SensorResult)
+        for request in result.dynamic_partitions_requests or []:
+            keys = list(request.partition_keys)
+            assert 0 < len(keys) <= 2
+            if isinstance(request, AddDynamicPartitionsRequest):
+                instance.add_dynamic_partitions("movies", keys)
+            else:
+                for key in keys:
+                    instance.delete_dynamic_partition("movies", key)
+        return result.cursor
+
+    cursor = None
+    for _ in range(4):
+        cursor = tick(cursor)
+    assert set(instance.get_dynamic_partitions("movies")) == {"1", "2", "3", "4", "5"}
+
+    add_work(engine, 6, last_refreshed_at=utc_now())
+    change(engine, "DELETE FROM works WHERE tmdb_id = '1'")
+    instance.report_runless_asset_event(AssetMaterialization("movies", partition="1"))
+    for _ in range(4):
+        cursor = tick(cursor)
+    assert set(instance.get_dynamic_partitions("movies")) == {"2", "3", "4", "5", "6"}
 
 
 class _Webhook(BaseHTTPRequestHandler):

@@ -13,7 +13,10 @@ from tmdb_dagster.warehouse.claims import Target
 from tmdb_dagster.warehouse.claims import claim as claim_works
 from tmdb_dagster.warehouse.refresh_queue import (
     _CLAIM,
+    _ENQUEUE_UNFINISHED,
+    _ENQUEUE_WITHOUT_DATA,
     MAX_RETRIES,
+    WALKED_AT_ONCE,
     Ending,
     backlog,
     claim_entries,
@@ -120,6 +123,20 @@ def test_a_refreshed_work_without_data_is_stale_and_urgent(engine: Engine) -> No
         ("1", 80, "schema"),
         ("3", 80, "new"),
     }
+
+
+def test_works_without_data_are_looked_for_some_at_a_time(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each refresh goes on where the last one ended, and at the end begins anew."""
+    execute(
+        engine,
+        f"""INSERT INTO works (tmdb_id, title, last_refreshed_at, ingestion_status)
+        SELECT n::text, '', now(), 'complete' FROM generate_series(1, {WALKED_AT_ONCE + 10}) n""",
+    )
+    execute(engine, FRESH_META)
+    execute(engine, "DELETE FROM works_meta WHERE work_id IN (SELECT work_id FROM works ORDER BY work_id DESC LIMIT 3)")
+
+    with engine.begin() as connection:
+        assert [enqueue_stale(connection, 2) for _ in range(5)] == [0, 2, 1, 0, 0]
 
 
 def test_a_work_has_one_open_entry_and_any_number_of_finished_ones(engine: Engine) -> None:
@@ -322,6 +339,16 @@ def test_the_hot_queries_walk_along_indexes(large: Engine) -> None:
     claiming = plan(large, _CLAIM.text, run_id="run-1", limit=25)
     assert "refresh_queue_status_priority_queued_at_idx" in claiming
     assert "Seq Scan" not in claiming
+
+    execute(large, "UPDATE works SET ingestion_status = 'failed' WHERE work_id % 100 = 0")
+    execute(large, "ANALYZE works")
+    unfinished = plan(large, _ENQUEUE_UNFINISHED.text, limit=200)
+    assert "works_unfinished_idx" in unfinished
+    assert "Seq Scan" not in unfinished
+    execute(large, "UPDATE works SET ingestion_status = 'complete'")
+
+    walked = plan(large, _ENQUEUE_WITHOUT_DATA.text, after=10_000, limit=200)
+    assert re.search(r"Limit[^>]*-> +Index (Only )?Scan using works_pkey on works ", walked)
 
     assert value(large, "SELECT count(*) FROM stale_works(200)") == 200
     execute(large, "DELETE FROM refresh_queue")

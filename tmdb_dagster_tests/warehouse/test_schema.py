@@ -131,6 +131,7 @@ def test_a_view_that_loses_a_column_and_a_function_of_another_result_are_made_an
         failure_reason="CREATE OR REPLACE FUNCTION failure_reason(message text) RETURNS text "
         "LANGUAGE sql IMMUTABLE AS 'SELECT message';",
         v_api_errors="CREATE OR REPLACE VIEW v_api_errors AS SELECT endpoint_pattern('/movie/603') AS number;",
+        v_api_calls_by_endpoint="CREATE OR REPLACE VIEW v_api_calls_by_endpoint AS SELECT 1 AS number;",
     )
 
     migrate(engine)

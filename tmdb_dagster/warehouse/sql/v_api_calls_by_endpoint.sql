@@ -2,7 +2,7 @@
 CREATE OR REPLACE VIEW v_api_calls_by_endpoint WITH (security_invoker = true) AS
 SELECT
     p.period,
-    endpoint_pattern(c.endpoint) AS endpoint,
+    coalesce(c.endpoint_pattern, endpoint_pattern(c.endpoint)) AS endpoint,
     count(*) AS calls,
     count(*) FILTER (WHERE is_failed_call(c)) AS errors,
     round(count(*) FILTER (WHERE is_failed_call(c))::numeric / count(*), 4)::float8 AS error_rate,

@@ -2,7 +2,7 @@ CREATE OR REPLACE VIEW v_api_errors WITH (security_invoker = true) AS
 SELECT
     p.period,
     c.http_status,
-    endpoint_pattern(c.endpoint) AS endpoint,
+    coalesce(c.endpoint_pattern, endpoint_pattern(c.endpoint)) AS endpoint,
     failure_reason(c.error_message) AS message,
     count(*) AS calls,
     count(DISTINCT c.tmdb_id) AS movies,

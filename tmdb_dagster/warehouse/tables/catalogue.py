@@ -83,6 +83,11 @@ works = Table(
         "last_refreshed_at",
         postgresql_where=text("missing_parts IS NOT NULL AND incomplete_answers < 5"),
     ),
+    Index(
+        "works_unfinished_idx",
+        text("retry_at NULLS FIRST"),
+        postgresql_where=text("coalesce(ingestion_status, 'pending') IN ('pending', 'failed') AND gone_at IS NULL"),
+    ),
     Index("works_never_refreshed_idx", "work_id", postgresql_where=text("last_refreshed_at IS NULL")),
     comment="One row a movie: identity, and how fresh the catalogue's knowledge of it is.",
 )

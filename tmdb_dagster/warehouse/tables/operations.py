@@ -42,6 +42,7 @@ tmdb_api_logs = Table(
     Column("retry_count", Integer, comment="0 for the first try."),
     Column("metadata", JSONB, comment="run_id, appended parts and the like."),
     timestamp("created_at", "When the call was sent.", now=True),
+    Column("endpoint_pattern", Text, comment="endpoint with {id} for ids; NULL in rows of before it was noted."),
     Index("tmdb_api_logs_created_at_idx", text("created_at DESC")),
     Index("tmdb_api_logs_hour_idx", text("(date_trunc('hour', (created_at AT TIME ZONE 'UTC')) AT TIME ZONE 'UTC')")),
     Index(None, "endpoint"),
