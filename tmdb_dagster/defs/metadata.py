@@ -52,6 +52,12 @@ class MovieTally:
             if outcome.status.failed and len(self.failed) < ROWS_SHOWN:
                 self.failed.append((outcome.tmdb_id, outcome.title, outcome.message or ""))
 
+    def lost(self) -> str | None:
+        """How many movies came and how many failed, such as `31 of 40, 9 failed`; None where none did."""
+        failed = self.statuses["failed"] + self.statuses["gone"]
+        settled = self.statuses.total()
+        return f"{settled - failed} of {settled}, {failed} failed" if failed else None
+
 
 def table(rows: Iterable[Mapping[str, Any]], **columns: str) -> MetadataValue:
     """A table; `columns` maps names to types: string, int, float."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,17 @@ class RebuildConfig(Config):
     """Which works to rebuild."""
 
     tmdb_ids: list[int] | None = Field(None, description="TMDB ids; unset: all works.")
+
+
+@contextmanager
+def tallied(context: OpExecutionContext) -> Iterator[MovieTally]:
+    """The count of a run's movies; a run that lost some says so in the list of runs, however it ends."""
+    tally = MovieTally()
+    try:
+        yield tally
+    finally:
+        if lost := tally.lost():
+            context.instance.add_run_tags(context.run_id, {"movies": lost})
 
 
 def record_movies(context: OpExecutionContext, tally: MovieTally, outcomes: "list[MovieOutcome]") -> None:
@@ -147,11 +159,10 @@ def enrich_candidates(
     from tmdb_dagster.pipeline.errors import NoCandidates
     from tmdb_dagster.pipeline.ingest import ingest_candidates
 
-    tally = MovieTally()
     started = time.monotonic()
     repeated = [context.run.parent_run_id, context.run.root_run_id]
     chosen_here = "ingest_candidates" in (node.name for node in context.job_def.nodes)
-    with catalogue.run(context.op_execution_context) as run:
+    with tallied(context.op_execution_context) as tally, catalogue.run(context.op_execution_context) as run:
         try:
             batch = ingest_candidates(
                 run,
@@ -205,9 +216,8 @@ def batch_ingest(
 
     with clear_failures():
         request = PageRequest(config.limit, config.offset, config.force_refresh)
-    tally = MovieTally()
     started = time.monotonic()
-    with catalogue.run(context) as run:
+    with tallied(context) as tally, catalogue.run(context) as run:
         report = vars(ingest_page(run, request, partial(record_movies, context, tally)))
         metadata = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
     return Output(report, metadata={**metadata, **{name: value for name, value in report.items() if value is not None}})

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from tmdb_dagster.defs.failures import clear_failures
 from tmdb_dagster.defs.metadata import MovieTally, ingest_metadata, queue_figures
-from tmdb_dagster.defs.movies import record_movies
+from tmdb_dagster.defs.movies import record_movies, tallied
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import row_counts, table_spec
 from tmdb_dagster.defs.times import AFTER_DAILY_REFRESH
@@ -74,9 +74,8 @@ def daily_refresh(
 
     with clear_failures():
         request = RefreshRequest(**config.model_dump())
-    tally = MovieTally()
     started = time.monotonic()
-    with catalogue.run(context) as run:
+    with tallied(context) as tally, catalogue.run(context) as run:
         report = refresh_daily(run, request, partial(record_movies, context, tally))
         queued = report.queued
         figures = {
@@ -98,9 +97,8 @@ def drain_refresh_queue(
 
     with clear_failures():
         request = DrainRequest(**config.model_dump())
-    tally = MovieTally()
     started = time.monotonic()
-    with catalogue.run(context) as run:
+    with tallied(context) as tally, catalogue.run(context) as run:
         figures = _drain_figures(drain_queue(run, request, partial(record_movies, context, tally)))
         metadata = _record_refresh(context, run, figures, tally, time.monotonic() - started)
     yield Output(figures, metadata=metadata)

@@ -20,8 +20,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tmdb_dagster.logs import inherited
-from tmdb_dagster.pipeline.errors import RunEnding
-from tmdb_dagster.pipeline.outage import Streak
+from tmdb_dagster.pipeline.errors import MostMoviesFailed, RunEnding
+from tmdb_dagster.pipeline.outage import OUTAGE, Streak
 from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Record, Status
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, MovieNotFound, NotTmdb, TmdbError, TmdbUnavailable
@@ -83,12 +83,14 @@ def enrich(
     A movie that another run is ingesting is waited for at the end, up to BUSY_WAIT_S.
     Raises AuthenticationFailed, TmdbOutage (before it, works that were complete do not change), DatabaseUnavailable,
     and what `on_settled` raises; what was not settled by then is untouched, and nothing is under way any more.
+    Raises MostMoviesFailed after everything is settled.
     """
     enrichment = _Enrichment(run, on_settled, record)
     with enrichment.pool():
         enrichment.settle(iter(targets), force=force)
         enrichment.wait_for_busy()
         enrichment.settle_held()
+    enrichment.require_most()
 
 
 def _log_outcomes(outcomes: list[MovieOutcome]) -> None:
@@ -116,6 +118,7 @@ class _Enrichment:
         self._in_flight: dict[Future[_Result], tuple[Claim, Target]] = {}
         self._busy: list[Target] = []
         self._streak = Streak()
+        self._got = self._lost = 0
         self._executor = ThreadPoolExecutor(
             run.settings.tmdb_concurrency, thread_name_prefix="enrich", initializer=inherited()
         )
@@ -185,7 +188,18 @@ class _Enrichment:
             self._run.log_calls()
             outcomes = self._write(results)
             _log_outcomes(outcomes)
+            self._got += sum(outcome.status.written for outcome in outcomes)
+            self._lost += sum(outcome.status is Status.FAILED for outcome in outcomes)
             self._on_settled(outcomes)
+
+    def require_most(self) -> None:
+        """Raise MostMoviesFailed where more movies were lost than got; of fewer than ten it says nothing."""
+        asked = self._got + self._lost
+        if asked >= OUTAGE and self._lost > self._got:
+            raise MostMoviesFailed(
+                f"{self._lost} of the {asked} movies that TMDB was asked for failed; the others are kept. Each "
+                "movie's reason is in `titles failed` of the run, and in ops_report."
+            )
 
     def _start(self, chunk: list[Target], *, force: bool) -> list[_Result]:
         """Claim what is due and hand it to the threads; returns the results of what is not."""

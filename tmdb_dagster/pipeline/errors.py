@@ -7,6 +7,7 @@ TmdbDagsterError
     ├── NoCandidates       no candidates wait for their ingest
     ├── ChangesUnavailable TMDB's feed of changes could not be read to its end
     ├── TmdbOutage         TMDB failed one movie after another
+    ├── MostMoviesFailed   a run lost more movies than it got
     ├── MovieFailed        the one movie asked for could not be ingested
     │   └── MovieBusy      another run is at it, and was not done in time
     ├── AlertNotSent       the webhook did not take an alert
@@ -42,6 +43,10 @@ class ChangesUnavailable(PipelineError):
 
 class TmdbOutage(PipelineError):
     """TMDB failed so many movies in a row that going on would only fail more."""
+
+
+class MostMoviesFailed(PipelineError):
+    """The run lost more movies than it got; those that it got are kept."""
 
 
 class MovieFailed(PipelineError):

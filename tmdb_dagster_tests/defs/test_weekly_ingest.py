@@ -152,8 +152,11 @@ def test_tables_name_the_movies_and_the_reasons(
 ) -> None:
     sandbox.faults.add(Fault("/movie/[0-9]+", "body", body="[]", times=1))
 
-    execute("weekly_ingest", source="popular", max_movies=4, pages_per_source=1)
+    result = execute("weekly_ingest", source="popular", max_movies=4, pages_per_source=1)
 
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags["movies"] == "3 of 4, 1 failed", "the list of runs says so"
     works = metadata(materializations(instance, "works")[0])
     with engine.begin() as connection:
         found = connection.execute(

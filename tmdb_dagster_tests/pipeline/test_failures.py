@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.pipeline import enrich
-from tmdb_dagster.pipeline.errors import MovieFailed
+from tmdb_dagster.pipeline.errors import MostMoviesFailed, MovieFailed
 from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.run import Run, open_run
 from tmdb_dagster.sandbox.faults import Fault
@@ -134,6 +134,23 @@ def test_neighbours_of_a_failure_complete(start_run: Start, engine: Engine, sand
     assert all(outcomes[tmdb_id].unavailable and outcomes[tmdb_id].calls == ATTEMPTS for tmdb_id in failed)
     assert sandbox.stats.faults_fired == 4 * ATTEMPTS
     assert value(engine, "SELECT count(*) FROM works WHERE ingestion_status = 'complete'") == 8
+
+
+def test_a_run_that_lost_more_movies_than_it_got_fails_and_keeps_those(
+    start_run: Start, engine: Engine, sandbox: SandboxServer
+) -> None:
+    ids = some_movies(sandbox, 10)
+    sandbox.faults.add(Fault(f"/movie/({'|'.join(map(str, ids[::2]))})", "status", 500))
+    assert len(enriched(start_run(), ids)) == 10, "half of them is not more than half"
+    sandbox.faults.clear()
+    more = some_movies(sandbox, 21)[10:]
+    sandbox.faults.add(Fault(f"/movie/({'|'.join(map(str, more[::2]))})", "status", 500))
+
+    with pytest.raises(MostMoviesFailed, match=r"^6 of the 11 movies that TMDB was asked for failed"):
+        enriched(start_run("second"), more)
+
+    assert value(engine, "SELECT count(*) FROM works WHERE ingestion_status = 'complete'") == 10
+    assert value(engine, "SELECT count(*) FROM works WHERE ingestion_status = 'ingesting'") == 0
 
 
 def test_a_failure_that_passes_is_tried_again(start_run: Start, engine: Engine, sandbox: SandboxServer) -> None:
