@@ -43,13 +43,13 @@ install: $(INSTALLED) ## Make .venv with the pinned dependencies
 ingest: $(INSTALLED) ## Discover and ingest movies now, by the job weekly_ingest
 	@$(BIN)/tmdb-dagster ingest
 
-ui: $(INSTALLED) ## Open the Dagster UI with the daemon
-	@$(BIN)/tmdb-dagster ui
+ui: $(INSTALLED) ## Open the Dagster UI with the daemon; PORT=3001 chooses another port than 3000
+	@$(BIN)/tmdb-dagster ui $(if $(PORT),--port $(PORT))
 
 migrate: $(INSTALLED) ## Bring the database to the current schema
 	@$(BIN)/tmdb-dagster migrate
 
-stop: $(INSTALLED) ## Stop the embedded Postgres, the sandbox and the image server
+stop: $(INSTALLED) ## Stop the UI, the embedded Postgres, the sandbox and the image server
 	@$(BIN)/tmdb-dagster stop
 
 clean: ## Remove all local state and the virtual environment

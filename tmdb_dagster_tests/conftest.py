@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import uuid
@@ -38,6 +39,8 @@ SETTINGS_VARIABLES = [name.upper() for name in Settings.model_fields]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What the tests start is to get Ctrl+C even where they run in the background of a script, which ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         os.environ[STATE_VARIABLE] = tempfile.mkdtemp(prefix="tmdb-test-")
 

@@ -28,6 +28,13 @@ from tmdb_dagster.warehouse.run_log import logged_ingest
 _POLL_S = 0.3
 _LINE_EVERY_S = 5.0
 
+_NEXT = """\
+Next: `{ui}` opens Dagster's UI. Look there at
+  http://127.0.0.1:3000/assets/ops_report  the report: runs, calls, queue, and what needs a person
+  http://127.0.0.1:3000/assets/movies      the movies, each with its poster and what it cost
+  http://127.0.0.1:3000/overview           the runs
+`{help}` lists the other commands."""
+
 _ROWS = (
     ("checked", "movies_checked"),
     ("skipped", "movies_skipped"),
@@ -49,11 +56,8 @@ def run_ingest(engine: Engine, request: IngestRequest, settings: Settings) -> No
     logs.mkdir(parents=True, exist_ok=True)
     config_file = output.with_suffix(".yaml")
     config_file.write_text(json.dumps(config))  # JSON is YAML
-    command = installed(
-        "dagster", "job", "execute", "-m", "tmdb_dagster.definitions", "-j", "weekly_ingest", "-c", str(config_file)
-    )
     console.print("Starting the job weekly_ingest ...")
-    with dagster_home(settings), started(command, output) as process:
+    with dagster_home(settings), started(_job("weekly_ingest", "-c", str(config_file)), output) as process:
         _show_progress(console, _progress(engine, process, output))
     run_id = _run_id(output)
     row = _result(engine, run_id) if run_id else None
@@ -62,9 +66,16 @@ def run_ingest(engine: Engine, request: IngestRequest, settings: Settings) -> No
     if process.returncode != 0 or row is None:
         reason = (row and row["error_message"]) or f"{output} says why."
         raise click.ClickException(visible(f"The ingest failed: {reason}"))
-    console.print(
-        f"Next: `{hint('ui')}` shows the runs, the movies and the schedules; `{hint('--help')}` lists the rest."
-    )
+    console.print("Drawing the report ...")
+    with dagster_home(settings), started(_job("ops_report"), logs / "ops_report.log") as report:
+        pass
+    if report.returncode != 0:
+        raise click.ClickException(f"The report could not be drawn: {logs / 'ops_report.log'} says why.")
+    console.print(_NEXT.format(ui=hint("ui"), help=hint("--help")))
+
+
+def _job(name: str, *options: str) -> list[str]:
+    return installed("dagster", "job", "execute", "-m", "tmdb_dagster.definitions", "-j", name, *options)
 
 
 def _run_id(output: Path) -> str | None:
@@ -90,14 +101,15 @@ def _show_progress(console: Console, progress: Iterator[tuple[int, int]]) -> Non
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
     task = bar.add_task("Discovering movies", total=None)
-    next_line = time.monotonic() + _LINE_EVERY_S
+    shown, next_line = "", time.monotonic() + _LINE_EVERY_S
     with bar if console.is_terminal else nullcontext():
         for done, movies in progress:
             if movies:
                 bar.update(task, description="Ingesting movies", completed=done, total=movies)
-            if not console.is_terminal and time.monotonic() >= next_line:
-                console.print(f"{done} of {movies} movies" if movies else "Discovering movies")
-                next_line = time.monotonic() + _LINE_EVERY_S
+            line = f"{done} of {movies} movies" if movies else "Discovering movies"
+            if not console.is_terminal and line != shown and time.monotonic() >= next_line:
+                console.print(line)
+                shown, next_line = line, time.monotonic() + _LINE_EVERY_S
 
 
 def _result(engine: Engine, run_id: str) -> dict[str, Any] | None:
@@ -106,7 +118,7 @@ def _result(engine: Engine, run_id: str) -> dict[str, Any] | None:
 
 
 def _show_result(console: Console, row: dict[str, Any]) -> None:
-    table = Table(title=f"Ingest of {row['source']}")
+    table = Table(title="Weekly ingest")
     table.add_column("movies")
     table.add_column("", justify="right")
     for name, column in _ROWS:

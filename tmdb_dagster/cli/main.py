@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import click
 
 from tmdb_dagster.cli.ingest import run_ingest
-from tmdb_dagster.cli.process import WORKSPACE_YAML, become
+from tmdb_dagster.cli.process import become
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.logs import configure_logging
 from tmdb_dagster.services.roles import ROLES, require
@@ -120,21 +121,9 @@ def refresh(tmdb_ids: tuple[int, ...]) -> None:
 @click.option("--port", default=UI_PORT, show_default=True, help="Port of the UI.")
 def ui(host: str, port: int) -> None:
     """Open the Dagster UI with the daemon that runs schedules; Ctrl+C ends both."""
-    from tmdb_dagster.services.provide import (
-        SANDBOX_NOTICE,
-        dagster_database_url,
-        provide_services,
-        start_image_server,
-    )
+    from tmdb_dagster.cli.ui import run_ui
 
-    settings = load_settings()
-    if provide_services(settings).origin == "sandbox":
-        click.echo(SANDBOX_NOTICE)
-    dagster_database_url(settings)
-    if settings.movie_images_store == "local":
-        start_image_server(settings.tmdb_dagster_state)
-    click.echo(f"The UI comes up at http://{host}:{port} in a few seconds.")
-    become(settings, "dagster", "dev", "--workspace", str(WORKSPACE_YAML), "--host", host, "--port", str(port))
+    run_ui(load_settings(), host, port)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -154,21 +143,41 @@ def serve(role: str, options: tuple[str, ...]) -> None:
 
 @main.command()
 def stop() -> None:
-    """Stop the embedded Postgres, the sandbox and the image server; they start again when they are needed."""
+    """Stop the UI, and the embedded Postgres, sandbox and image server, which start again when they are needed."""
+    from tmdb_dagster.cli.ui import stop_ui
     from tmdb_dagster.services.provide import stop_services
 
-    stopped = stop_services(load_settings().tmdb_dagster_state)
+    state = load_settings().tmdb_dagster_state
+    stopped = (["UI"] if stop_ui(state) else []) + stop_services(state)
     click.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
 
 
 @main.command()
 def clean() -> None:
-    """Stop what runs here and remove all local state: embedded databases, logs, the sandbox's port."""
+    """Stop what runs here and remove all local state: embedded databases, images, logs."""
+    from tmdb_dagster.cli.ui import stop_ui
     from tmdb_dagster.services.provide import remove_services
 
     state = load_settings().tmdb_dagster_state
+    stop_ui(state)
     remove_services(state)
     click.echo(f"Removed {state}.")
+
+
+@main.command()
+def url() -> None:
+    """Print the address of the embedded database, for psql, Grafana and others that take a folder as a host."""
+    click.echo(_embedded_url())
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def psql(options: tuple[str, ...]) -> None:
+    """Open the embedded database in psql; OPTIONS are psql's, such as -c "SELECT title FROM works"."""
+    from tmdb_dagster.services.postgres import psql as program
+
+    address = _embedded_url()
+    os.execv(program(), [str(program()), address, *options])  # noqa: S606 - no shell wanted
 
 
 @main.command()
@@ -274,6 +283,18 @@ def card_schema(short: bool) -> None:
     from tmdb_dagster.transform.card_schema import CARD_SCHEMA, CARD_SHORT_SCHEMA
 
     click.echo(json.dumps(CARD_SHORT_SCHEMA if short else CARD_SCHEMA, indent=2))
+
+
+def _embedded_url() -> str:
+    from sqlalchemy import make_url
+
+    from tmdb_dagster.services.provide import provide_database
+
+    settings = load_settings()
+    if settings.database_url is not None:
+        raise click.ClickException("DATABASE_URL is set: it is the address, and no embedded database is used.")
+    url = make_url(_url(provide_database(settings)))
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _url(settings: Settings) -> str:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
@@ -74,8 +74,10 @@ def become(settings: Settings, program: str, *arguments: str) -> NoReturn:
 
 
 @contextmanager
-def started(command: list[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(command: list[str], output: Path, *, pass_fds: Sequence[int] = ()) -> Iterator[subprocess.Popen[bytes]]:
     """A process whose output goes to a file; interrupted when the block fails, waited for in any case."""
+    # Ctrl+C is to reach both even where this was started in the background of a script, which ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own command
@@ -85,6 +87,7 @@ def started(command: list[str], output: Path) -> Iterator[subprocess.Popen[bytes
             stderr=subprocess.STDOUT,
             # Ctrl+C in a terminal would reach it, too: interrupted twice, it could not end in order.
             start_new_session=True,
+            pass_fds=pass_fds,
         )
     try:
         yield process
@@ -93,7 +96,8 @@ def started(command: list[str], output: Path) -> Iterator[subprocess.Popen[bytes
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_TIMEOUT_S)
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         raise
     finally:
         process.wait()

@@ -30,9 +30,9 @@ from dagster import (
     run_failure_sensor,
     sensor,
 )
-from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.remote_origin import CodeLocationOrigin
 
+from tmdb_dagster.defs.code_location import executed_here
 from tmdb_dagster.defs.jobs import daily_refresh_job, drain_refresh_queue_job
 from tmdb_dagster.defs.partitions import movie_partitions, partition_of
 from tmdb_dagster.defs.resources import CatalogueResource, job_or_assets
@@ -61,7 +61,6 @@ _UNFINISHED = [
 ]
 # What dead runs stay in, if they had come so far. `dagster job execute` is its run's process from the first moment.
 _WITH_A_PROCESS = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-_DEFINITIONS = "tmdb_dagster.definitions"
 
 
 def workers_to_start(due: int, *, at_work: int, most: int) -> int:
@@ -161,16 +160,16 @@ def rescue_dead_work(context: SensorEvaluationContext, catalogue: CatalogueResou
 
 
 def _is_of(run: DagsterRun, location: CodeLocationOrigin | None) -> bool:
-    """Whether this code location started it, or `dagster job execute`, whose runs are no location's, on our module.
+    """Whether this code location started it, or `dagster job execute` on our module.
 
     A run of a location that is NOT_STARTED has no process yet.
     """
-    if (origin := run.remote_job_origin) is not None:
-        here = location is not None and origin.location_name == location.location_name
-        return here and run.status != DagsterRunStatus.NOT_STARTED
-    code = run.job_code_origin
-    pointer = None if code is None else code.repository_origin.code_pointer
-    return isinstance(pointer, ModuleCodePointer) and pointer.module == _DEFINITIONS
+    origin = run.remote_job_origin
+    by_hand = executed_here(run)
+    if by_hand is not None and origin in (None, by_hand):
+        return True
+    here = origin is not None and location is not None and origin.location_name == location.location_name
+    return here and run.status != DagsterRunStatus.NOT_STARTED
 
 
 @sensor(

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from dagster._config import ConfigType, resolve_to_config_type
 from dagster._config.config_schema import UserConfigSchema
+from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.defs_state.blob_storage_state_storage import UPathDefsStateStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
@@ -26,6 +27,7 @@ from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Engine
 from upath import UPath
 
+from tmdb_dagster.defs.code_location import executed_here
 from tmdb_dagster.services.errors import ServiceNotSet
 
 _Storage = PostgresRunStorage | PostgresEventLogStorage | PostgresScheduleStorage
@@ -66,6 +68,12 @@ class _AtFirstUse:
 
 class _RunStorage(_AtFirstUse, PostgresRunStorage):
     _made_by = PostgresRunStorage
+
+    def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
+        """Keep a run; one of `dagster job execute` names no code location, and the UI's timeline leaves such out."""
+        if dagster_run.remote_job_origin is None and (origin := executed_here(dagster_run)):
+            dagster_run = dagster_run.with_job_origin(origin)
+        return super().add_run(dagster_run)
 
 
 class _EventLogStorage(_AtFirstUse, PostgresEventLogStorage):

