@@ -159,7 +159,7 @@ class Settings(BaseSettings):
     )
     tmdb_dagster_state: Path = Field(
         default_factory=lambda: Path(".tmdb_dagster").absolute(),
-        description="Folder of all local state: embedded Postgres, logs.",
+        description="Folder of all local state: embedded Postgres, logs. In production there is none unless it is set.",
     )
     dagster_home: Path | None = Field(
         None, description="Folder with the dagster.yaml to use; unset: one in the state folder, with the package's own."
@@ -291,6 +291,11 @@ class Settings(BaseSettings):
     def has_key(self) -> bool:
         """Whether TMDB can be asked; if not, the sandbox is."""
         return self.tmdb_api_key is not None or self.tmdb_read_access_token is not None
+
+    @property
+    def keeps_files(self) -> bool:
+        """Whether there is a state folder: in production only one that is named."""
+        return self.tmdb_dagster_env == "local" or "tmdb_dagster_state" in self.model_fields_set
 
     @property
     def s3_region(self) -> str | None:

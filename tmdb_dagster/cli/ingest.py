@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from sqlalchemy import Engine
 
-from tmdb_dagster.cli.process import dagster_home, hint, installed, started
+from tmdb_dagster.cli.process import dagster_home, hint, installed, started, state_folder
 from tmdb_dagster.pipeline.discover import IngestRequest
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.shown import visible
@@ -51,9 +51,8 @@ def run_ingest(engine: Engine, request: IngestRequest, settings: Settings) -> No
     """
     console = Console(soft_wrap=True)
     config = {"ops": {"ingest_candidates": {"config": vars(request)}}}
-    logs = settings.tmdb_dagster_state / "logs"
+    logs = state_folder(settings, "logs")
     output = logs / f"weekly_ingest-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    logs.mkdir(parents=True, exist_ok=True)
     config_file = output.with_suffix(".yaml")
     config_file.write_text(json.dumps(config))  # JSON is YAML
     console.print("Starting the job weekly_ingest ...")

@@ -39,20 +39,35 @@ def hint(*arguments: str) -> str:
     return " ".join([this.name, *arguments])
 
 
+def state_folder(settings: Settings, name: str) -> Path:
+    """A folder of the state folder, made where it is missing. Raises click.ClickException where it cannot be."""
+    folder = settings.tmdb_dagster_state / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(
+            f"{folder} cannot be made ({error.strerror}): set TMDB_DAGSTER_STATE to a folder that can be written."
+        ) from error
+    return folder
+
+
 @contextmanager
 def dagster_home(settings: Settings) -> Iterator[None]:
-    """An environment in which Dagster's processes find their home, and our state: made here unless one is set."""
+    """An environment in which Dagster's processes find their home, and our state: made here unless one is set.
+
+    Raises click.ClickException where it cannot be made.
+    """
     home = settings.dagster_home
     if home is None:
-        home = settings.tmdb_dagster_state / "dagster"
-        home.mkdir(parents=True, exist_ok=True)
+        home = state_folder(settings, "dagster")
         ours = DAGSTER_YAML.read_text("utf8")
         file = home / "dagster.yaml"
         if not file.exists() or file.read_text("utf8") != ours:
             copy = home / f"dagster.yaml.{os.getpid()}"
             copy.write_text(ours, "utf8")
             copy.replace(file)
-    with environment(DAGSTER_HOME=str(home), TMDB_DAGSTER_STATE=str(settings.tmdb_dagster_state)):
+    state = {"TMDB_DAGSTER_STATE": str(settings.tmdb_dagster_state)} if settings.keeps_files else {}
+    with environment(DAGSTER_HOME=str(home), **state):
         yield
 
 

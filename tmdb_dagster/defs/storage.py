@@ -15,6 +15,7 @@ from dagster._config.config_schema import UserConfigSchema
 from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.defs_state.blob_storage_state_storage import UPathDefsStateStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import (
@@ -132,7 +133,10 @@ class StateArtifactStorage(LocalArtifactStorage):
 
 
 class SettingsComputeLogManager(LocalComputeLogManager):
-    """What runs print: in the bucket that the settings name, which every machine reads, else in the state folder."""
+    """What runs print: in the bucket that the settings name, which every machine reads, else in the state folder.
+
+    Where there is neither, it is on the standard error of the process alone.
+    """
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -149,6 +153,8 @@ class SettingsComputeLogManager(LocalComputeLogManager):
         from tmdb_dagster.settings import load_settings
 
         settings = load_settings()
+        if settings.compute_logs_bucket is None and not settings.keeps_files:
+            return NoOpComputeLogManager(inst_data)
         if settings.compute_logs_bucket is None:
             return cls(_state("dagster", "logs"), inst_data=inst_data)
         try:

@@ -62,7 +62,8 @@ def _provide_images(settings: Settings, origin: Origin) -> Settings:
     """Fill in where the local store is and how it is read; each origin's movies have a folder of their own."""
     if settings.movie_images_store != "local":
         return settings
-    settings.tmdb_dagster_state.mkdir(parents=True, exist_ok=True)
+    if settings.movie_images_folder is None or settings.movie_images_public_url is None:
+        settings.tmdb_dagster_state.mkdir(parents=True, exist_ok=True)
     return settings.model_copy(
         update={
             "movie_images_folder": settings.movie_images_folder or settings.tmdb_dagster_state / _IMAGES.name / origin,

@@ -71,6 +71,22 @@ def test_in_production_a_missing_address_is_an_error_before_the_first_use(
         DagsterInstance.get()
 
 
+def test_in_production_without_a_state_folder_no_file_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    monkeypatch.setenv("TMDB_DAGSTER_ENV", "production")
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", "postgresql://127.0.0.1:1/never-used")
+    monkeypatch.delenv("TMDB_DAGSTER_STATE")
+
+    with (
+        DagsterInstance.get() as instance,
+        instance.compute_log_manager.capture_logs(["a-run", "compute_logs", "step"]),
+    ):
+        sys.stdout.write("printed")
+
+    assert [path.name for path in tmp_path.iterdir()] == [state.name]
+
+
 def test_what_a_run_prints_is_read_on_another_machine_and_goes_with_the_run(
     state: Path, s3_server: S3Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
