@@ -1,4 +1,4 @@
-"""What Dagster needs for the partitions of `movies`, with more of them than it recommends (100,000)."""
+"""What the UI takes for the partitions of `movies`, with more of them than Dagster recommends (100,000)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _fill(url: str, count: int) -> None:
 
 
 def _look() -> None:
-    """What the sensor and the UI ask, timed, as JSON; in a process of its own, for its memory."""
+    """What the UI asks, timed, as JSON; in a process of its own, for its memory."""
     with DagsterInstance.get() as instance:
         asked: dict[str, Callable[[], object]] = {
             "keys": lambda: instance.get_dynamic_partitions(str(movie_partitions.name)),
