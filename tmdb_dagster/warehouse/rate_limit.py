@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -13,10 +14,13 @@ from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.warehouse.transaction import run_transaction
 
 # A call counts when it reaches TMDB, some time after its permit, and the next but `calls` may be faster on its way.
-# How much that can be is measured: the spread of the times from permit to answer. It is never less than this.
+# How much that can be is measured: the spread of the times from permit to answer. It is never less than this, and this
+# long for a process that has not measured yet, whose first calls are its slowest.
 MARGIN_S = 0.06
+FIRST_MARGIN_S = 0.3
 LONGEST_MARGIN_S = 1.0
 _CALLS_MEASURED = 40
+_CALLS_TO_JUDGE_BY = 10
 
 LATE_S = 0.5
 """A permit that is used so late is none any more: the process was stopped, or has no CPU."""
@@ -27,7 +31,8 @@ LATE_S = 0.5
 # server that forgot some in a crash would grant them once more.
 #
 # The database's clock may be set back, or be another's after a failover: what was noted moves with it. A call that was
-# answered counts from its answer. A limit that nobody has asked by for three of its windows is forgotten.
+# answered counts from its answer. The margin is the longest of all processes, for the calls of one may be slower than
+# those of the one that asks. A limit or margin that nobody has asked by for three windows is forgotten.
 _ACQUIRE = text("""
     UPDATE rate_limits r SET
         permits = ARRAY(
@@ -38,12 +43,14 @@ _ACQUIRE = text("""
         blocked_until = r.blocked_until - greatest(interval '0', r.granted_at - clock_timestamp()),
         limits = (
             SELECT jsonb_agg(to_jsonb(l)) FROM (
-                SELECT calls, seconds, max(least(asked_at, clock_timestamp())) AS asked_at FROM (
-                    SELECT calls, seconds, asked_at
-                    FROM jsonb_to_recordset(r.limits) AS n(calls integer, seconds float8, asked_at timestamptz)
-                    UNION ALL SELECT :calls, CAST(:seconds AS float8), clock_timestamp()
+                SELECT calls, seconds, margin, max(least(asked_at, clock_timestamp())) AS asked_at FROM (
+                    SELECT calls, seconds, margin, asked_at FROM jsonb_to_recordset(r.limits)
+                        AS n(calls integer, seconds float8, margin float8, asked_at timestamptz)
+                    UNION ALL
+                    SELECT :calls, CAST(:seconds AS float8), CAST(:margin AS float8), clock_timestamp()
                 ) AS asked
-                WHERE asked_at > clock_timestamp() - make_interval(secs => 3 * seconds) GROUP BY calls, seconds
+                WHERE asked_at > clock_timestamp() - make_interval(secs => 3 * seconds)
+                GROUP BY calls, seconds, margin
             ) AS l
         )
     WHERE name = 'tmdb';
@@ -53,9 +60,10 @@ _ACQUIRE = text("""
             SELECT r.permits[greatest(1, cardinality(r.permits) - max(l.calls) + 2):] || greatest(
                 clock_timestamp(),
                 r.blocked_until,
-                max(r.permits[cardinality(r.permits) - l.calls + 1] + make_interval(secs => l.seconds + :margin))
+                max(r.permits[cardinality(r.permits) - l.calls + 1] + make_interval(secs => l.seconds))
+                    + make_interval(secs => max(l.margin))
             )
-            FROM jsonb_to_recordset(r.limits) AS l(calls integer, seconds float8)
+            FROM jsonb_to_recordset(r.limits) AS l(calls integer, seconds float8, margin float8)
         )
     WHERE name = 'tmdb'
     RETURNING permits[cardinality(permits)] AS moment,
@@ -101,7 +109,10 @@ class SharedRateLimiter:
     @property
     def _margin_s(self) -> float:
         took = list(self._took_s)
-        return min(LONGEST_MARGIN_S, max(MARGIN_S, max(took) - min(took))) if took else MARGIN_S
+        least = MARGIN_S if len(took) >= _CALLS_TO_JUDGE_BY else FIRST_MARGIN_S
+        spread = max(took) - min(took) if took else 0.0
+        # In tenths of a second, for each that is different is kept.
+        return min(LONGEST_MARGIN_S, least if spread <= least else math.ceil(spread * 10) / 10)
 
     def _permit(self) -> float:
         """Take the next permit; returns when it holds, by time.monotonic."""
