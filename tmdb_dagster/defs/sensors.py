@@ -42,6 +42,10 @@ from tmdb_dagster.shown import visible
 ITEMS_A_RUN = 100
 """Entries that one run of drain_refresh_queue takes."""
 
+# Fewer that nobody waits for are gathered, so that retries are not a run each.
+_FEW = 25
+_GATHER = timedelta(minutes=10)
+
 PARTITIONS_A_TICK = 5_000
 
 # A failed run says that something is wrong with TMDB or here: it is tried again, but not at every tick.
@@ -89,18 +93,21 @@ def refresh_worker(context: SensorEvaluationContext, catalogue: CatalogueResourc
     if not number:
         return SkipReason(f"{waiting.due} entries are due, and {len(at_work)} runs are at it.")
     newest = context.instance.get_run_records(RunsFilter(job_name=drain_refresh_queue_job.name), limit=1)
-    if newest and _failed_lately(newest[0]):
+    if newest and _ended(newest[0], DagsterRunStatus.FAILURE, _PAUSE_AFTER_FAILURE):
         return SkipReason(f"{waiting.due} entries are due, but run {newest[0].dagster_run.run_id} has just failed.")
+    if newest and waiting.due < _FEW and not waiting.urgent and _ended(newest[0], DagsterRunStatus.SUCCESS, _GATHER):
+        return SkipReason(
+            f"{waiting.due} entries are due, and nobody waits for them: they are gathered for some minutes."
+        )
     after = newest[0].dagster_run.run_id if newest else "none"
     config = {"ops": {drain_refresh_queue_job.name: {"config": {"trigger_type": "scheduled"}}}}
     return SensorResult([RunRequest(run_key=f"after {after}: {index}", run_config=config) for index in range(number)])
 
 
-def _failed_lately(record: RunRecord) -> bool:
+def _ended(record: RunRecord, status: DagsterRunStatus, within: timedelta) -> bool:
     from tmdb_dagster.clock import utc_now
 
-    lately = (utc_now() - _PAUSE_AFTER_FAILURE).timestamp()
-    return record.dagster_run.status == DagsterRunStatus.FAILURE and (record.end_time or 0) > lately
+    return record.dagster_run.status == status and (record.end_time or 0) > (utc_now() - within).timestamp()
 
 
 def _starting_runs(instance: DagsterInstance) -> set[str]:

@@ -25,6 +25,9 @@ from tmdb_dagster.warehouse.sync_state import move_position, read_position
 
 MAX_RETRIES = 3
 
+REQUESTED = 100
+"""The priority of what a person or an app waits for; request_movie.sql gives it, too."""
+
 WALKED_AT_ONCE = 10_000
 """Works that one refresh looks at for whether they lack all data."""
 
@@ -80,7 +83,9 @@ _ENQUEUE_CHANGED = text(
 )
 _ENQUEUE_REQUESTED = text(
     _ENQUEUE.format(
-        source="SELECT work_id, 100 AS priority, 'requested' AS reason FROM works WHERE tmdb_id = ANY(:tmdb_ids)"
+        source=f"""
+        SELECT work_id, {REQUESTED} AS priority, 'requested' AS reason FROM works WHERE tmdb_id = ANY(:tmdb_ids)
+        """  # noqa: S608 - constants only
     )
 )
 _ENQUEUE_UNFINISHED = text(
@@ -161,7 +166,8 @@ _COUNTED = "SELECT count(*) FROM (SELECT FROM refresh_queue q WHERE {condition} 
 _BACKLOG = text(f"""
     SELECT ({_COUNTED.format(condition=_DUE, limit=BACKLOG_COUNTED)})
         + (SELECT count(*) FROM refresh_queue q WHERE q.status = 'processing' AND NOT {_LIVE}) AS due,
-        ({_COUNTED.format(condition="q.status IN ('queued', 'processing')", limit=BACKLOG_COUNTED)}) AS open
+        ({_COUNTED.format(condition="q.status IN ('queued', 'processing')", limit=BACKLOG_COUNTED)}) AS open,
+        EXISTS (SELECT FROM refresh_queue q WHERE {_DUE} AND q.priority >= {REQUESTED}) AS urgent
 """)  # noqa: S608 - constants only
 
 Result = Literal["completed", "failed", "busy"]
@@ -194,10 +200,14 @@ class Ending:
 
 @dataclass(frozen=True)
 class Backlog:
-    """What is open: entries in all, and those that a worker could take now; each at most about BACKLOG_COUNTED."""
+    """What is open: entries in all, and those that a worker could take now; each at most about BACKLOG_COUNTED.
+
+    `urgent`: a person or an app waits for one that is due.
+    """
 
     open: int
     due: int
+    urgent: bool
 
 
 def enqueue_stale(connection: Connection, limit: int) -> int:
@@ -260,4 +270,4 @@ def give_back_entries(connection: Connection, run_id: str) -> None:
 def backlog(connection: Connection) -> Backlog:
     """How much is open."""
     row = connection.execute(_BACKLOG).one()
-    return Backlog(row.open, row.due)
+    return Backlog(row.open, row.due, row.urgent)

@@ -183,6 +183,23 @@ def test_a_worker_that_failed_is_replaced_after_a_pause(
     assert isinstance(_tick(instance), SensorResult)
 
 
+def test_a_few_that_nobody_waits_for_are_gathered(
+    execute: Execute, instance: DagsterInstance, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert execute(DRAIN).success
+    _queue_works(engine, 3)
+    skipped = _tick(instance)
+    assert isinstance(skipped, SkipReason)
+    assert "3 entries are due, and nobody waits for them" in str(skipped.skip_message)
+
+    change(engine, "UPDATE refresh_queue SET priority = 100 WHERE work_id = (SELECT min(work_id) FROM works)")
+    assert isinstance(_tick(instance), SensorResult), "a person waits for one"
+
+    change(engine, "UPDATE refresh_queue SET priority = 80")
+    monkeypatch.setattr("tmdb_dagster.defs.sensors._GATHER", timedelta(0))
+    assert isinstance(_tick(instance), SensorResult), "they have waited long enough"
+
+
 def test_a_worker_that_died_is_replaced(
     instance: DagsterInstance, engine: Engine, settings_environment: dict[str, str]
 ) -> None:
