@@ -138,6 +138,8 @@ class Settings(BaseSettings):
     aws_access_key_id: SecretStr | None = Field(None, description="S3 access key.")
     aws_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
     aws_session_token: SecretStr | None = Field(None, description="Token of temporary S3 credentials.")
+    celery_broker_url: SecretStr | None = Field(None, description="Broker by which runs go to Celery workers.")
+    celery_result_backend: SecretStr | None = Field(None, description="Where Celery keeps how its tasks ended.")
     alert_webhook_url: SecretStr | None = Field(
         None, description='Address that is told of failed runs, by a POST of `{"text": ...}`; unset: nobody is.'
     )

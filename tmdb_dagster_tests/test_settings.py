@@ -56,6 +56,8 @@ READ: list[tuple[str, str, Any]] = [
     ("AWS_ACCESS_KEY_ID", SECRET, SECRET),
     ("AWS_SECRET_ACCESS_KEY", SECRET, SECRET),
     ("AWS_SESSION_TOKEN", SECRET, SECRET),
+    ("CELERY_BROKER_URL", f"redis://:{SECRET}@host/0", f"redis://:{SECRET}@host/0"),
+    ("CELERY_RESULT_BACKEND", f"redis://:{SECRET}@host/1", f"redis://:{SECRET}@host/1"),
     ("ALERT_WEBHOOK_URL", f"https://hooks.example/{SECRET}", f"https://hooks.example/{SECRET}"),
     ("RETENTION_LOG_DAYS", "30", 30),
     ("RETENTION_HISTORY_DAYS", "730", 730),

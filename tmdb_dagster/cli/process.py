@@ -66,8 +66,14 @@ def dagster_home(settings: Settings) -> Iterator[None]:
             copy = home / f"dagster.yaml.{os.getpid()}"
             copy.write_text(ours, "utf8")
             copy.replace(file)
-    state = {"TMDB_DAGSTER_STATE": str(settings.tmdb_dagster_state)} if settings.keeps_files else {}
-    with environment(DAGSTER_HOME=str(home), **state):
+    variables = {"DAGSTER_HOME": str(home)}
+    if settings.keeps_files:
+        variables["TMDB_DAGSTER_STATE"] = str(settings.tmdb_dagster_state)
+    # Celery, and Dagster for its launcher, read the environment alone; ours may be in a file.
+    for name in ("celery_broker_url", "celery_result_backend"):
+        if (value := getattr(settings, name)) is not None:
+            variables[name.upper()] = value.get_secret_value()
+    with environment(**variables):
         yield
 
 

@@ -26,6 +26,7 @@ IMAGES = Service(
     "set MOVIE_IMAGES_STORE to s3 or none, or MOVIE_IMAGES_FOLDER to a folder that all machines share",
     lambda s: s.movie_images_store != "local" or s.movie_images_folder is not None,
 )
+BROKER = Service("Celery's broker", "set CELERY_BROKER_URL", lambda s: s.celery_broker_url is not None)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ ROLES = {
     "webserver": Role((DAGSTER,), ("dagster-webserver",)),
     "daemon": Role((DAGSTER,), ("dagster-daemon", "run")),
     "code-location": Role(_RUNS, ("dagster", "api", "grpc", "--module-name", "tmdb_dagster.definitions")),
-    "worker": Role(_RUNS, ("celery", "--app", "dagster_celery.app", "worker")),
+    "worker": Role((*_RUNS, BROKER), ("celery", "--app", "dagster_celery.app", "worker")),
     "migrate": Role((CATALOGUE,)),
 }
 

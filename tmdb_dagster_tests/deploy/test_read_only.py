@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from sqlalchemy.engine import make_url
@@ -28,6 +29,7 @@ pytestmark = [
 
 BIN = Path(sys.executable).parent
 HEALTHY_S = 120
+_LOCATION = "tmdb_dagster.definitions"
 # Root without its capabilities is an ordinary user, who owns this environment.
 ORDINARY = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
 
@@ -51,7 +53,7 @@ class Machine:
             [*ORDINARY, *command], cwd=self.folder, env=self.variables, capture_output=True, text=True, check=False
         )
 
-    def serve(self, *arguments: str) -> None:
+    def serve(self, *arguments: str) -> psutil.Process:
         """Start a role, which ends with the test."""
         process = self.stack.enter_context(
             subprocess.Popen(
@@ -63,6 +65,7 @@ class Machine:
             )
         )
         self.stack.callback(process.terminate)
+        return psutil.Process(process.pid)
 
 
 @pytest.fixture(params=["elsewhere", "nowhere"])
@@ -113,11 +116,21 @@ def _answers(port: int) -> bool:
         return False
 
 
+def _launched(port: int) -> str:
+    """What the webserver says to whoever starts a run."""
+    location = {"repositoryLocationName": _LOCATION, "repositoryName": "__repository__"}
+    parameters = {"selector": {**location, "pipelineName": "ops_report"}, "runConfigData": {}}
+    query = "mutation Start($parameters: ExecutionParams!) { launchRun(executionParams: $parameters) { __typename } }"
+    asked = {"query": query, "variables": {"parameters": parameters}}
+    answer = requests.post(f"http://127.0.0.1:{port}/graphql", json=asked, timeout=60)
+    return str(answer.json()["data"]["launchRun"]["__typename"])
+
+
 def test_every_role_is_healthy_and_a_run_ends_well(machine: Machine, tmp_path: Path) -> None:
     assert machine.run("touch", "anything").returncode == 1, "the folder can be written to"
     code, web = str(_free_port()), _free_port()
     workspace = tmp_path / "workspace.yaml"
-    workspace.write_text(f"load_from: [{{grpc_server: {{host: 127.0.0.1, port: {code}}}}}]")
+    workspace.write_text(f"load_from: [{{grpc_server: {{host: 127.0.0.1, port: {code}, location_name: {_LOCATION}}}}}]")
 
     migrated = machine.run("tmdb-dagster", "migrate")
     assert migrated.returncode == 0, migrated.stderr
@@ -125,8 +138,11 @@ def test_every_role_is_healthy_and_a_run_ends_well(machine: Machine, tmp_path: P
     health = ["dagster", "api", "grpc-health-check", "--port", code]
     _until(lambda: machine.run(*health).returncode == 0, "code-location")
     machine.serve("daemon", "--workspace", str(workspace))
-    machine.serve("webserver", "--port", str(web), "--workspace", str(workspace))
+    webserver = machine.serve("webserver", "--read-only", "--port", str(web), "--workspace", str(workspace))
     _until(lambda: _answers(web), "webserver")
+    listening = {place.laddr.ip for place in webserver.net_connections("tcp") if place.status == psutil.CONN_LISTEN}
+    assert listening == {"127.0.0.1"}
+    assert _launched(web) == "UnauthorizedError"
     _until(lambda: machine.run("dagster-daemon", "liveness-check").returncode == 0, "daemon")
     executed = machine.run("dagster", "job", "execute", "-m", "tmdb_dagster.definitions", "-j", "ops_report")
 

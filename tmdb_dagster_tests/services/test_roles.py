@@ -8,24 +8,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from tmdb_dagster.cli.process import become, dagster_home
 from tmdb_dagster.services.errors import ServiceNotSet
 from tmdb_dagster.services.provide import dagster_database_url, provide_database, provide_services
 from tmdb_dagster.services.roles import ROLES
-from tmdb_dagster.settings import REPOSITORY, load_settings
+from tmdb_dagster.settings import REPOSITORY, environment, load_settings
 
 SERVICES = {
     "DATABASE_URL": "postgresql://movies:word@127.0.0.1:1/catalogue",
     "DAGSTER_DATABASE_URL": "postgresql://movies:word@127.0.0.1:1/dagster",
     "TMDB_READ_ACCESS_TOKEN": "a-token",
     "MOVIE_IMAGES_STORE": "none",
+    "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
 }
 # The law, written once more: what a role may be started without, and what not.
 NEEDS = {
     "webserver": {"DAGSTER_DATABASE_URL"},
     "daemon": {"DAGSTER_DATABASE_URL"},
-    "code-location": set(SERVICES),
+    "code-location": set(SERVICES) - {"CELERY_BROKER_URL"},
     "worker": set(SERVICES),
     "migrate": {"DATABASE_URL"},
 }
@@ -78,12 +81,25 @@ def test_a_role_starts_with_its_services_alone(role: str, tmp_path: Path) -> Non
     assert done.stdout.startswith(f"Usage: {ROLES[role].command[0]} ")
 
 
-def test_a_role_that_is_not_installed_names_its_extra(tmp_path: Path) -> None:
-    if (Path(sys.executable).parent / "celery").exists():
-        pytest.skip("Celery is installed")
-    done = _start("worker", tmp_path, SERVICES)
+def test_a_role_that_is_not_installed_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin/python"))  # an environment without commands
 
-    assert done.stderr.startswith("Error: celery is not installed: install the extra `celery`")
+    with pytest.raises(click.ClickException, match=r"^celery is not installed: install the extra `celery`"):
+        become(load_settings(tmdb_dagster_state=tmp_path / "state"), *ROLES["worker"].command)
+
+
+def test_a_broker_that_a_file_names_reaches_celery(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "celery_broker_url").write_text(SERVICES["CELERY_BROKER_URL"])
+    settings = load_settings(tmdb_dagster_state=tmp_path / "state", dagster_home=tmp_path)
+    assert settings.celery_broker_url is None
+    with environment(TMDB_DAGSTER_SECRETS=str(secrets)):
+        settings = load_settings(tmdb_dagster_state=tmp_path / "state", dagster_home=tmp_path)
+
+    with dagster_home(settings):
+        assert os.environ["CELERY_BROKER_URL"] == SERVICES["CELERY_BROKER_URL"]
+    assert "CELERY_BROKER_URL" not in os.environ
 
 
 def test_all_that_is_missing_is_named_at_once() -> None:
