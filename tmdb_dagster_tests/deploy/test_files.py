@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -171,7 +172,7 @@ def test_kubernetes_takes_the_job_that_migrates() -> None:
     assert found.returncode == 0, found.stdout + found.stderr
 
 
-def test_the_charts_runs_are_watched_as_those_of_one_machine() -> None:
+def test_the_chart_is_set_as_one_machine_is() -> None:
     chart: Any = load_yaml_from_path(str(DEPLOY / "helm/values.yaml"))
     instance: Any = load_yaml_from_path(str(DEPLOY / "dagster.yaml"))
 
@@ -181,6 +182,15 @@ def test_the_charts_runs_are_watched_as_those_of_one_machine() -> None:
         "maxResumeRunAttempts": instance["run_monitoring"]["max_resume_run_attempts"],
     }
     assert chart["retention"]["sensor"]["purgeAfterDays"] == instance["retention"]["sensor"]["purge_after_days"]
+    assert chart["computeLogManager"]["config"]["customComputeLogManager"] == instance["compute_logs"]
+
+
+def test_every_file_that_an_operator_is_told_to_use_is_there() -> None:
+    text = (REPOSITORY / "docs/production.md").read_text("utf8")
+    told = set(re.findall(r"\bdeploy/[\w./*-]*\w", text))
+
+    assert {"deploy/dagster.yaml", "deploy/systemd/*.service", "deploy/celery/launcher.yaml"} <= told
+    assert [path for path in told if not list(REPOSITORY.glob(path))] == []
 
 
 def test_a_unit_is_there_for_every_role() -> None:
