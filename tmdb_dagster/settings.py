@@ -98,6 +98,15 @@ class Settings(BaseSettings):
     tmdb_watch_regions: Annotated[tuple[str, ...], NoDecode] = Field(
         ("US",), description="Regions whose watch providers are kept, separated by commas."
     )
+    ingest_include_adult: bool = Field(
+        False, description="Whether discovery and requests bring movies that TMDB calls adult or softcore."
+    )
+    ingest_min_votes: int = Field(0, ge=0, description="Fewest votes of a movie that discovery or a request brings.")
+    ingest_languages: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Original languages (ISO 639-1) of movies that discovery or a request brings, separated by commas; "
+        "unset: all.",
+    )
     tmdb_concurrency: int = Field(
         default_factory=lambda data: calls_at_once(data["tmdb_rate_limit"]),
         ge=1,
@@ -199,6 +208,16 @@ class Settings(BaseSettings):
         if not regions:
             raise ValueError("expected two-letter country codes separated by commas, such as `US,DE`")
         return regions
+
+    @field_validator("ingest_languages", mode="before")
+    @classmethod
+    def _split_languages(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        languages = tuple(language(part) for part in value.split(",") if part.strip())
+        if not languages or any("-" in code for code in languages):
+            raise ValueError("expected languages alone (ISO 639-1), separated by commas, such as `en,ja`")
+        return languages
 
     @field_validator("tmdb_region")
     @classmethod

@@ -178,6 +178,7 @@ def settings_environment(
         "TMDB_IMAGE_URL": sandbox.image_url,
         "YOUTUBE_IMAGE_URL": sandbox.youtube_url,
         "TMDB_RATE_LIMIT": "unlimited",
+        "INGEST_INCLUDE_ADULT": "yes",  # the sandbox's lists have some
         "MOVIE_IMAGES_STORE": "none",
         "TMDB_DAGSTER_STATE": str(tmp_path / "state"),
     }

@@ -30,7 +30,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_queue, ingest_batches, refused_r
 
 -- Requests are counted and limited by request_movie, with its owner's rights; old counts are removed by retention.
 GRANT SELECT, DELETE ON request_counts TO tmdb_dagster_pipeline;
-GRANT SELECT ON request_limits TO tmdb_dagster_pipeline;
+GRANT SELECT ON request_limits, excluded_movies TO tmdb_dagster_pipeline;
 
 -- The views for operators; the report, the checks and `tmdb-dagster status` read most of them.
 GRANT SELECT ON

@@ -38,6 +38,7 @@ Next: `{ui}` opens Dagster's UI. Look there at
 _ROWS = (
     ("checked", "movies_checked"),
     ("skipped", "movies_skipped"),
+    ("excluded", "movies_excluded"),
     ("ingested", "movies_ingested"),
     ("failed", "movies_failed"),
     ("TMDB calls", "calls"),

@@ -35,6 +35,7 @@ class MovieTally:
     """What became of a run's movies, and the first titles of those that were ingested or failed."""
 
     statuses: Counter[str] = field(default_factory=Counter)
+    exclusions: Counter[str] = field(default_factory=Counter)
     images_fetched: int = 0
     image_bytes: int = 0
     ingested: list[tuple[int, str]] = field(default_factory=list)
@@ -44,6 +45,8 @@ class MovieTally:
         """Count outcomes."""
         for outcome in outcomes:
             self.statuses[outcome.status] += 1
+            if outcome.status == "excluded":
+                self.exclusions[outcome.message or ""] += 1
             if outcome.images is not None:
                 self.images_fetched += outcome.images.moved
                 self.image_bytes += outcome.images.bytes
@@ -86,6 +89,11 @@ def call_figures(calls: CallFigures) -> dict[str, Any]:
         "bytes received": calls.bytes,
         **{name: value for name, value in known.items() if value is not None},
     }
+
+
+def exclusion_figures(exclusions: Mapping[str, int]) -> dict[str, int]:
+    """How many movies were kept out, and how many of them for which reason."""
+    return {"movies excluded": sum(exclusions.values())} | {f"excluded: {why}": n for why, n in exclusions.items()}
 
 
 def call_tables(calls: RunCalls) -> dict[str, Any]:
@@ -207,6 +215,7 @@ def candidates_metadata(found: Discovery, calls: RunCalls, seconds: float) -> di
         "dagster/row_count": found.candidates,
         "movies checked": found.batch.movies_checked,
         "movies skipped": found.batch.movies_skipped,
+        **exclusion_figures(found.batch.exclusions),
         "failed pages": len(found.problems),
         "resumed": found.resumed,
         "duration (s)": round(seconds, 1),
@@ -224,6 +233,7 @@ def ingest_metadata(tally: MovieTally, calls: RunCalls, seconds: float) -> dict[
         "already complete": tally.statuses["cached"],
         "failed": tally.statuses["failed"] + tally.statuses["gone"],
         "busy": tally.statuses["busy"],
+        **exclusion_figures(tally.exclusions),
         "duration (s)": round(seconds, 1),
         "movies a second": round(settled / seconds, 2) if seconds else 0.0,
         "images fetched": tally.images_fetched,

@@ -1,6 +1,7 @@
 """Movies as assets and ops: one partition a movie, many movies a run, and the tables that they are written to."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -23,7 +24,7 @@ from pydantic import Field
 
 from tmdb_dagster.defs.events import log_materializations
 from tmdb_dagster.defs.failures import clear_failures
-from tmdb_dagster.defs.metadata import MovieTally, image_metadata, ingest_metadata, movie_metadata
+from tmdb_dagster.defs.metadata import MovieTally, exclusion_figures, image_metadata, ingest_metadata, movie_metadata
 from tmdb_dagster.defs.partitions import movie_partitions, partition_of, tmdb_id_of
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import MOVIE_TABLES, OWNERS, row_counts, table_spec
@@ -97,7 +98,8 @@ def record_movies(context: OpExecutionContext, tally: MovieTally, outcomes: "lis
     _record_images(context, written)
     for outcome in outcomes:
         if not outcome.status.fresh:
-            context.log.warning(visible(f"{outcome.title} ({outcome.tmdb_id}): {outcome.message}"))
+            log = context.log.info if outcome.status == "excluded" else context.log.warning
+            log(visible(f"{outcome.title} ({outcome.tmdb_id}): {outcome.message}"))
 
 
 def _record_images(context: OpExecutionContext, outcomes: "list[MovieOutcome]") -> None:
@@ -177,9 +179,10 @@ def enrich_candidates(
             yield from _table_results(context, row_counts(run.engine))
             return
         checked = {"movies checked": batch.movies_checked, "movies skipped": batch.movies_skipped}
+        excluded = exclusion_figures(Counter(batch.exclusions) + tally.exclusions)
         figures = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
         counts = row_counts(run.engine)
-    counts["works"] |= checked | figures
+    counts["works"] |= checked | figures | excluded
     yield from _table_results(context, counts)
     for table in sorted(counts.keys() - {key.to_user_string() for key in context.selected_asset_keys}):
         context.log_event(

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from sqlalchemy import Connection
 
-from tmdb_dagster.logs import inherited
 from tmdb_dagster.pipeline.errors import InvalidRequest, ListsUnavailable
+from tmdb_dagster.pipeline.lists import Lists, fetch_lists, ranked_candidates, snapshot_rows
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.client import LAST_PAGE, ListSource
-from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
-from tmdb_dagster.tmdb.models import ListPage
+from tmdb_dagster.transform.admission import Admission, Exclusion
 from tmdb_dagster.transform.list_movers import ListSnapshot, Mover, Place, list_movers
 from tmdb_dagster.warehouse.batches import (
     Candidate,
@@ -31,6 +30,7 @@ from tmdb_dagster.warehouse.batches import (
     open_candidates,
 )
 from tmdb_dagster.warehouse.claims import give_back_dead_claims
+from tmdb_dagster.warehouse.exclusions import excluded_among
 from tmdb_dagster.warehouse.leases import LEASE_S, RENEW_EVERY_S
 from tmdb_dagster.warehouse.run_log import log_ingest
 from tmdb_dagster.warehouse.scores import score_prior
@@ -111,29 +111,6 @@ class Discovery:
     problems: tuple[str, ...] = ()
 
 
-@dataclass
-class _Lists:
-    pages: dict[tuple[ListSource, int], ListPage] = field(default_factory=dict)
-    errors: dict[tuple[ListSource, int], TmdbError] = field(default_factory=dict)
-
-    def places(self, source: ListSource) -> list[Place]:
-        """Who stands where in a list."""
-        return [
-            Place(movie.id, movie.title, _rank(page, index), page)
-            for (of, page), content in self.pages.items()
-            if of == source
-            for index, movie in enumerate(content.results)
-        ]
-
-    def problems(self) -> tuple[str, ...]:
-        """What was wrong with pages."""
-        failed = [f"{source} page {page}: {error}" for (source, page), error in self.errors.items()]
-        return (
-            *failed,
-            *(f"{source} page {page}: {text}" for (source, page), c in self.pages.items() for text in c.problems),
-        )
-
-
 def take_snapshots(
     run: Run, request: IngestRequest, asked: Collection[ListSource]
 ) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
@@ -145,7 +122,7 @@ def take_snapshots(
     sources = tuple(source for source in request.lists if source in asked)
     if not sources:
         raise InvalidRequest(f"source is '{request.source}', and the snapshots chosen are of {', '.join(asked)} alone.")
-    lists = _fetch_lists(run, sources, request.pages_per_source)
+    lists = fetch_lists(run, sources, request.pages_per_source)
     snapshots = run_transaction(run.engine, _save_snapshots, run.run_id, sources, lists, run.lease.now())
     return snapshots, lists.problems()
 
@@ -167,7 +144,7 @@ def discover(
             return batch
         score_prior(run.engine, update=True)
         sources = tuple(source for source in request.lists if asked is None or source in asked)
-        lists = _fetch_lists(run, sources, request.pages_per_source) if sources else _Lists()
+        lists = fetch_lists(run, sources, request.pages_per_source) if sources else Lists()
         times = {"started_at": started_at, "closed_at": None if ingests else run.lease.now()}
         return _choose(run, request, sources, lists, times)
     except BaseException as error:
@@ -232,57 +209,21 @@ def _wait_for_leases(run: Run, request: IngestRequest) -> None:
         waiting = {run_id for run_id in waiting if run_id in now and now[run_id] == first[run_id]}
 
 
-def _fetch_lists(run: Run, sources: Sequence[ListSource], pages_per_source: int) -> _Lists:
-    """The lists' pages; the first pages say how many there are, so they are fetched first."""
-    lists = _Lists()
-    with ThreadPoolExecutor(run.settings.tmdb_concurrency, thread_name_prefix="lists", initializer=inherited()) as pool:
-
-        def fetch(wanted: Iterable[tuple[ListSource, int]]) -> None:
-            futures = {key: pool.submit(run.tmdb.list_page, *key) for key in wanted}
-            for key, future in futures.items():
-                error = future.exception()
-                if error is None:
-                    lists.pages[key] = future.result()
-                elif isinstance(error, TmdbError) and not isinstance(error, AuthenticationFailed):
-                    lists.errors[key] = error
-                else:
-                    raise error
-
-        fetch((source, 1) for source in sources)
-        last = {
-            source: min(
-                pages_per_source,
-                LAST_PAGE,
-                # A list whose first page failed may still have others.
-                lists.pages[source, 1].total_pages if (source, 1) in lists.pages else LAST_PAGE,
-            )
-            for source in sources
-        }
-        fetch((source, page) for source in sources for page in range(2, last[source] + 1))
-    run.log_calls()
-    if not lists.pages:
-        reason = next(iter(lists.errors.values()))
-        raise ListsUnavailable(f"No page of any list could be fetched: {reason}") from reason
-    return lists
-
-
 def _save_snapshots(
-    connection: Connection, run_id: str, sources: Sequence[ListSource], lists: _Lists, fetched_at: datetime
+    connection: Connection, run_id: str, sources: Sequence[ListSource], lists: Lists, fetched_at: datetime
 ) -> tuple[Snapshot, ...]:
     previous = {source: newest_snapshot(connection, source) for source in sources}
     for (source, page), content in lists.pages.items():
-        save_snapshot(connection, _snapshot_rows(run_id, source, page, content, fetched_at))
+        save_snapshot(connection, snapshot_rows(run_id, source, page, content, fetched_at))
     return tuple(
         _snapshot(source, lists, previous[source]) for source in sources if any(of == source for of, _ in lists.pages)
     )
 
 
 def _choose(
-    run: Run, request: IngestRequest, asked: Sequence[ListSource], lists: _Lists, times: Mapping[str, datetime | None]
+    run: Run, request: IngestRequest, asked: Sequence[ListSource], lists: Lists, times: Mapping[str, datetime | None]
 ) -> Discovery:
-    found = run_transaction(
-        run.engine, _open_batch, run.run_id, request, asked, lists, times=times, fetched_at=run.lease.now()
-    )
+    found = run_transaction(run.engine, _open_batch, run, request, asked, lists, times=times)
     batch = found.batch
     _log.info(
         "movies discovered",
@@ -290,6 +231,7 @@ def _choose(
             "source": batch.source,
             "checked": batch.movies_checked,
             "skipped": batch.movies_skipped,
+            "excluded": sum(batch.exclusions.values()),
             "chosen": found.candidates,
         },
     )
@@ -298,17 +240,17 @@ def _choose(
 
 def _open_batch(  # noqa: PLR0913 - what one transaction writes
     connection: Connection,
-    run_id: str,
+    run: Run,
     request: IngestRequest,
     asked: Sequence[ListSource],
-    lists: _Lists,
+    lists: Lists,
     *,
     times: Mapping[str, datetime | None],
-    fetched_at: datetime,
 ) -> Discovery:
     kept = _kept_places(connection, [source for source in request.lists if source not in asked])
-    ranked = _ranked({source: lists.places(source) or kept.get(source, ()) for source in request.lists})
-    snapshots = _save_snapshots(connection, run_id, asked, lists, fetched_at)
+    places = {source: lists.places(source) or kept.get(source, ()) for source in request.lists}
+    ranked = ranked_candidates(places)
+    snapshots = _save_snapshots(connection, run.run_id, asked, lists, run.lease.now())
     if not snapshots and not kept:
         raise ListsUnavailable(
             f"No snapshot of {', '.join(request.lists)} is kept. "
@@ -316,10 +258,12 @@ def _open_batch(  # noqa: PLR0913 - what one transaction writes
         )
     known = known_tmdb_ids(connection, [candidate.tmdb_id for candidate in ranked])
     new = [candidate for candidate in ranked if candidate.tmdb_id not in known]
+    exclusions = _exclusions(connection, run.admission, new, places.values())
+    admitted = [candidate for candidate in new if candidate.tmdb_id not in exclusions]
     batch = open_batch(
         connection,
         {
-            "run_id": run_id,
+            "run_id": run.run_id,
             "source": request.logged_source,
             "max_movies": request.max_movies,
             "pages_per_source": request.pages_per_source,
@@ -328,10 +272,28 @@ def _open_batch(  # noqa: PLR0913 - what one transaction writes
             "movies_skipped": len(known),
             **times,
         },
-        new[: request.max_movies],
+        admitted[: request.max_movies],
+        Counter(map(str, exclusions.values())),
     )
-    chosen = min(len(new), request.max_movies)
+    chosen = min(len(admitted), request.max_movies)
     return Discovery(batch, chosen, resumed=False, snapshots=snapshots, problems=lists.problems())
+
+
+def _exclusions(
+    connection: Connection, admission: Admission, new: Sequence[Candidate], lists: Iterable[Sequence[Place]]
+) -> dict[int, Exclusion]:
+    """Which movies are kept out, and why, as far as the lists tell."""
+    told = {place.tmdb_id: place for places in lists for place in places}
+    excluded = excluded_among(connection, [candidate.tmdb_id for candidate in new])
+    found = {}
+    for candidate in new:
+        place = told[candidate.tmdb_id]
+        exclusion = admission.exclusion(adult=place.adult, votes=place.votes, language=place.language)
+        if candidate.tmdb_id in excluded:
+            exclusion = Exclusion.OWNER
+        if exclusion is not None:
+            found[candidate.tmdb_id] = exclusion
+    return found
 
 
 def _kept_places(connection: Connection, sources: Iterable[ListSource]) -> dict[ListSource, Sequence[Place]]:
@@ -340,7 +302,7 @@ def _kept_places(connection: Connection, sources: Iterable[ListSource]) -> dict[
     return {source: snapshot.places for source, snapshot in kept.items() if snapshot is not None}
 
 
-def _snapshot(source: ListSource, lists: _Lists, previous: ListSnapshot | None) -> Snapshot:
+def _snapshot(source: ListSource, lists: Lists, previous: ListSnapshot | None) -> Snapshot:
     places = lists.places(source)
     return Snapshot(
         source,
@@ -350,50 +312,3 @@ def _snapshot(source: ListSource, lists: _Lists, previous: ListSnapshot | None) 
         previous_at=previous.fetched_at if previous else None,
         movers=tuple(list_movers(previous.places, places)) if previous else (),
     )
-
-
-def _rank(page: int, index: int) -> int:
-    return (page - 1) * 20 + index + 1
-
-
-def _ranked(lists: Mapping[ListSource, Sequence[Place]]) -> list[Candidate]:
-    """Each movie once, best place first; between lists, their order decides."""
-    places: dict[int, list[tuple[int, int]]] = {}
-    titles: dict[int, str] = {}
-    sources = list(lists)
-    for source in sources:
-        for place in lists[source]:
-            places.setdefault(place.tmdb_id, []).append((place.rank, sources.index(source)))
-            titles.setdefault(place.tmdb_id, place.title or f"TMDB movie {place.tmdb_id}")
-    order = sorted(places, key=lambda tmdb_id: min(places[tmdb_id]))
-    return [
-        Candidate(
-            tmdb_id,
-            rank,
-            titles[tmdb_id],
-            tuple(source for at, source in enumerate(sources) if any(at == of for _, of in places[tmdb_id])),
-        )
-        for rank, tmdb_id in enumerate(order, start=1)
-    ]
-
-
-def _snapshot_rows(
-    run_id: str, source: ListSource, page: int, content: ListPage, fetched_at: datetime
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "run_id": run_id,
-            "source": source,
-            "rank": _rank(page, index),
-            "page": page,
-            "tmdb_id": movie.id,
-            "title": movie.title,
-            "popularity": movie.popularity,
-            # TMDB gives three decimals; what is smaller than a REAL can hold would cost the page.
-            "vote_average": None if movie.vote_average is None else round(movie.vote_average, 3),
-            "vote_count": movie.vote_count,
-            "release_date": movie.release_date,
-            "fetched_at": fetched_at,
-        }
-        for index, movie in enumerate(content.results)
-    ]

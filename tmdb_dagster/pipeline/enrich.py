@@ -11,37 +11,36 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tmdb_dagster.logs import inherited
 from tmdb_dagster.pipeline.errors import MostMoviesFailed, RunEnding
+from tmdb_dagster.pipeline.fetch import TAKEN_OVER, Fetched, fetch_movie
 from tmdb_dagster.pipeline.outage import OUTAGE, Streak
 from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Record, Status
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, MovieNotFound, NotTmdb, TmdbError, TmdbUnavailable
-from tmdb_dagster.tmdb.models import lacking_values, missing_parts, parse_movie, with_parts_from, with_values_from
-from tmdb_dagster.transform.image_plan import planned_images
-from tmdb_dagster.transform.movie import SCHEMA_VERSION, transform_movie
+from tmdb_dagster.transform.admission import Exclusion
 from tmdb_dagster.warehouse.claims import (
     Claim,
     Failure,
     Target,
     WorkState,
     claim,
+    lost_claims,
     mark_failed,
     remove_refused,
-    still_claimed,
     work_states,
 )
 from tmdb_dagster.warehouse.errors import WarehouseError
+from tmdb_dagster.warehouse.exclusions import excluded_among
 from tmdb_dagster.warehouse.movies import FetchedMovie, Written, write_movies
-from tmdb_dagster.warehouse.responses import canonical, read_response, stored_response
 from tmdb_dagster.warehouse.transaction import run_transaction
 
 CHUNK = 40
@@ -54,20 +53,10 @@ BUSY_WAIT_S = 30.0
 _BUSY_POLL_S = 0.5
 _LONGEST_FILL_S = 0.3
 _LONGEST_MESSAGE = 1000
-_TAKEN_OVER = "Another run took the movie over"
 _UNKNOWN = "TMDB does not know this movie."
 _ROW_REMOVED = "Its row was removed, since nothing else was known of it."
-_REMOVED = "It was removed from the catalogue meanwhile"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Result:
-    outcome: MovieOutcome
-    fetched: FetchedMovie | None = None
-    spared: bool = False
-    """The movie failed in an outage: its work stays as it was before the claim."""
 
 
 def enrich(
@@ -96,7 +85,7 @@ def enrich(
 def _log_outcomes(outcomes: list[MovieOutcome]) -> None:
     for outcome in outcomes:
         _log.log(
-            logging.INFO if outcome.status.fresh else logging.WARNING,
+            logging.INFO if outcome.status.fresh or outcome.status is Status.EXCLUDED else logging.WARNING,
             "movie %s",
             outcome.status,
             extra={
@@ -115,7 +104,7 @@ class _Enrichment:
         self._run = run
         self._on_settled = on_settled
         self._record = record
-        self._in_flight: dict[Future[_Result], tuple[Claim, Target]] = {}
+        self._in_flight: dict[Future[Fetched], tuple[Claim, Target]] = {}
         self._busy: list[Target] = []
         self._streak = Streak()
         self._got = self._lost = 0
@@ -135,7 +124,7 @@ class _Enrichment:
 
     def settle(self, targets: Iterator[Target], *, force: bool) -> None:
         exhausted = False
-        fetched: list[_Result] = []
+        fetched: list[Fetched] = []
         while not exhausted or self._in_flight or fetched:
             # Before the write, so that the threads have work meanwhile.
             while not exhausted and len(self._in_flight) <= CHUNK:
@@ -145,24 +134,24 @@ class _Enrichment:
             self._finish(fetched)
             fetched = self._next_results() if self._in_flight else []
             if self._streak.outage:
-                spared = [_Result(outcome, spared=True) for outcome in self._streak.spared()]
+                spared = [Fetched(outcome, spared=True) for outcome in self._streak.spared()]
                 self._finish(fetched + spared)
                 raise self._streak.outage
 
     def settle_held(self) -> None:
         """Settle the failures of a streak that has not grown into an outage."""
-        self._finish([_Result(outcome) for outcome in self._streak.end()])
+        self._finish([Fetched(outcome) for outcome in self._streak.end()])
 
-    def _next_results(self) -> list[_Result]:
+    def _next_results(self) -> list[Fetched]:
         """What has become of movies, up to the one with which an outage is plain."""
-        results: list[_Result] = []
+        results: list[Fetched] = []
         for future in self._some_done():
             results += self._results(future, *self._in_flight.pop(future))
             if self._streak.outage:
                 break
         return results
 
-    def _some_done(self) -> set[Future[_Result]]:
+    def _some_done(self) -> set[Future[Fetched]]:
         """At least one movie, and where they come fast, about half a chunk: a transaction costs the same for each."""
         done, running = wait(self._in_flight, return_when=FIRST_COMPLETED)
         deadline = time.monotonic() + _LONGEST_FILL_S
@@ -180,9 +169,9 @@ class _Enrichment:
         if self._busy:
             tmdb_ids = [target.tmdb_id for target in self._busy]
             states = run_transaction(self._run.engine, work_states, tmdb_ids)
-            self._finish([_Result(_untouched(target, states, Status.BUSY)) for target in self._busy])
+            self._finish([Fetched(_untouched(target, states, Status.BUSY)) for target in self._busy])
 
-    def _finish(self, results: list[_Result]) -> None:
+    def _finish(self, results: list[Fetched]) -> None:
         """Log the calls of movies, write what has become of them, then report it."""
         if results:
             self._run.log_calls()
@@ -201,49 +190,56 @@ class _Enrichment:
                 "movie's reason is in `titles failed` of the run, and in ops_report."
             )
 
-    def _start(self, chunk: list[Target], *, force: bool) -> list[_Result]:
+    def _start(self, chunk: list[Target], *, force: bool) -> list[Fetched]:
         """Claim what is due and hand it to the threads; returns the results of what is not."""
         lapses = self._run.lease.lapses()
-        claims, states = run_transaction(self._run.engine, self._claim, chunk, force=force)
+        claims, states, excluded = run_transaction(self._run.engine, self._claim, chunk, force=force)
         by_id = {one.tmdb_id: one for one in claims}
-        left = [target for target in chunk if target.tmdb_id not in by_id]
+        kept_out = {target.tmdb_id: Exclusion.OWNER for target in chunk if target.tmdb_id in excluded}
+        left = [target for target in chunk if target.tmdb_id not in {*by_id, *kept_out}]
         for target in chunk:
             if target.tmdb_id in by_id:
                 one = by_id[target.tmdb_id]
-                self._in_flight[self._executor.submit(_fetch, self._run, one, lapses)] = one, target
+                self._in_flight[self._executor.submit(fetch_movie, self._run, one, lapses)] = one, target
         # A claim lost between the two statements shows as neither complete nor busy: it is tried again.
         complete = [t for t in left if t.tmdb_id in states and states[t.tmdb_id].status == "complete"]
-        removed = [t for t in left if t.tmdb_id not in states and t.added_by is None]
-        self._busy += [target for target in left if target not in complete and target not in removed]
+        kept_out |= {t.tmdb_id: Exclusion.REMOVED for t in left if t.tmdb_id not in states and t.added_by is None}
+        self._busy += [target for target in left if target not in complete and target.tmdb_id not in kept_out]
         return [
-            *(_Result(_untouched(target, states, Status.CACHED)) for target in complete),
-            *(_Result(_untouched(target, states, Status.EXCLUDED, _REMOVED)) for target in removed),
+            *(Fetched(_untouched(target, states, Status.CACHED)) for target in complete),
+            *(
+                Fetched(_untouched(target, states, Status.EXCLUDED, str(kept_out[target.tmdb_id])))
+                for target in chunk
+                if target.tmdb_id in kept_out
+            ),
         ]
 
     def _claim(
         self, connection: Connection, chunk: list[Target], *, force: bool
-    ) -> tuple[list[Claim], dict[int, WorkState]]:
-        """Claim what is due; returns the claims, and how the other works stand."""
+    ) -> tuple[list[Claim], dict[int, WorkState], set[int]]:
+        """Claim what is due; returns the claims, how the other works stand, and which movies are kept out."""
         rehoster = self._run.rehoster
         store = rehoster.store.name if rehoster else None
         claims = claim(connection, self._run.run_id, chunk, force=force, store=store)
         claimed = {one.tmdb_id for one in claims}
         left = [target.tmdb_id for target in chunk if target.tmdb_id not in claimed]
-        return claims, work_states(connection, left) if left else {}
+        if not left:
+            return claims, {}, set()
+        return claims, work_states(connection, left), excluded_among(connection, left)
 
-    def _results(self, future: Future[_Result], one: Claim, target: Target) -> list[_Result]:
+    def _results(self, future: Future[Fetched], one: Claim, target: Target) -> list[Fetched]:
         """The future's result, and what it settles of others; a failure is an outcome unless it concerns the run."""
         error = future.exception()
         if error is None:
             result = future.result()
             result = replace(result, outcome=replace(result.outcome, entry_id=target.entry_id))
-            if result.fetched is None:  # taken over by another run, and not asked for
+            if result.outcome.status is Status.BUSY:  # taken over by another run, and not asked for
                 return [result]
-            return [*(_Result(outcome) for outcome in self._streak.end()), result]
+            return [*(Fetched(outcome) for outcome in self._streak.end()), result]
         if isinstance(error, AuthenticationFailed | RunEnding | WarehouseError):
             raise error
         failed = self._failed(error, one, target)
-        return [_Result(outcome) for outcome in self._streak.add(failed, error, was_complete=one.was_complete)]
+        return [Fetched(outcome) for outcome in self._streak.add(failed, error, was_complete=one.was_complete)]
 
     def _failed(self, error: BaseException, one: Claim, target: Target) -> MovieOutcome:
         if isinstance(error, TmdbError):
@@ -266,7 +262,7 @@ class _Enrichment:
             entry_id=target.entry_id,
         )
 
-    def _write(self, results: list[_Result]) -> list[MovieOutcome]:
+    def _write(self, results: list[Fetched]) -> list[MovieOutcome]:
         """One transaction for all; where the database refuses, one for each, so that a bad movie falls alone."""
         try:
             return run_transaction(self._run.engine, self._write_together, results)
@@ -279,16 +275,18 @@ class _Enrichment:
             _log.warning("movie could not be written", extra={"tmdb_id": refused.tmdb_id}, exc_info=error)
             reason = " ".join(str(error.orig).split())
             failed = replace(refused, status=Status.FAILED, message=f"The database refused it: {reason}")
-            return run_transaction(self._run.engine, self._write_together, [_Result(failed)])
+            return run_transaction(self._run.engine, self._write_together, [Fetched(failed)])
 
-    def _write_together(self, connection: Connection, results: list[_Result]) -> list[MovieOutcome]:
+    def _write_together(self, connection: Connection, results: list[Fetched]) -> list[MovieOutcome]:
         run_id = self._run.run_id
         outcomes = [result.outcome for result in results]
         fetched = [result.fetched for result in results if result.fetched is not None]
         if fetched:
             written = write_movies(connection, run_id, fetched)
+            unwritten = [movie.work_id for movie in fetched if movie.work_id not in written.work_ids]
+            lost = lost_claims(connection, unwritten) if unwritten else {}
             outcomes = [
-                result.outcome if result.fetched is None else _as_written(result.outcome, result.fetched, written)
+                result.outcome if result.fetched is None else _as_written(result.outcome, result.fetched, written, lost)
                 for result in results
             ]
         outcomes = self._without_refused(connection, outcomes)
@@ -304,66 +302,19 @@ class _Enrichment:
     def _without_refused(self, connection: Connection, outcomes: list[MovieOutcome]) -> list[MovieOutcome]:
         """Remove what is not to be in the catalogue, where nothing was ever written of it; returns the outcomes."""
         refused = {
-            outcome.work_id: _UNKNOWN
+            outcome.work_id: _UNKNOWN if outcome.status is Status.GONE else f"It is not wanted here: {outcome.message}."
             for outcome in outcomes
-            if outcome.status is Status.GONE and outcome.work_id is not None
+            if outcome.status in (Status.GONE, Status.EXCLUDED) and outcome.work_id is not None
         }
         removed = remove_refused(connection, self._run.run_id, refused) if refused else set()
         return [
-            replace(outcome, work_id=None, message=f"{outcome.message} {_ROW_REMOVED}")
-            if outcome.work_id in removed
-            else outcome
+            outcome
+            if outcome.work_id not in removed
+            else replace(outcome, work_id=None)
+            if outcome.status is Status.EXCLUDED
+            else replace(outcome, work_id=None, message=f"{outcome.message} {_ROW_REMOVED}")
             for outcome in outcomes
         ]
-
-
-def _fetch(run: Run, one: Claim, lapses: int) -> _Result:
-    """Fetch and transform a movie, and rehost its images; runs in a thread. `lapses`: of the lease, at the claim."""
-    if not run.lease.held_since(lapses) and not run_transaction(run.engine, still_claimed, run.run_id, one.work_id):
-        return _Result(MovieOutcome(one.tmdb_id, Status.BUSY, one.title, one.year, one.work_id, message=_TAKEN_OVER))
-    body = run.tmdb.movie(one.tmdb_id)
-    fetched_at = run.lease.now()
-    problems: tuple[str, ...] = ()
-    missing = missing_parts(body)
-    if missing or lacking_values(body):
-        previous = run_transaction(run.engine, read_response, one.work_id)
-        body, kept = with_values_from(with_parts_from(body, previous), previous)
-        problems = tuple(f"{part}: missing or malformed in TMDB's answer" for part in missing)
-        problems += tuple(f"{value}: as it was before, for TMDB's answer does not say it" for value in kept)
-    unknown = missing_parts(body)
-    content, content_hash = canonical(body)
-    unchanged = content_hash == one.content_hash and one.schema_version == SCHEMA_VERSION
-    if unchanged and (one.rehosted or run.rehoster is None):
-        fetched = FetchedMovie(one.work_id, fetched_at, None, None, unknown)
-        outcome = MovieOutcome(one.tmdb_id, Status.UNCHANGED, one.title, one.year, one.work_id, one.etag)
-    else:
-        regions = run.settings.tmdb_watch_regions
-        parsed = parse_movie(body, regions, run.settings.tmdb_language)
-        images, report = run.images, None
-        if run.rehoster is not None:
-            images, report = run.rehoster.rehost(one.work_id, planned_images(parsed.movie, one.work_id, fetched_at))
-        rows = transform_movie(
-            parsed.movie,
-            work_id=one.work_id,
-            fetched_at=fetched_at,
-            prior=run.prior,
-            regions=regions,
-            images=images,
-        )
-        response = None if unchanged else stored_response(content, content_hash)
-        fetched = FetchedMovie(one.work_id, fetched_at, rows, response, unknown)
-        problems += parsed.problems
-        title, year = rows.work["title"], rows.work["year"]
-        status = Status.UNCHANGED if unchanged else Status.INGESTED
-        outcome = MovieOutcome(one.tmdb_id, status, title, year, one.work_id, one.etag, images=report)
-    times = run.response_times.pop(one.tmdb_id, [])
-    outcome = replace(
-        outcome,
-        calls=len(times),
-        duration_ms=sum(times),
-        message="; ".join(problems) or None,
-    )
-    return _Result(outcome, fetched)
 
 
 def _untouched(
@@ -379,14 +330,18 @@ def _untouched(
         state.year,
         state.work_id,
         state.etag,
-        message=f"Run {state.claimed_by} is ingesting it" if status is Status.BUSY else None,
+        message=f"Run {state.claimed_by} is ingesting it" if status is Status.BUSY else message,
         entry_id=target.entry_id,
     )
 
 
-def _as_written(outcome: MovieOutcome, fetched: FetchedMovie, written: Written) -> MovieOutcome:
+def _as_written(
+    outcome: MovieOutcome, fetched: FetchedMovie, written: Written, lost: Mapping[int, Exclusion]
+) -> MovieOutcome:
+    if exclusion := lost.get(fetched.work_id):
+        return replace(outcome, status=Status.EXCLUDED, message=str(exclusion))
     if fetched.work_id not in written.work_ids:
-        return replace(outcome, status=Status.BUSY, message=_TAKEN_OVER)
+        return replace(outcome, status=Status.BUSY, message=TAKEN_OVER)
     if card := written.cards.get(fetched.work_id):
         outcome = replace(outcome, etag=card["etag"], poster_url=card["payload_short"]["poster"])
     if clash := written.imdb_clashes.get(fetched.work_id):

@@ -12,6 +12,7 @@ from tmdb_dagster.pipeline.errors import InvalidRequest, MovieBusy, MovieFailed,
 from tmdb_dagster.pipeline.log_row import always_logged
 from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Status
 from tmdb_dagster.pipeline.run import Run
+from tmdb_dagster.transform.admission import Exclusion
 from tmdb_dagster.warehouse.batches import (
     CandidateBatch,
     CandidateOutcome,
@@ -72,6 +73,8 @@ def _logged(outcome: MovieOutcome) -> tuple[CandidateOutcome, str]:
     """How the log counts a movie, and the title that it shows."""
     if outcome.status.failed:
         return "failed", f"{outcome.title}: {outcome.message}"
+    if outcome.status is Status.EXCLUDED:
+        return "excluded", outcome.message or ""
     return "ingested" if outcome.status.written else "skipped", outcome.display_title
 
 
@@ -88,6 +91,8 @@ def ingest_movie(run: Run, tmdb_id: int, *, force_refresh: bool = False) -> Movi
     [outcome] = settled
     if outcome.status is Status.BUSY:
         raise MovieBusy(f"Movie {tmdb_id} is still being ingested by another run. {outcome.message}. Try again later.")
+    if outcome.message == Exclusion.OWNER:
+        raise MovieFailed(f"Movie {tmdb_id} is excluded. Delete its row in excluded_movies to let it in again.")
     if not outcome.status.fresh:
         raise MovieFailed(f"Movie {tmdb_id} could not be ingested: {outcome.message}")
     return outcome

@@ -7,6 +7,7 @@ stale_works ─────────► refresh_queue ──claim──► en
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -94,15 +95,16 @@ class QueueReport:
 class DrainReport:
     """What became of the entries that a run took.
 
-    `cached` were complete and fresh, and cost no call; `gone` and `excluded` ones are among the `completed`; `retried`
-    wait for another try, `failed` had their last one; `busy` ones were left to another run.
+    `cached` were complete and fresh, and cost no call; `gone` ones and those kept out (`exclusions`, by reason) are
+    among the `completed`; `retried` wait for another try, `failed` had their last one; `busy` ones were left to
+    another run.
     """
 
     claimed: int = 0
     completed: int = 0
     cached: int = 0
     gone: int = 0
-    excluded: int = 0
+    exclusions: Counter[str] = field(default_factory=Counter)
     retried: int = 0
     failed: int = 0
     busy: int = 0
@@ -117,10 +119,11 @@ class DrainReport:
             self.failed += outcome.entry == "failed"
             self.busy += outcome.entry == "busy"
             self.gone += outcome.status is Status.GONE
-            self.excluded += outcome.status is Status.EXCLUDED
             self.cached += outcome.status is Status.CACHED
             if outcome.status.written:
                 self.refreshed_titles.append(outcome.display_title)
+            elif outcome.status is Status.EXCLUDED:
+                self.exclusions[outcome.message or ""] += 1
             elif outcome.message:
                 self.failed_titles.append(f"{outcome.title}: {outcome.message}")
 
@@ -306,10 +309,12 @@ def _write_log(run: Run, trigger_type: str, started_at: datetime, report: DrainR
         trigger_type=trigger_type,
         movies_checked=report.claimed,
         movies_skipped=report.cached + report.busy,
-        movies_ingested=report.completed - report.cached - report.gone - report.excluded,
+        movies_ingested=report.completed - report.cached - report.gone - report.exclusions.total(),
         movies_failed=report.failed + report.retried + report.gone,
         ingested_titles=report.refreshed_titles,
         failed_titles=report.failed_titles,
+        movies_excluded=report.exclusions.total(),
+        exclusions=report.exclusions,
         error_message=error,
     )
     run_transaction(run.engine, row)

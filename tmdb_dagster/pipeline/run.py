@@ -22,6 +22,7 @@ from tmdb_dagster.services.catalogue import open_catalogue
 from tmdb_dagster.services.image_store import open_store
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.client import TmdbClient
+from tmdb_dagster.transform.admission import Admission
 from tmdb_dagster.transform.images import ImageUrls
 from tmdb_dagster.transform.score import ScorePrior
 from tmdb_dagster.warehouse.api_log import ApiLog
@@ -61,6 +62,12 @@ class Run:
         """Write the lines of the calls made so far: before what they brought, so that a run that dies loses none."""
         with suppress(DBAPIError):  # the table refuses them, which the run's end tells
             self.api_log.flush()
+
+    @property
+    def admission(self) -> Admission:
+        """Which movies come in by themselves."""
+        settings = self.settings
+        return Admission(settings.ingest_include_adult, settings.ingest_min_votes, frozenset(settings.ingest_languages))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from itertools import groupby, islice
 from tmdb_dagster.report import charts
 from tmdb_dagster.report.charts import BAD, CALM, GOOD, GREY, WAITING, Part
 from tmdb_dagster.report.page import Cell, Page, Section, Table
-from tmdb_dagster.transform.health import EndpointCalls, Failures, Health, HourlyCalls, images_by_status
+from tmdb_dagster.transform.health import EndpointCalls, Failures, Health, HourlyCalls, RunRow, images_by_status
 from tmdb_dagster.transform.list_movers import CHANGES, ListSnapshot, Mover
 
 DAYS = 7
@@ -100,10 +100,15 @@ def _runs(health: Health) -> Section:
     last = health.runs[0]
     sentence = (
         f"The last run ({last.source}, {last.trigger_type}) ended {last.ended_at:%Y-%m-%d %H:%M} and {last.status}: "
-        f"{last.movies_checked} checked, {last.movies_skipped} skipped, {last.movies_ingested} ingested, "
-        f"{last.movies_failed} failed."
+        f"{last.movies_checked} checked, {last.movies_skipped} skipped, {_excluded(last)}"
+        f"{last.movies_ingested} ingested, {last.movies_failed} failed."
     )
     return Section("Runs", [sentence], chart)
+
+
+def _excluded(run: RunRow) -> str:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in run.exclusions.items())
+    return f"{run.movies_excluded} excluded ({reasons}), " if run.movies_excluded else ""
 
 
 def _calls(data: OpsData) -> Section:

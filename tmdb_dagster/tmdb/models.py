@@ -87,6 +87,9 @@ class ListedMovie(_Model):
     vote_count: Count | None = None
     release_date: ReleaseDate = None
     poster_path: str | None = None
+    adult: bool | None = None
+    softcore: bool | None = None
+    original_language: str | None = None
 
 
 class _ListBody(_Model):
@@ -332,6 +335,11 @@ def parse_list_page(body: object) -> ListPage:
     if not page.results and isinstance(body, dict) and body["results"]:
         raise InvalidResponse(f"No row of the list page is usable: {'; '.join(problems)}")
     return ListPage(page.page, page.results, page.total_pages, page.total_results, problems)
+
+
+def is_adult(body: Mapping[str, Any]) -> bool:
+    """Whether the body of a movie calls it adult or softcore."""
+    return body.get("adult") is True or body.get("softcore") is True
 
 
 def missing_parts(body: Mapping[str, Any]) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ class RunRow:
     failed_titles: list[str]
     error_message: str | None
     run_id: str | None
+    movies_excluded: int = 0
+    exclusions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

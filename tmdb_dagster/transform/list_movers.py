@@ -13,12 +13,15 @@ CHANGES: tuple[Change, ...] = get_args(Change)
 
 @dataclass(frozen=True)
 class Place:
-    """A movie's place in a snapshot of a list."""
+    """A movie's place in a snapshot of a list, and what the list says of it; `language` is its original one."""
 
     tmdb_id: int
     title: str | None
     rank: int
     page: int
+    adult: bool | None = None
+    votes: int | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from tmdb_dagster.warehouse.leases import lease_lives
 from tmdb_dagster.warehouse.run_log import log_ingest
 from tmdb_dagster.warehouse.sync_state import note_sync
 
-CandidateOutcome = Literal["ingested", "skipped", "failed"]
+CandidateOutcome = Literal["ingested", "skipped", "excluded", "failed"]
 
 _OWNER_LIVES = lease_lives("b.run_id")
 
@@ -32,6 +32,8 @@ class CandidateBatch:
     movies_checked: int
     movies_skipped: int
     started_at: datetime
+    exclusions: Mapping[str, int]
+    """How many the discovery kept out, by reason."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,10 @@ def open_batch(
     connection: Connection,
     request: Mapping[str, Any],
     candidates: Sequence[Candidate],
+    exclusions: Mapping[str, int],
 ) -> CandidateBatch:
-    """Save a discovery; `request` maps ingest_batches' columns, `batch_id` excepted."""
+    """Save a discovery; `request` maps ingest_batches' columns, `batch_id` and `exclusions` excepted."""
+    request = {**request, "exclusions": json_parameter(exclusions)}
     names = ", ".join(request)
     values = ", ".join(f":{name}" for name in request)
     batch = connection.execute(
@@ -231,6 +235,7 @@ def close_batch(connection: Connection, batch: CandidateBatch, error: str | None
     titles = defaultdict(list)
     for row in candidates:
         titles[row.outcome].append(row.message)
+    exclusions = Counter(batch.exclusions) + Counter(titles["excluded"])
     log_ingest(
         connection,
         run_id=batch.run_id,
@@ -243,6 +248,8 @@ def close_batch(connection: Connection, batch: CandidateBatch, error: str | None
         movies_failed=len(titles["failed"]),
         ingested_titles=titles["ingested"],
         failed_titles=titles["failed"],
+        movies_excluded=exclusions.total(),
+        exclusions=exclusions,
         error_message=error,
     )
     if error is None:
@@ -258,4 +265,5 @@ def _batch(row: Any) -> CandidateBatch:
         row.movies_checked,
         row.movies_skipped,
         row.started_at,
+        row.exclusions or {},
     )

@@ -9,7 +9,9 @@ from typing import Literal
 
 from sqlalchemy import Connection, text
 
+from tmdb_dagster.transform.admission import Exclusion
 from tmdb_dagster.warehouse.engine import json_parameter
+from tmdb_dagster.warehouse.exclusions import IS_EXCLUDED
 from tmdb_dagster.warehouse.leases import lease_lives
 
 LIVE_CLAIM = f"(w.ingestion_status = 'ingesting' AND {lease_lives('w.claimed_by')})"
@@ -26,7 +28,8 @@ _CLAIM = text(f"""
     INSERT INTO works AS w (tmdb_id, title, ingestion_status, claimed_by, added_by)
     SELECT tmdb_id, title, 'ingesting', :run_id, added_by
     FROM jsonb_to_recordset(CAST(:movies AS jsonb)) AS m(tmdb_id text, title text, added_by text)
-    WHERE added_by IS NOT NULL OR EXISTS (SELECT FROM works there WHERE there.tmdb_id = m.tmdb_id)
+    WHERE (added_by IS NOT NULL OR EXISTS (SELECT FROM works there WHERE there.tmdb_id = m.tmdb_id))
+        AND NOT {IS_EXCLUDED.format(tmdb_id="m.tmdb_id")}
     ORDER BY tmdb_id
     ON CONFLICT (tmdb_id) DO UPDATE SET
         ingestion_status = 'ingesting',
@@ -34,7 +37,10 @@ _CLAIM = text(f"""
         status_before_claim = CASE
             WHEN w.ingestion_status = 'ingesting' AND w.claimed_by IS NOT NULL THEN w.status_before_claim
             ELSE coalesce(nullif(w.ingestion_status, 'ingesting'), 'pending')
-        END
+        END,
+        -- Only exclusions bind what a person adds. A row that another program made stays told from ours.
+        added_by = CASE WHEN EXCLUDED.added_by = 'operator' AND w.added_by IS NOT NULL THEN 'operator'
+            ELSE w.added_by END
     WHERE NOT {LIVE_CLAIM}
         AND (
             :force OR w.ingestion_status IS DISTINCT FROM 'complete' OR is_stale(w.work_id)
@@ -45,6 +51,7 @@ _CLAIM = text(f"""
 _KNOWN = text("""
     SELECT w.work_id, w.tmdb_id, w.title, w.year, r.content_hash, m.schema_version, k.etag,
         coalesce(w.status_before_claim = 'complete', false) AS was_complete,
+        w.last_refreshed_at IS NULL AND w.added_by IN ('discovery', 'request') AS refusable,
         EXISTS (SELECT FROM work_images l WHERE l.work_id = w.work_id) AND NOT EXISTS (
             SELECT FROM work_images l JOIN image_inventory i USING (key)
             WHERE l.work_id = w.work_id AND (
@@ -62,6 +69,10 @@ _STATE = text(f"""
         {LIVE_CLAIM} AS busy
     FROM works w LEFT JOIN work_cards_cache k USING (work_id)
     WHERE w.tmdb_id = ANY(:tmdb_ids)
+""")  # noqa: S608 - constants only
+_LOST = text(f"""
+    SELECT l.work_id, w.work_id IS NOT NULL AS there, {IS_EXCLUDED.format(tmdb_id="w.tmdb_id")} AS excluded
+    FROM unnest(CAST(:work_ids AS bigint[])) AS l(work_id) LEFT JOIN works w USING (work_id)
 """)  # noqa: S608 - constants only
 # An hour after the first failure, then after twice as long each time; a movie that is gone is looked for once a month.
 _LONGEST_DELAY_S = 30 * 24 * 60 * 60
@@ -142,6 +153,8 @@ class Claim:
     """Whether all of its images are in the store, and its rows show them."""
     was_complete: bool
     """Whether the work was complete before the claim."""
+    refusable: bool
+    """Whether the settings may keep it out: it is new, and no person has added it."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +214,7 @@ def claim(
             row.schema_version,
             row.rehosted,
             row.was_complete,
+            bool(row.refusable),
         )
         for row in known
     ]
@@ -228,6 +242,16 @@ def still_claimed(connection: Connection, run_id: str, work_id: int) -> bool:
     """Whether a work's claim is this run's."""
     claimed_by = connection.scalar(text("SELECT claimed_by FROM works WHERE work_id = :id"), {"id": work_id})
     return bool(claimed_by == run_id)
+
+
+def lost_claims(connection: Connection, work_ids: Sequence[int]) -> dict[int, Exclusion]:
+    """Why works may not be written, those apart that another run has taken over."""
+    rows = connection.execute(_LOST, {"work_ids": list(work_ids)})
+    return {
+        row.work_id: Exclusion.OWNER if row.there else Exclusion.REMOVED
+        for row in rows
+        if row.excluded or not row.there
+    }
 
 
 def mark_failed(connection: Connection, run_id: str, failures: Sequence[Failure]) -> None:

@@ -13,13 +13,15 @@ from sqlalchemy.exc import IntegrityError
 from tmdb_dagster.transform.card import card_row
 from tmdb_dagster.transform.rows import CardRow, MovieRows
 from tmdb_dagster.warehouse.engine import json_parameter
+from tmdb_dagster.warehouse.exclusions import IS_EXCLUDED
 from tmdb_dagster.warehouse.responses import StoredResponse
 from tmdb_dagster.warehouse.upsert import upsert
 
-_OWNED = text("""
-    SELECT work_id FROM works WHERE work_id = ANY(:work_ids) AND claimed_by = :run_id
+_OWNED = text(f"""
+    SELECT work_id FROM works w
+    WHERE work_id = ANY(:work_ids) AND claimed_by = :run_id AND NOT {IS_EXCLUDED.format(tmdb_id="w.tmdb_id")}
     ORDER BY work_id FOR UPDATE
-""")
+""")  # noqa: S608 - a constant
 _TAKEN_IMDB_IDS = text("""
     SELECT imdb_id, work_id FROM works WHERE imdb_id = ANY(:imdb_ids)
 """)
@@ -28,9 +30,10 @@ _COMPLETE = text("""
     SET ingestion_status = 'complete', ingestion_error = NULL, gone_at = NULL, claimed_by = NULL,
         status_before_claim = NULL, failures = 0, retry_at = NULL, last_refreshed_at = f.fetched_at,
         missing_parts = f.missing_parts,
-        incomplete_answers = CASE WHEN f.missing_parts IS NULL THEN 0 ELSE incomplete_answers + 1 END
+        incomplete_answers = CASE WHEN f.missing_parts IS NULL THEN 0 ELSE incomplete_answers + 1 END,
+        adult_since = CASE WHEN f.adult THEN coalesce(adult_since, f.fetched_at) END
     FROM jsonb_to_recordset(CAST(:fetched AS jsonb))
-        AS f(work_id bigint, fetched_at timestamptz, missing_parts text[])
+        AS f(work_id bigint, fetched_at timestamptz, missing_parts text[], adult boolean)
     WHERE works.work_id = f.work_id
 """)
 _CONFIRM_RESPONSES = text("""
@@ -79,7 +82,8 @@ _DROP_OLD_IMAGES = text("""
 class FetchedMovie:
     """A movie as fetched; `rows` and `response` are None where TMDB's answer has not changed.
 
-    `missing_parts` are those that neither this answer nor an earlier one had.
+    `missing_parts` are those that neither this answer nor an earlier one had. `adult`: TMDB calls it so, and the
+    settings admit none.
     """
 
     work_id: int
@@ -87,6 +91,7 @@ class FetchedMovie:
     rows: MovieRows | None
     response: StoredResponse | None
     missing_parts: tuple[str, ...] = ()
+    adult: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,14 +107,19 @@ class Written:
 
 
 def write_movies(connection: Connection, run_id: str, movies: Sequence[FetchedMovie]) -> Written:
-    """Complete the claims of this run on `movies`; those that another run has taken over are left out."""
+    """Complete the claims of this run on `movies`; those that it has lost, or that are excluded, are left out."""
     owned = frozenset(
         connection.scalars(_OWNED, {"run_id": run_id, "work_ids": sorted(movie.work_id for movie in movies)})
     )
     mine = [movie for movie in movies if movie.work_id in owned]
     fetched = json_parameter(
         [
-            {"work_id": m.work_id, "fetched_at": m.fetched_at, "missing_parts": list(m.missing_parts) or None}
+            {
+                "work_id": m.work_id,
+                "fetched_at": m.fetched_at,
+                "missing_parts": list(m.missing_parts) or None,
+                "adult": m.adult,
+            }
             for m in mine
         ]
     )

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, text
 
 from tmdb_dagster.warehouse.claims import HAS_TMDB_ID
 from tmdb_dagster.warehouse.engine import json_parameter
+from tmdb_dagster.warehouse.exclusions import IS_EXCLUDED
 from tmdb_dagster.warehouse.leases import lease_lives
 from tmdb_dagster.warehouse.sync_state import move_position, read_position
 
@@ -38,6 +39,7 @@ _WALK = "works_without_data"
 _FIRST_DELAY_S = 5 * 60
 _BUSY_DELAY_S = 60
 
+_EXCLUDED = IS_EXCLUDED.format(tmdb_id="w.tmdb_id")
 _LIVE = lease_lives("q.claimed_by")
 _DUE = "q.status = 'queued' AND (q.due_at IS NULL OR q.due_at <= clock_timestamp())"
 
@@ -72,19 +74,20 @@ _WALKED = text(f"""
 """)  # noqa: S608 - a constant
 _ENQUEUE_CHANGED = text(
     _ENQUEUE.format(
-        source="""
+        source=f"""
         SELECT work_id, CASE WHEN calculate_staleness_days(release_date) <= 2 THEN 60 ELSE 40 END AS priority,
             'changed' AS reason
-        FROM works
-        WHERE tmdb_id = ANY(:tmdb_ids) AND (gone_at IS NULL OR retry_at <= clock_timestamp())
+        FROM works w
+        WHERE tmdb_id = ANY(:tmdb_ids) AND NOT {_EXCLUDED} AND (gone_at IS NULL OR retry_at <= clock_timestamp())
             AND (last_refreshed_at IS NULL OR last_refreshed_at < :refreshed_before)
-        """
+        """  # noqa: S608 - constants only
     )
 )
 _ENQUEUE_REQUESTED = text(
     _ENQUEUE.format(
         source=f"""
-        SELECT work_id, {REQUESTED} AS priority, 'requested' AS reason FROM works WHERE tmdb_id = ANY(:tmdb_ids)
+        SELECT work_id, {REQUESTED} AS priority, 'requested' AS reason FROM works w
+        WHERE tmdb_id = ANY(:tmdb_ids) AND NOT {_EXCLUDED}
         """  # noqa: S608 - constants only
     )
 )
@@ -231,7 +234,10 @@ def enqueue_changed(connection: Connection, tmdb_ids: Sequence[int], *, refreshe
 
 
 def enqueue_requested(connection: Connection, tmdb_ids: Sequence[int]) -> int:
-    """Queue works that a person asks for, ahead of everything; returns how many of them are in works."""
+    """Queue works that a person asks for, ahead of everything; returns how many were queued.
+
+    Those that are excluded, or not in works, are not.
+    """
     return connection.execute(_ENQUEUE_REQUESTED, {"tmdb_ids": [str(tmdb_id) for tmdb_id in tmdb_ids]}).rowcount
 
 

@@ -17,7 +17,8 @@ _NEWEST = text("""
     ORDER BY fetched_at DESC LIMIT 1
 """)
 _PLACES = text("""
-    SELECT tmdb_id, title, rank, page FROM list_snapshots WHERE run_id = :run_id AND source = :source ORDER BY rank
+    SELECT tmdb_id, title, rank, page, adult, vote_count, original_language FROM list_snapshots
+    WHERE run_id = :run_id AND source = :source ORDER BY rank
 """)
 
 
@@ -39,5 +40,8 @@ def newest_snapshot(connection: Connection, source: str, *, before: datetime | N
     if newest is None:
         return None
     rows = connection.execute(_PLACES, {"run_id": newest.run_id, "source": source})
-    places = tuple(Place(int(row.tmdb_id), row.title, row.rank, row.page) for row in rows)
+    places = tuple(
+        Place(int(row.tmdb_id), row.title, row.rank, row.page, row.adult, row.vote_count, row.original_language)
+        for row in rows
+    )
     return ListSnapshot(source, newest.fetched_at, places)

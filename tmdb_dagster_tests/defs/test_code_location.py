@@ -91,6 +91,7 @@ CHECKS = {
         "complete_works_have_rows",
         "works_have_all_parts",
         "no_shown_work_gone",
+        "no_adult_works",
         "no_stuck_works",
         "few_failed_works",
         "plausible_release_dates",

@@ -123,9 +123,18 @@ def test_figures_can_be_plotted_and_have_the_same_names_in_every_run(
 
     for asset, own in {
         "popular_snapshot": {"pages", "failed pages", "entered", "left", "rose", "fell"},
-        "candidates": {"movies checked", "movies skipped", "failed pages", "duration (s)"},
+        "candidates": {"movies checked", "movies skipped", "movies excluded", "failed pages", "duration (s)"},
         "works": {
-            *("movies checked", "movies skipped", "ingested", "unchanged", "already complete", "failed", "busy"),
+            *(
+                "movies checked",
+                "movies skipped",
+                "ingested",
+                "unchanged",
+                "already complete",
+                "failed",
+                "busy",
+                "movies excluded",
+            ),
             *("duration (s)", "movies a second", "images fetched", "image bytes"),
         },
     }.items():

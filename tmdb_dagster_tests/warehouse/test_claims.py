@@ -183,7 +183,7 @@ def test_a_claim_knows_what_is_stored(engine: Engine) -> None:
 
     version = value(engine, "SELECT current_schema_version()")
     assert claimed(engine, "run-1", 603) == [
-        Claim(work_id, 603, "Known", 1999, "etag", "hash", version, rehosted=False, was_complete=True)
+        Claim(work_id, 603, "Known", 1999, "etag", "hash", version, rehosted=False, was_complete=True, refusable=False)
     ]
 
 

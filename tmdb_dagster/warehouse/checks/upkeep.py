@@ -150,6 +150,21 @@ UPKEEP_CHECKS = (
         cheap=True,
     ),
     Check(
+        "no_adult_works",
+        "works",
+        "warning",
+        "TMDB calls no movie adult that discovery or a request brought, unless INGEST_INCLUDE_ADULT admits them.",
+        "It became so after it had come: look at it, and exclude or delete it.",
+        none_of(
+            "adult works",
+            """SELECT title || ' (TMDB id ' || tmdb_id || '), since ' || adult_since::date AS example,
+                count(*) OVER () AS found
+            FROM works WHERE adult_since IS NOT NULL AND added_by IS DISTINCT FROM 'operator'
+            ORDER BY adult_since DESC, work_id""",
+        ),
+        cheap=True,
+    ),
+    Check(
         "no_stuck_works",
         "works",
         "warning",

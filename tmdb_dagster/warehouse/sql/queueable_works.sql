@@ -6,6 +6,7 @@ LANGUAGE sql STABLE AS $$
     WHERE w.tmdb_id ~ '^[0-9]+$'
         -- A run is fetching it: queued now, it would be asked for twice.
         AND w.ingestion_status IS DISTINCT FROM 'ingesting'
+        AND NOT EXISTS (SELECT FROM excluded_movies x WHERE x.tmdb_id = w.tmdb_id)
         AND (w.retry_at IS NULL OR w.retry_at <= now())
         AND NOT EXISTS (
             SELECT FROM refresh_queue q WHERE q.work_id = w.work_id AND q.status IN ('queued', 'processing')
@@ -13,5 +14,5 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 COMMENT ON FUNCTION queueable_works() IS
-    'The works that TMDB can be asked for, that no run is fetching, that need not wait after a failure, and that are not '
-    'queued.';
+    'The works that TMDB can be asked for, that no run is fetching, that need not wait after a failure, that are not '
+    'excluded, and that are not queued.';

@@ -15,10 +15,11 @@ BEGIN
         RETURN jsonb_build_object('status', 'refused', 'work_id', NULL, 'reason',
             'tmdb_id is ' || coalesce(asked_id, 'missing') || ', and must be a TMDB movie id: 1 or more, such as 603.');
     END IF;
-
     -- What is there is answered without waiting for other requests.
     SELECT * INTO work FROM works WHERE tmdb_id = asked_id;
     refusal := CASE
+        WHEN EXISTS (SELECT FROM excluded_movies WHERE tmdb_id = asked_id)
+        THEN 'The owner of this catalogue keeps the movie out.'
         WHEN work.gone_at IS NOT NULL THEN 'TMDB does not know this movie any more.'
         WHEN work.last_refreshed_at IS NULL THEN (
             SELECT reason FROM refused_requests
@@ -29,7 +30,6 @@ BEGIN
         UPDATE works SET request_count = coalesce(request_count, 0) + 1 WHERE work_id = work.work_id;
         RETURN jsonb_build_object('status', 'complete', 'work_id', work.work_id, 'reason', NULL);
     END IF;
-
     IF refusal IS NULL THEN
         -- From here requests go one at a time, so that what is counted stays so.
         INSERT INTO request_limits DEFAULT VALUES ON CONFLICT DO NOTHING;
@@ -61,7 +61,6 @@ BEGIN
     IF refusal IS NOT NULL THEN
         RETURN jsonb_build_object('status', 'refused', 'work_id', work.work_id, 'reason', refusal);
     END IF;
-
     IF work.work_id IS NULL THEN
         INSERT INTO works (tmdb_id, title, ingestion_status, added_by)
         VALUES (asked_id, 'TMDB movie ' || asked_id, 'pending', 'request')

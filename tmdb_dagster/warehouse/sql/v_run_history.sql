@@ -18,7 +18,9 @@ SELECT
     coalesce(to_jsonb(l.ingested_titles), '[]') AS ingested_titles,
     coalesce(to_jsonb(l.failed_titles), '[]') AS failed_titles,
     l.error_message,
-    l.run_id
+    l.run_id,
+    l.movies_excluded,
+    coalesce(l.exclusions, '{}') AS exclusions
 FROM scheduled_ingestion_log l;
 
 COMMENT ON VIEW v_run_history IS 'The runs, newest last: one row for each row of scheduled_ingestion_log.';
@@ -37,3 +39,5 @@ COMMENT ON COLUMN v_run_history.ingested_titles IS 'JSON array of Title (Year).'
 COMMENT ON COLUMN v_run_history.failed_titles IS 'JSON array of Title: error.';
 COMMENT ON COLUMN v_run_history.error_message IS 'Why the run as a whole failed; NULL where it did not.';
 COMMENT ON COLUMN v_run_history.run_id IS 'Dagster run.';
+COMMENT ON COLUMN v_run_history.movies_excluded IS 'Kept out, by the owner or by the settings.';
+COMMENT ON COLUMN v_run_history.exclusions IS 'How many of these for which reason, as JSON.';

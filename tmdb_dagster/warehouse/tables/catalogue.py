@@ -72,6 +72,10 @@ works = Table(
         CheckConstraint("added_by IN ('discovery', 'request', 'operator')", name="added_by"),
         comment="How the row came: discovery, request (by request_movie) or operator; NULL: it was there before.",
     ),
+    timestamp(
+        "adult_since",
+        "Since when TMDB calls it adult or softcore; NULL: it does not, or INGEST_INCLUDE_ADULT admits it.",
+    ),
     Index(None, "title"),
     Index(None, "year"),
     Index(None, "release_date"),

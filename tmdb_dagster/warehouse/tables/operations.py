@@ -7,6 +7,7 @@ from sqlalchemy import (
     REAL,
     UUID,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -68,6 +69,14 @@ scheduled_ingestion_log = Table(
     Column("error_message", Text, comment="Why the run as a whole failed; NULL where it did not."),
     Column("run_id", Text, comment="Dagster run."),
     timestamp("created_at", "When the ingest ended.", now=True),
+    Column(
+        "movies_excluded",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="Kept out, by the owner or by the settings.",
+    ),
+    Column("exclusions", JSONB, comment='How many of these for which reason: {"adult": 3}.'),
     Index("scheduled_ingestion_log_created_at_idx", text("created_at DESC")),
     Index(None, "source"),
     comment="One row a run of the ingest, also when the run failed.",
@@ -133,6 +142,8 @@ list_snapshots = Table(
     Column("vote_count", Integer, comment="Number of votes."),
     Column("release_date", Date, comment="Release date."),
     timestamp("fetched_at", "When the page was fetched.", required=True),
+    Column("adult", Boolean, comment="Whether TMDB calls it adult or softcore."),
+    Column("original_language", Text, comment="ISO 639-1 code of the original language."),
     Index("list_snapshots_source_fetched_at_idx", "source", text("fetched_at DESC")),
     Index(None, "tmdb_id"),
     comment="Every page of TMDB's lists that was fetched: the history of the lists.",
@@ -151,6 +162,7 @@ ingest_batches = Table(
     Column("movies_skipped", Integer, nullable=False, comment="Of these, already in works."),
     timestamp("started_at", "When the ingest began.", required=True),
     timestamp("closed_at", "When it ended; NULL: at work, or interrupted."),
+    Column("exclusions", JSONB, comment="How many of these were kept out, by reason."),
     Index("ingest_batches_open_idx", "run_id", postgresql_where=text("closed_at IS NULL")),
     comment="One row a discovery: what an interrupted ingest goes on with.",
 )
@@ -173,10 +185,10 @@ ingest_candidates = Table(
     Column(
         "outcome",
         Text,
-        CheckConstraint("outcome IN ('ingested', 'skipped', 'failed')", name="outcome"),
-        comment="ingested, skipped (another run was first) or failed; NULL: still to do.",
+        CheckConstraint("outcome IN ('ingested', 'skipped', 'excluded', 'failed')", name="outcome"),
+        comment="ingested, skipped (another run was first), excluded or failed; NULL: still to do.",
     ),
-    Column("message", Text, comment="Title (Year), or why it failed."),
+    Column("message", Text, comment="Title (Year), or why it failed or was excluded."),
     comment="The movies that a discovery chose, and what became of each.",
 )
 

@@ -1,4 +1,4 @@
-"""What readers ask for by request_movie: how much of it they may, and what was refused."""
+"""What comes into the catalogue: what readers may ask for by request_movie, what was refused, what is kept out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,21 @@ def _cap(name: str, default: int, comment: str) -> Column[int]:
     check = CheckConstraint(f"{name} >= 0", name=name)
     return Column(name, Integer, check, nullable=False, server_default=text(str(default)), comment=comment)
 
+
+excluded_movies = Table(
+    "excluded_movies",
+    metadata,
+    Column(
+        "tmdb_id",
+        Text,
+        CheckConstraint("tmdb_id ~ '^[1-9][0-9]{0,9}$'", name="tmdb_id"),
+        primary_key=True,
+        comment="TMDB's id of the movie.",
+    ),
+    Column("reason", Text, comment="Why, for whoever reads the table."),
+    timestamp("since", "Since when.", now=True, required=True),
+    comment="Movies that are kept out: no discovery chooses them, no request brings them, no refresh asks for them.",
+)
 
 request_limits = Table(
     "request_limits",

@@ -25,5 +25,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP VIEW v_problems, v_catalogue_health")  # `migrate` of the older version makes its own
+    op.execute("DROP VIEW IF EXISTS v_problems, v_catalogue_health")  # `migrate` of the older version makes its own
     op.execute("ALTER TABLE works DROP COLUMN missing_parts, DROP COLUMN incomplete_answers")
