@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from statistics import median
 
 import click
@@ -38,7 +39,7 @@ VIEWS = (
     "v_api_calls_by_endpoint WHERE period = '30 days'",
     "v_api_calls_hourly WHERE hour > now() - interval '30 days'",
     "v_api_errors WHERE period = '30 days'",
-    "v_movie_calls WHERE last_call_at > now() - interval '30 days'",
+    "v_movie_calls WHERE tmdb_id = '2000005'",
     "v_run_history WHERE ended_at > now() - interval '30 days'",
     "v_list_history WHERE fetched_at > now() - interval '30 days'",
     "v_queue_status",
@@ -129,7 +130,7 @@ def main(movies: int, calls: int, database: str | None, checks: bool) -> None:
         prior = measured_ms(engine, lambda _: score_prior(engine, update=True), 1)
         lines.append(["the scores' prior, each weekly ingest", "", f"{prior:.1f}", ""])
         for check in CHECKS.values() if checks else ():
-            took_ms = measured_ms(engine, lambda connection, one=check: find(connection, one), 1)
+            took_ms = measured_ms(engine, partial(find, check=check), 1)
             lines.append([f"check {check.name}", "cheap" if check.cheap else "", f"{took_ms:.1f}", ""])
         engine.dispose()
     show_table(["what", "", "ms", "at most"], lines)

@@ -139,10 +139,9 @@ def _catalogue(health: Health) -> RenderableType:
                 status,
                 *(_sum(tiers, name) for name in ("works", "stale", "never_refreshed", "gone", "over_six_months")),
                 f"{oldest:%Y-%m-%d}" if oldest else "",
-                *(_sum(tiers, name) for name in ("without_meta", "without_card", "without_rating")),
             )
         )
-    names = (">works", ">stale", ">never", ">gone", ">> 6 months", "oldest", ">no meta", ">no card", ">no rating")
+    names = (">works", ">stale", ">never", ">gone", ">> 6 months", "oldest")
     return _table("Catalogue", "status", *names, rows=rows)
 
 

@@ -115,11 +115,6 @@ class CatalogueTier:
     never_refreshed: int
     over_six_months: int
     oldest_refresh_at: datetime | None
-    without_meta: int
-    without_card: int
-    without_rating: int
-    without_poster: int
-    images_missing: int
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ BACKLOG_COUNTED = 10_000
 """Entries that are counted: more are worth no more workers."""
 
 _WALK = "works_without_data"
+_LAST_ID = 2**63 - 1
 _FIRST_DELAY_S = 5 * 60
 _BUSY_DELAY_S = 60
 
@@ -60,13 +61,14 @@ _ENQUEUE_STALE = text(_ENQUEUE.format(source="SELECT * FROM stale_works(:limit)"
 # works are walked through, some at a time.
 _ENQUEUE_WITHOUT_DATA = text(
     _ENQUEUE.format(
-        source=f"""
+        source="""
         SELECT w.work_id, 80 AS priority, 'schema' AS reason
-        FROM (SELECT work_id FROM works WHERE work_id > :after ORDER BY work_id LIMIT {WALKED_AT_ONCE}) AS next
-        JOIN queueable_works() w USING (work_id)
-        WHERE w.last_refreshed_at IS NOT NULL AND NOT EXISTS (SELECT FROM works_meta m WHERE m.work_id = w.work_id)
-        ORDER BY w.work_id LIMIT :limit
-        """  # noqa: S608 - a constant
+        FROM (
+            SELECT work_id FROM works WHERE work_id > :after AND work_id <= :until
+            EXCEPT SELECT work_id FROM works_meta WHERE work_id > :after AND work_id <= :until
+        ) AS bare JOIN queueable_works() w USING (work_id)
+        WHERE w.last_refreshed_at IS NOT NULL ORDER BY w.work_id LIMIT :limit
+        """
     )
 )
 _WALKED = text(f"""
@@ -221,9 +223,11 @@ def enqueue_stale(connection: Connection, limit: int) -> int:
 
 def _enqueue_without_data(connection: Connection, limit: int) -> int:
     after = read_position(connection, _WALK)
-    queued = connection.execute(_ENQUEUE_WITHOUT_DATA, {"after": after, "limit": limit}).rowcount
+    end: int | None = connection.scalar(_WALKED, {"after": after})
+    walked = {"after": after, "until": _LAST_ID if end is None else end}
+    queued = connection.execute(_ENQUEUE_WITHOUT_DATA, {**walked, "limit": limit}).rowcount
     if queued < limit:
-        move_position(connection, _WALK, connection.scalar(_WALKED, {"after": after}) or 0)
+        move_position(connection, _WALK, end or 0)
     return queued
 
 

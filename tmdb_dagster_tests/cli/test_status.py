@@ -118,10 +118,6 @@ _CAUSES = {
         "UPDATE refresh_queue SET due_at = now() - interval '25 hours' WHERE status = 'queued'",
         "UPDATE refresh_queue SET status = 'completed'",
     ),
-    "complete_works_have_rows": (
-        "DELETE FROM work_cards_cache WHERE work_id = (SELECT work_id FROM works WHERE tmdb_id = '603')",
-        "INSERT INTO work_cards_cache (work_id, payload) SELECT work_id, '{}' FROM works WHERE tmdb_id = '603'",
-    ),
     "no_images_given_up": (
         f"""INSERT INTO image_inventory (key, kind, source_path, source_size, source_at, status)
         SELECT 'more' || n, 'still', '/a.jpg', 'w500', now(), CASE n WHEN 1 THEN 'gave_up' ELSE 'stored' END

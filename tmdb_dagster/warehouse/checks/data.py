@@ -93,7 +93,6 @@ DATA_CHECKS = (
             )
             ORDER BY w.work_id""",
         ),
-        cheap=True,
         of_movies=True,
     ),
     Check(

@@ -78,7 +78,7 @@ works = Table(
     ),
     Index(None, "title"),
     Index(None, "year"),
-    Index(None, "release_date"),
+    Index("works_release_date_last_refreshed_at_idx", text("release_date DESC"), "last_refreshed_at"),
     Index(None, "last_refreshed_at"),
     Index(None, "ingestion_status"),
     Index("works_claimed_by_idx", "claimed_by", postgresql_where=text("claimed_by IS NOT NULL")),
@@ -92,6 +92,8 @@ works = Table(
         text("retry_at NULLS FIRST"),
         postgresql_where=text("coalesce(ingestion_status, 'pending') IN ('pending', 'failed') AND gone_at IS NULL"),
     ),
+    Index("works_gone_idx", text("gone_at DESC"), postgresql_where=text("gone_at IS NOT NULL")),
+    Index("works_missing_parts_idx", "work_id", postgresql_where=text("missing_parts IS NOT NULL")),
     Index("works_never_refreshed_idx", "work_id", postgresql_where=text("last_refreshed_at IS NULL")),
     comment="One row a movie: identity, and how fresh the catalogue's knowledge of it is.",
 )
@@ -133,6 +135,7 @@ works_meta = Table(
     timestamp("fetched_at", "When the answer that the row is made from was fetched."),
     timestamp("updated_at", "When the row was last written.", now=True),
     Index("works_meta_schema_version_idx", text("coalesce(schema_version, 0)"), "work_id"),
+    Index("works_meta_without_poster_idx", "work_id", postgresql_where=text("poster_url_medium IS NULL")),
     comment="What is known of a movie. Other tools may add columns of their own: they are left alone.",
 )
 
