@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from dagster._serdes import ConfigurableClassData
 from dagster_aws.s3 import S3ComputeLogManager
 
@@ -11,6 +12,9 @@ from tmdb_dagster.settings import Settings
 
 UPLOAD_EVERY_S = 30
 """So much of what a killed run printed is lost at most."""
+
+
+_PROBE = "doctor/probe"
 
 
 class BucketComputeLogManager(S3ComputeLogManager):
@@ -31,3 +35,15 @@ class BucketComputeLogManager(S3ComputeLogManager):
                 response_checksum_validation="when_required",
             ),
         )
+
+    def problem(self) -> str | None:
+        """What keeps us from writing to the bucket and removing from it, with what to do."""
+        try:
+            self._s3_session.put_object(Bucket=self._s3_bucket, Key=_PROBE, Body=b"probe")
+            self._s3_session.delete_object(Bucket=self._s3_bucket, Key=_PROBE)
+        except (BotoCoreError, ClientError) as error:
+            return (
+                f"what runs print is lost: s3://{self._s3_bucket} cannot be written to ({error}). Correct "
+                "COMPUTE_LOGS_BUCKET, AWS_ENDPOINT_URL_S3 or the S3 keys, or create the bucket."
+            )
+        return None

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from tmdb_dagster.defs.schedules import schedules
 from tmdb_dagster.defs.sensors import sensors
+from tmdb_dagster.defs.storage import SettingsComputeLogManager
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.services.provide import dagster_database_url
 from tmdb_dagster.settings import Settings, load_settings
@@ -28,8 +29,10 @@ _SILENT_S = 300
 
 
 def examine() -> Iterator[tuple[str, str]]:
-    """Look at Dagster's database, the daemon and the schedules."""
+    """Look at the bucket of what runs print, at Dagster's database, the daemon and the schedules."""
     settings = load_settings()
+    if settings.compute_logs_bucket is not None:
+        yield _logs(settings.compute_logs_bucket)
     try:
         url = dagster_database_url(settings)
         _reach(connect(url))
@@ -40,6 +43,15 @@ def examine() -> Iterator[tuple[str, str]]:
     storage = DagsterPostgresStorage(url)
     yield _daemon(storage, settings)
     yield _schedules(storage)
+
+
+def _logs(bucket: str) -> tuple[str, str]:
+    try:
+        manager = SettingsComputeLogManager.from_config_value(None, {})
+    except TmdbDagsterError as error:
+        return "problem", str(error)
+    problem = manager.problem()
+    return ("problem", problem) if problem else ("ok", f"what runs print goes to s3://{bucket}")
 
 
 def _reach(engine: Engine) -> None:

@@ -50,6 +50,25 @@ def test_the_doctor_is_content(image_store: str, dagster_url: str) -> None:
     assert [line.split(":")[0] for line in done.output.splitlines()] == ["ok"] * 6
 
 
+def test_a_bucket_of_logs_that_is_not_there_is_a_problem(
+    settings_environment: dict[str, str], dagster_url: str, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {
+        **s3_server.variables("unused"),
+        "MOVIE_IMAGES_STORE": "none",
+        "COMPUTE_LOGS_BUCKET": s3_server.new_bucket(),
+    }
+    for name, chosen in given.items():
+        monkeypatch.setenv(name, chosen)
+    assert f"ok: what runs print goes to s3://{given['COMPUTE_LOGS_BUCKET']}" in doctor().output
+    monkeypatch.setenv("COMPUTE_LOGS_BUCKET", "never-made")
+
+    done = doctor()
+
+    assert done.exit_code == 1
+    assert "problem: what runs print is lost: s3://never-made cannot be written to" in done.output
+
+
 def test_the_doctor_names_the_problem_and_the_fix(
     settings_environment: dict[str, str], dagster_url: str, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
