@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagster import Definitions, in_process_executor, mem_io_manager
+from dagster import Definitions, in_process_executor
 
 from tmdb_dagster.defs.checks import asset_checks
 from tmdb_dagster.defs.discovery import ingest_candidates
@@ -22,7 +22,7 @@ from tmdb_dagster.defs.jobs import (
 from tmdb_dagster.defs.movies import enrich_candidates, movies
 from tmdb_dagster.defs.refresh import refresh_queue
 from tmdb_dagster.defs.report import ops_report
-from tmdb_dagster.defs.resources import CatalogueResource
+from tmdb_dagster.defs.resources import CatalogueResource, NoOutputKept
 from tmdb_dagster.defs.schedules import schedules
 from tmdb_dagster.defs.sensors import sensors
 
@@ -43,8 +43,7 @@ defs = Definitions(
     ],
     schedules=schedules,
     sensors=sensors,
-    # What an op returns are figures for its caller. Dagster's own choice would keep them in files of this machine.
-    resources={"catalogue": CatalogueResource(), "io_manager": mem_io_manager},
+    resources={"catalogue": CatalogueResource(), "io_manager": NoOutputKept()},
     # The work is waiting and SQL: threads inside one process do it, and a step costs no process of its own.
     executor=in_process_executor,
 )

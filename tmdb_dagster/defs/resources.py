@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from dagster import AssetKey, ConfigurableResource, OpExecutionContext
+from dagster import (
+    AssetKey,
+    ConfigurableIOManager,
+    ConfigurableResource,
+    InputContext,
+    OpExecutionContext,
+    OutputContext,
+)
 
 from tmdb_dagster.defs.failures import clear_failures
 
@@ -72,3 +79,14 @@ class CatalogueResource(ConfigurableResource[Any]):
         settings = load_settings()
         configure_logging(settings.log_format, settings.redact)
         return settings
+
+
+class NoOutputKept(ConfigurableIOManager):
+    """What an op returns are figures for its caller, and no step reads them: no machine has a file of them."""
+
+    def handle_output(self, context: OutputContext, obj: object) -> None:
+        """Keep nothing."""
+
+    def load_input(self, context: InputContext) -> object:
+        """Raises TypeError: a step that reads another's output needs a place for it that all machines share."""
+        raise TypeError(f"{context.name} is an output of another step, and none is kept.")

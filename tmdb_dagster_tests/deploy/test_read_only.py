@@ -149,6 +149,8 @@ def test_every_role_is_healthy_and_a_run_ends_well(machine: Machine, tmp_path: P
     assert executed.returncode == 0, executed.stderr
     assert "PermissionError" not in executed.stderr
     assert list(machine.folder.iterdir()) == []
+    kept = {path.relative_to(tmp_path).parts[:3] for path in (tmp_path / "state").rglob("*") if path.is_file()}
+    assert kept <= {("state", "dagster", "logs")}
 
 
 def test_what_needs_a_folder_names_the_setting(machine: Machine) -> None:
