@@ -297,12 +297,12 @@ def test_unfinished_works_come_back_after_their_delay(engine: Engine) -> None:
 
 @pytest.fixture
 def large(engine: Engine) -> Engine:
-    """Many works, a third of them stale, and a long queue with a longer past."""
+    """Many works, a third of them stale and some incomplete, and a long queue with a longer past."""
     execute(
         engine,
         """
-        INSERT INTO works (tmdb_id, title, release_date, last_refreshed_at, ingestion_status)
-        SELECT n::text, 'Movie ' || n,
+        INSERT INTO works (tmdb_id, title, missing_parts, release_date, last_refreshed_at, ingestion_status)
+        SELECT n::text, 'Movie ' || n, CASE WHEN n % 50 = 3 THEN ARRAY['credits'] END,
             CASE WHEN n % 20 > 0 THEN current_date - (power(n / 30000.0, 2) * 20000)::int + 60 END,
             now() - (n * 7919 % 30000) / 30000.0 * interval '40 days', 'complete'
         FROM generate_series(1, 30000) n
@@ -329,8 +329,13 @@ def plan(engine: Engine, sql: str, *, analyze: bool = False, **parameters: Any) 
 def test_the_hot_queries_walk_along_indexes(large: Engine) -> None:
     stale = plan(large, "SELECT * FROM stale_works(200)")
     assert "Function Scan" not in stale, "the planner sees through the function"
-    for index in ("works_never_refreshed_idx", "works_meta_schema_version_idx", "works_last_refreshed_at_idx"):
-        assert index in stale
+    for index in (
+        "works_never_refreshed_idx",
+        "works_meta_schema_version_idx",
+        "works_incomplete_idx",
+        "works_last_refreshed_at_idx",
+    ):
+        assert f"using {index}" in stale
     walked = plan(large, "SELECT * FROM stale_works(200)", analyze=True)
     # Two anti joins: not queued, and not excluded.
     joined = r"(-> +Nested Loop Anti Join[^>]*){2}"
