@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 
 from tmdb_dagster.pipeline.discover import IngestRequest, discover
 from tmdb_dagster.pipeline.ingest import ingest_candidates
@@ -15,6 +15,7 @@ from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.settings import Settings
 from tmdb_dagster_tests.faults.proxy import Proxy
 from tmdb_dagster_tests.pipeline.enriching import ignore
+from tmdb_dagster_tests.warehouse.database import rows
 
 MOVIES = 20
 LIMIT = RateLimit(1000, 1)
@@ -62,3 +63,11 @@ def refresh(settings: Settings, run_id: str) -> None:
     """What daily_refresh does."""
     with open_run(settings, run_id=run_id, job="daily_refresh", origin="tmdb") as run:
         refresh_daily(run, RefreshRequest(), ignore)
+
+
+def assert_complete(engine: Engine, writes: int = 1) -> None:
+    """Each movie is there once, and was written so many times since `note_writes`."""
+    found = rows(
+        engine, "SELECT ingestion_status, (SELECT count(*) FROM writes n WHERE n.work_id = w.work_id) FROM works w"
+    )
+    assert [tuple(row) for row in found] == [("complete", writes)] * MOVIES

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.settings import Settings
-from tmdb_dagster_tests.faults.conftest import MOVIES, ingest, refresh
+from tmdb_dagster_tests.faults.conftest import MOVIES, assert_complete, ingest, refresh
 from tmdb_dagster_tests.faults.proxy import Harm, Plan, Proxy
 from tmdb_dagster_tests.warehouse.database import execute, note_writes, rows, value
 
@@ -38,14 +38,6 @@ REFRESH_STEPS = {
 }
 
 
-def _complete(engine: Engine, fetches: int = 1) -> None:
-    """Each movie is there once, and was fetched in effect so many times."""
-    found = rows(
-        engine, "SELECT ingestion_status, (SELECT count(*) FROM writes n WHERE n.work_id = w.work_id) FROM works w"
-    )
-    assert [tuple(row) for row in found] == [("complete", fetches)] * MOVIES
-
-
 @pytest.mark.parametrize("harm", ["cut", "swallow"])
 @pytest.mark.parametrize("step", INGEST_STEPS)
 def test_an_ingest_outlives_a_lost_connection(
@@ -58,7 +50,7 @@ def test_an_ingest_outlives_a_lost_connection(
     ingest(through_the_proxy, "run-1")
 
     assert plan.done == 1
-    _complete(engine)
+    assert_complete(engine)
     [log] = rows(engine, "SELECT movies_ingested, movies_failed, error_message FROM scheduled_ingestion_log")
     assert tuple(log) == (MOVIES, 0, None)
     assert value(engine, "SELECT count(*) FROM run_leases") == 0
@@ -86,7 +78,7 @@ def test_a_refresh_outlives_a_lost_connection(
     refresh(through_the_proxy, "run-2")
 
     assert plan.done == 1
-    _complete(engine, fetches=2)
+    assert_complete(engine, writes=2)
     assert rows(engine, "SELECT DISTINCT status FROM refresh_queue") == [("completed",)]
     assert value(engine, "SELECT count(*) FROM refresh_queue") == MOVIES
     check()

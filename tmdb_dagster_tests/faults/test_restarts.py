@@ -21,8 +21,8 @@ from tmdb_dagster.services.postgres import database_url, remove_postgres, start_
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.migrate import migrate
-from tmdb_dagster_tests.faults.conftest import LIMIT, MOVIES, ingest, refresh
-from tmdb_dagster_tests.warehouse.database import execute, rows, value
+from tmdb_dagster_tests.faults.conftest import LIMIT, MOVIES, assert_complete, ingest, refresh
+from tmdb_dagster_tests.warehouse.database import execute, note_writes, rows, value
 
 AFTER_CALLS = 8
 OFF_S = 2.0
@@ -36,6 +36,7 @@ class Server:
         self.url = database_url(start_postgres(self.folder), "catalogue")
         self.engine: Engine = connect(self.url)
         migrate(self.engine)
+        note_writes(self.engine)
 
     def started_at(self) -> object:
         """When the server, or all its processes but the first, last started."""
@@ -110,8 +111,7 @@ def test_runs_outlive_a_restart_of_postgres(
 
     assert _disturbed(lambda: ingest(ours, "run-1"), server, harm, sandbox) == []
 
-    done = "SELECT ingestion_status, request_count FROM works"
-    assert [tuple(row) for row in rows(server.engine, done)] == [("complete", 1)] * MOVIES
+    assert_complete(server.engine)
     [log] = rows(server.engine, "SELECT movies_ingested, movies_failed, error_message FROM scheduled_ingestion_log")
     assert tuple(log) == (MOVIES, 0, None)
     check(server.url)
@@ -119,6 +119,6 @@ def test_runs_outlive_a_restart_of_postgres(
 
     assert _disturbed(lambda: refresh(ours, "run-2"), server, harm, sandbox) == []
 
-    assert [tuple(row) for row in rows(server.engine, done)] == [("complete", 2)] * MOVIES
+    assert_complete(server.engine, writes=2)
     assert rows(server.engine, "SELECT status, count(*) FROM refresh_queue GROUP BY 1") == [("completed", MOVIES)]
     check(server.url)

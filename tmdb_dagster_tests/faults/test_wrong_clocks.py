@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import Settings
-from tmdb_dagster_tests.faults.conftest import LIMIT, MOVIES, ingest, refresh
+from tmdb_dagster_tests.faults.conftest import LIMIT, assert_complete, ingest, refresh
 from tmdb_dagster_tests.pipeline.test_clocks import clock_ahead, read_until, today
-from tmdb_dagster_tests.warehouse.database import execute, rows, value
+from tmdb_dagster_tests.warehouse.database import execute, note_writes, value
 
 __all__ = ["clock_ahead"]
 
@@ -41,23 +41,19 @@ def _an_hour_later(engine: Engine) -> None:
         execute(engine, f"UPDATE {table} SET {column} = {column} - {HOUR} WHERE {column} > now()")
 
 
-def _complete(engine: Engine, fetches: int) -> None:
-    found = rows(engine, "SELECT ingestion_status, request_count FROM works")
-    assert [tuple(row) for row in found] == [("complete", fetches)] * MOVIES
-
-
 @pytest.mark.usefixtures("clock_ahead")
 def test_runs_of_a_machine_three_days_ahead(
     settings: Settings, engine: Engine, sandbox: SandboxServer, check: Callable[[], None]
 ) -> None:
     limited = settings.model_copy(update={"tmdb_rate_limit": LIMIT})
+    note_writes(engine)
     ingest(limited, "run-1")
-    _complete(engine, 1)
+    assert_complete(engine, 1)
     check()
     execute(engine, "UPDATE works SET last_refreshed_at = last_refreshed_at - interval '40 days'")
     refresh(limited, "run-2")
 
-    _complete(engine, 2)
+    assert_complete(engine, 2)
     assert read_until(engine) == today(engine)
     check()
 
@@ -66,6 +62,7 @@ def test_a_database_whose_clock_is_set_back_an_hour(
     settings: Settings, engine: Engine, sandbox: SandboxServer, check: Callable[[], None]
 ) -> None:
     limited = settings.model_copy(update={"tmdb_rate_limit": LIMIT})
+    note_writes(engine)
     ingest(limited, "run-1")
     execute(engine, "UPDATE works SET last_refreshed_at = last_refreshed_at - interval '40 days'")
     _set_back(engine)
@@ -75,7 +72,7 @@ def test_a_database_whose_clock_is_set_back_an_hour(
     refresh(limited, "run-2")
 
     assert time.monotonic() - start < 60, "no permit is an hour away"
-    _complete(engine, 2)
+    assert_complete(engine, 2)
     assert value(engine, "SELECT max(last_refreshed_at) <= now() FROM works")
     _an_hour_later(engine)
     check()
