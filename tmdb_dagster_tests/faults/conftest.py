@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Engine, make_url
+from sqlalchemy import URL, Engine
 
 from tmdb_dagster.pipeline.discover import IngestRequest, discover
 from tmdb_dagster.pipeline.ingest import ingest_candidates
@@ -13,7 +12,7 @@ from tmdb_dagster.pipeline.refresh import RefreshRequest, refresh_daily
 from tmdb_dagster.pipeline.run import open_run
 from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.settings import Settings
-from tmdb_dagster_tests.faults.proxy import Proxy
+from tmdb_dagster_tests.database_proxy import Proxy, database_proxy
 from tmdb_dagster_tests.pipeline.enriching import ignore
 from tmdb_dagster_tests.warehouse.database import rows
 
@@ -29,26 +28,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def proxy(catalogue_url: str) -> Iterator[Proxy]:
-    """A proxy in front of the catalogue's server."""
-    url = make_url(catalogue_url)
-
-    def connect() -> socket.socket:
-        if "host" not in url.query:
-            return socket.create_connection((url.host, url.port))
-        server = socket.socket(socket.AF_UNIX)
-        server.connect(f"{url.query['host']}/.s.PGSQL.{url.port or 5432}")
-        return server
-
-    proxy = Proxy(connect)
-    yield proxy
-    proxy.close()
+def proxied(catalogue_url: str) -> Iterator[tuple[Proxy, URL]]:
+    with database_proxy(catalogue_url) as proxied:
+        yield proxied
 
 
 @pytest.fixture
-def through_the_proxy(settings: Settings, catalogue_url: str, proxy: Proxy) -> Settings:
-    url = make_url(catalogue_url).set(host="127.0.0.1", port=proxy.port, query={})
-    address = SecretStr(url.render_as_string(hide_password=False))
+def proxy(proxied: tuple[Proxy, URL]) -> Proxy:
+    """A proxy in front of the catalogue's server."""
+    return proxied[0]
+
+
+@pytest.fixture
+def through_the_proxy(settings: Settings, proxied: tuple[Proxy, URL]) -> Settings:
+    address = SecretStr(proxied[1].render_as_string(hide_password=False))
     return settings.model_copy(update={"database_url": address, "tmdb_rate_limit": LIMIT})
 
 

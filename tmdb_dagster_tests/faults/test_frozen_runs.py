@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import Settings
+from tmdb_dagster_tests.database_proxy import Plan, Proxy
 from tmdb_dagster_tests.faults.conftest import LIMIT, MOVIES, ingest
-from tmdb_dagster_tests.faults.proxy import Plan, Proxy
 from tmdb_dagster_tests.faults.test_postgres import INGEST_STEPS
 from tmdb_dagster_tests.warehouse.database import execute, value
 

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.settings import Settings
+from tmdb_dagster_tests.database_proxy import Harm, Plan, Proxy
 from tmdb_dagster_tests.faults.conftest import MOVIES, assert_complete, ingest, refresh
-from tmdb_dagster_tests.faults.proxy import Harm, Plan, Proxy
 from tmdb_dagster_tests.warehouse.database import execute, note_writes, rows, value
 
 Check = Callable[[], None]

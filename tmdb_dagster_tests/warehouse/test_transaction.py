@@ -13,14 +13,14 @@ from tmdb_dagster.warehouse import transaction
 from tmdb_dagster.warehouse.engine import SESSION_LIMITS, connect
 from tmdb_dagster.warehouse.errors import DatabaseBusy, WarehouseError
 from tmdb_dagster.warehouse.transaction import run_transaction
-from tmdb_dagster_tests.database_proxy import DatabaseProxy, database_proxy, once
+from tmdb_dagster_tests.database_proxy import Plan, Proxy, database_proxy
 from tmdb_dagster_tests.warehouse.database import execute, value
 
 
 @pytest.fixture
-def proxied(catalogue_url: str) -> Iterator[tuple[DatabaseProxy, Engine]]:
+def proxied(catalogue_url: str) -> Iterator[tuple[Proxy, Engine]]:
     with database_proxy(catalogue_url) as (proxy, url):
-        engine = connect(url)
+        engine = connect(url.render_as_string(hide_password=False))
         yield proxy, engine
         engine.dispose()
 
@@ -31,25 +31,25 @@ def add_row(connection: Connection) -> int:
     )
 
 
-def test_a_commit_whose_answer_is_lost_is_not_done_again(proxied: tuple[DatabaseProxy, Engine], engine: Engine) -> None:
+def test_a_commit_whose_answer_is_lost_is_not_done_again(proxied: tuple[Proxy, Engine], engine: Engine) -> None:
     proxy, through = proxied
-    proxy.judge = once(b"COMMIT", "cut")
+    plan = proxy.arm(Plan(b"COMMIT", "swallow"))
 
     assert run_transaction(through, add_row) == 7, "a second insert would have been refused"
 
-    assert proxy.fired == 1
+    assert plan.done == 1
     assert value(engine, "SELECT count(*) FROM works") == 1
 
 
 def test_a_connection_that_breaks_before_the_commit_costs_nothing(
-    proxied: tuple[DatabaseProxy, Engine], engine: Engine
+    proxied: tuple[Proxy, Engine], engine: Engine
 ) -> None:
     proxy, through = proxied
-    proxy.judge = once(b"INSERT", "cut")
+    plan = proxy.arm(Plan(b"INSERT", "cut"))
 
     assert run_transaction(through, add_row) == 7
 
-    assert proxy.fired == 1
+    assert plan.done == 1
     assert value(engine, "SELECT count(*) FROM works") == 1
 
 
@@ -58,23 +58,21 @@ def test_locks_of_a_client_that_froze_at_commit_are_gone_soon(
 ) -> None:
     monkeypatch.setitem(SESSION_LIMITS, "idle_in_transaction_session_timeout", "2s")
     with database_proxy(catalogue_url) as (proxy, url):
-        frozen = connect(url)
-        proxy.judge = once(b"COMMIT", "freeze")
+        frozen = connect(url.render_as_string(hide_password=False))
+        plan = proxy.arm(Plan(b"COMMIT", "freeze"))
 
         def stay_frozen() -> None:
             with suppress(WarehouseError):
                 run_transaction(frozen, add_row)
 
         threading.Thread(target=stay_frozen, daemon=True).start()
-        while not proxy.fired:
-            time.sleep(0.05)
+        assert plan.struck.wait(20)
         start = time.monotonic()
 
         run_transaction(engine, add_row)
 
         assert 1 < time.monotonic() - start < 20
         assert value(engine, "SELECT count(*) FROM works") == 1
-        proxy.judge = lambda _: "cut"
 
 
 @pytest.mark.parametrize("name", SESSION_LIMITS)
