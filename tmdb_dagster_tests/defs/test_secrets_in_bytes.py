@@ -26,7 +26,7 @@ SECRETS = {
 }
 WEBHOOK_PATH = "/services/T0DISTINCT/B0DISTINCT/w3bh00ksecret"
 ALL = (*SECRETS.values(), PASSWORD, WEBHOOK_PATH, "w3bh00ksecret")
-CONFIG = {"ops": {"ingest_candidates": {"config": {"source": "popular", "max_movies": 12, "pages_per_source": 1}}}}
+CONFIG = {"ops": {"ingest_candidates": {"config": {"source": "popular", "max_movies": 20, "pages_per_source": 5}}}}
 MOVIE = "/movie/[0-9]+"
 
 pytestmark = pytest.mark.long

@@ -18,7 +18,7 @@ import requests
 from sqlalchemy.engine import make_url
 
 from tmdb_dagster.settings import REPOSITORY
-from tmdb_dagster_tests.database_proxy import DatabaseProxy
+from tmdb_dagster_tests.database_proxy import database_proxy
 
 pytestmark = [
     pytest.mark.long,
@@ -68,26 +68,30 @@ class Machine:
         return psutil.Process(process.pid)
 
 
+@pytest.fixture
+def addresses(new_database: Callable[..., str]) -> Iterator[list[str]]:
+    """Of two databases, through a proxy: the socket of the tests' server is another user's."""
+    catalogue, dagster = new_database(), make_url(new_database())
+    with database_proxy(catalogue) as (_, through):
+        urls = (through, through.set(database=dagster.database))
+        yield [url.set(drivername="postgresql").render_as_string(hide_password=False) for url in urls]
+
+
 @pytest.fixture(params=["elsewhere", "nowhere"])
-def machine(request: pytest.FixtureRequest, new_database: Callable[..., str], tmp_path: Path) -> Iterator[Machine]:
+def machine(request: pytest.FixtureRequest, addresses: list[str], tmp_path: Path) -> Iterator[Machine]:
     home, folder = tmp_path / "home", tmp_path / "folder"
     for made in (home, folder):
         made.mkdir()
     for name in ("dagster.yaml", "workspace.yaml"):
         shutil.copy(REPOSITORY / "deploy" / name, home)
-    catalogue, dagster = make_url(new_database()), make_url(new_database())
-    proxy = DatabaseProxy(catalogue)  # the socket of the tests' server is another user's
-    urls = [
-        url.set(drivername="postgresql", host="127.0.0.1", port=proxy.port, query={}) for url in (catalogue, dagster)
-    ]
     variables = {
         "PATH": f"{BIN}:/usr/bin:/bin",
         "PYTHONDONTWRITEBYTECODE": "1",
         "TMDB_DAGSTER_ENV": "production",
         "TMDB_READ_ACCESS_TOKEN": "none",
         "MOVIE_IMAGES_STORE": "none",
-        "DATABASE_URL": urls[0].render_as_string(hide_password=False),
-        "DAGSTER_DATABASE_URL": urls[1].render_as_string(hide_password=False),
+        "DATABASE_URL": addresses[0],
+        "DAGSTER_DATABASE_URL": addresses[1],
         "DAGSTER_HOME": str(home),
         "CODE_LOCATION_HOST": "127.0.0.1",
     }
