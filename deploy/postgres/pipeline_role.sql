@@ -26,11 +26,11 @@ GRANT SELECT, INSERT, UPDATE ON
     works, works_meta, rating_sources, aggregates, work_cards_cache, movie_responses, sync_state, ingest_candidates,
     rate_limits, score_prior, catalogue_origin, image_inventory
 TO tmdb_dagster_pipeline;
-GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_queue, ingest_batches, refused_requests TO tmdb_dagster_pipeline;
+GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_queue, ingest_batches, refused_requests, excluded_movies TO tmdb_dagster_pipeline;
 
 -- Requests are counted and limited by request_movie, with its owner's rights; old counts are removed by retention.
 GRANT SELECT, DELETE ON request_counts TO tmdb_dagster_pipeline;
-GRANT SELECT ON request_limits, excluded_movies TO tmdb_dagster_pipeline;
+GRANT SELECT ON request_limits TO tmdb_dagster_pipeline;
 
 -- The views for operators; the report, the checks and `tmdb-dagster status` read most of them.
 GRANT SELECT ON

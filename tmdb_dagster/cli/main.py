@@ -103,17 +103,70 @@ def refresh(tmdb_ids: tuple[int, ...]) -> None:
     """Put movies at the head of the refresh queue, by their TMDB ids; the sensor refresh_worker drains it."""
     from tmdb_dagster.services.catalogue import open_catalogue
     from tmdb_dagster.services.provide import provide_database
+    from tmdb_dagster.warehouse.exclusions import excluded_among
     from tmdb_dagster.warehouse.refresh_queue import enqueue_requested
     from tmdb_dagster.warehouse.works import known_tmdb_ids
 
     with open_catalogue(provide_database(load_settings())) as engine, engine.begin() as connection:
         known = known_tmdb_ids(connection, tmdb_ids)
+        excluded = excluded_among(connection, tmdb_ids)
         enqueue_requested(connection, sorted(known))
-    click.echo(f"Queued {len(known)} movies.")
+    click.echo(f"Queued {len(known - excluded)} movies.")
+    if excluded:
+        names = ", ".join(map(str, sorted(excluded)))
+        raise click.ClickException(f"{names} is excluded: `tmdb-dagster include` lets it in again.")
     if unknown := sorted(set(tmdb_ids) - known):
         raise click.ClickException(
             f"The catalogue has no movie {', '.join(map(str, unknown))}: the job ingest_movie brings new ones."
         )
+
+
+_IDS = click.argument("tmdb_ids", type=click.IntRange(1, 2**31 - 1), nargs=-1, required=True)
+
+
+@main.command()
+@_IDS
+@click.option("--exclude", "excluded_for", metavar="REASON", help="Keep them out from now on, too.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(tmdb_ids: tuple[int, ...], excluded_for: str | None, yes: bool) -> None:
+    """Remove movies by their TMDB ids: rows, images and partitions. It needs the rights of the tables' owner."""
+    from tmdb_dagster.cli.removal import remove_movies
+
+    remove_movies(load_settings(), dict.fromkeys(tmdb_ids), excluded_for=excluded_for, yes=yes)
+
+
+@main.command()
+@_IDS
+@click.option("--reason", help="Why, for whoever reads the table excluded_movies.")
+def exclude(tmdb_ids: tuple[int, ...], reason: str | None) -> None:
+    """Keep movies out by their TMDB ids: nothing ingests or refreshes them. What is there of them stays."""
+    from tmdb_dagster.pipeline.remove import exclude_movies
+    from tmdb_dagster.services.catalogue import open_catalogue
+    from tmdb_dagster.services.provide import provide_database
+    from tmdb_dagster.warehouse.works import known_tmdb_ids
+
+    with open_catalogue(provide_database(load_settings())) as engine:
+        exclude_movies(engine, tmdb_ids, reason)
+        with engine.begin() as connection:
+            known = known_tmdb_ids(connection, tmdb_ids)
+    click.echo(f"Excluded {len(set(tmdb_ids))} movies.")
+    if known:
+        click.echo(f"In the catalogue still: {', '.join(map(str, sorted(known)))}; `tmdb-dagster remove` removes them.")
+
+
+@main.command()
+@_IDS
+def include(tmdb_ids: tuple[int, ...]) -> None:
+    """Let movies in again that were excluded, by their TMDB ids."""
+    from tmdb_dagster.pipeline.remove import include_movies
+    from tmdb_dagster.services.catalogue import open_catalogue
+    from tmdb_dagster.services.provide import provide_database
+
+    with open_catalogue(provide_database(load_settings())) as engine:
+        were = include_movies(engine, tmdb_ids)
+    click.echo(f"Let in {len(were)} movies.")
+    if others := sorted(set(tmdb_ids) - were):
+        click.echo(f"Not excluded: {', '.join(map(str, others))}.")
 
 
 @main.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -78,13 +79,19 @@ def _logged(outcome: MovieOutcome) -> tuple[CandidateOutcome, str]:
     return "ingested" if outcome.status.written else "skipped", outcome.display_title
 
 
+def require_ids(tmdb_ids: Iterable[int]) -> None:
+    """Raise InvalidRequest for a number that can be no TMDB id."""
+    for tmdb_id in tmdb_ids:
+        if not 1 <= tmdb_id < 2**31:
+            raise InvalidRequest(f"tmdb_id is {tmdb_id}, and must be a TMDB movie id: 1 or more, such as 603.")
+
+
 def ingest_movie(run: Run, tmdb_id: int, *, force_refresh: bool = False) -> MovieOutcome:
     """Ingest one movie unless it is complete and fresh (then no call is made), or `force_refresh`.
 
     Raises InvalidRequest, MovieBusy, MovieFailed, and what `enrich` raises.
     """
-    if not 1 <= tmdb_id < 2**31:
-        raise InvalidRequest(f"tmdb_id is {tmdb_id}, and must be a TMDB movie id: 1 or more, such as 603.")
+    require_ids([tmdb_id])
     target = Target(tmdb_id, f"TMDB movie {tmdb_id}")
     settled: list[MovieOutcome] = []
     enrich(run, [target], settled.extend, force=force_refresh)
@@ -92,7 +99,7 @@ def ingest_movie(run: Run, tmdb_id: int, *, force_refresh: bool = False) -> Movi
     if outcome.status is Status.BUSY:
         raise MovieBusy(f"Movie {tmdb_id} is still being ingested by another run. {outcome.message}. Try again later.")
     if outcome.message == Exclusion.OWNER:
-        raise MovieFailed(f"Movie {tmdb_id} is excluded. Delete its row in excluded_movies to let it in again.")
+        raise MovieFailed(f"Movie {tmdb_id} is excluded. `tmdb-dagster include {tmdb_id}` lets it in again.")
     if not outcome.status.fresh:
         raise MovieFailed(f"Movie {tmdb_id} could not be ingested: {outcome.message}")
     return outcome

@@ -153,7 +153,7 @@ UPKEEP_CHECKS = (
         "works",
         "warning",
         "TMDB calls no movie adult that discovery or a request brought, unless INGEST_INCLUDE_ADULT admits them.",
-        "It became so after it had come: look at it, and exclude or delete it.",
+        "It became so after it had come. `tmdb-dagster remove ID --exclude adult` removes it and keeps it out.",
         none_of(
             "adult works",
             """SELECT title || ' (TMDB id ' || tmdb_id || '), since ' || adult_since::date AS example,
