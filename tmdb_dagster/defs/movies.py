@@ -237,7 +237,7 @@ def rebuild_from_raw(
 
     def on_rebuilt(result: "Rebuilt") -> None:
         nonlocal rebuilt, failed
-        rebuilt += len(result.movies)
+        rebuilt += len(result.work_ids)
         failed += len(result.problems)
         for tmdb_id, problem in result.problems.items():
             context.log.warning(visible(f"{tmdb_id}: {problem}"))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tmdb_dagster.pipeline.errors import InvalidRequest
-from tmdb_dagster.pipeline.rebuild import Rebuilt, rebuild_from_raw
+from tmdb_dagster.pipeline.rebuild import rebuild_rows
 from tmdb_dagster.pipeline.rehost import ImageReport, Rehoster
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.transform.rows import MovieRows
@@ -104,14 +104,9 @@ def _rehoster(run: Run) -> Rehoster:
 
 def _rebuild(run: Run, tmdb_ids: list[int], on_updated: Callable[[MovieRows], None] | None = None) -> None:
     """Derive the movies' rows anew, by the inventory as it is now."""
-
-    def rebuilt(result: Rebuilt) -> None:
-        for rows in result.movies.values():
-            if on_updated is not None:
-                on_updated(rows)
-
-    if tmdb_ids:
-        rebuild_from_raw(run.engine, run.settings, rebuilt, tmdb_ids, update_prior=False)
+    for rows in rebuild_rows(run.engine, run.settings, tmdb_ids) if tmdb_ids else ():
+        if on_updated is not None:
+            on_updated(rows)
 
 
 def _find_lost(run: Run, rehoster: Rehoster) -> int:

@@ -52,24 +52,40 @@ def read_response(connection: Connection, work_id: int) -> dict[str, Any] | None
     return None if body is None else orjson.loads(gzip.decompress(body))
 
 
-def lock_responses(
+def works_with_response(
     connection: Connection, *, after_work_id: int, limit: int, tmdb_ids: Sequence[int] | None = None
-) -> Iterator[KeptResponse]:
-    """The next stored answers in the order of work_id, locked with their works until the transaction ends.
+) -> list[int]:
+    """The next works that have a stored answer, by work_id; with `tmdb_ids` those of these alone."""
+    wanted = None if tmdb_ids is None else [str(tmdb_id) for tmdb_id in tmdb_ids]
+    rows = connection.scalars(
+        text("""
+            SELECT work_id FROM movie_responses
+            WHERE work_id > :after AND (
+                CAST(:tmdb_ids AS text[]) IS NULL
+                OR work_id IN (SELECT work_id FROM works WHERE tmdb_id = ANY(:tmdb_ids))
+            )
+            ORDER BY work_id LIMIT :limit
+        """),
+        {"after": after_work_id, "limit": limit, "tmdb_ids": wanted},
+    )
+    return list(rows)
+
+
+def lock_responses(connection: Connection, work_ids: Sequence[int]) -> Iterator[KeptResponse]:
+    """The stored answers of works, in the order of work_id, locked with the works until the transaction ends.
 
     The lock keeps a run that has just fetched a newer answer from being overwritten with an older one. Without one on
     the answer itself, who has waited for the work would read the answer from before the wait.
     """
-    wanted = None if tmdb_ids is None else [str(tmdb_id) for tmdb_id in tmdb_ids]
     rows = connection.execute(
         text("""
             SELECT w.work_id, w.tmdb_id, r.body, r.fetched_at
             FROM works w JOIN movie_responses r USING (work_id)
-            WHERE w.work_id > :after AND (CAST(:tmdb_ids AS text[]) IS NULL OR w.tmdb_id = ANY(:tmdb_ids))
-            ORDER BY w.work_id LIMIT :limit
+            WHERE w.work_id = ANY(:work_ids)
+            ORDER BY w.work_id
             FOR UPDATE
         """),
-        {"after": after_work_id, "limit": limit, "tmdb_ids": wanted},
+        {"work_ids": list(work_ids)},
     ).all()
     for row in rows:
         body = orjson.loads(gzip.decompress(row.body))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine
 
+from tmdb_dagster.pipeline import rebuild
 from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.rebuild import CHUNK, Rebuilt, rebuild_from_raw
 from tmdb_dagster.pipeline.run import Run
@@ -36,7 +37,7 @@ def rebuilt(engine: Engine, settings: Settings, tmdb_ids: list[int] | None = Non
     """How many works were rebuilt, and the problems with others."""
     results: list[Rebuilt] = []
     rebuild_from_raw(engine, settings, results.append, tmdb_ids)
-    return sum(len(one.movies) for one in results), {k: text for one in results for k, text in one.problems.items()}
+    return sum(len(one.work_ids) for one in results), {k: text for one in results for k, text in one.problems.items()}
 
 
 def test_a_rebuild_rewrites_nothing_where_all_is_well(
@@ -64,6 +65,30 @@ def test_deleted_rows_come_back_exactly(
     assert contents(engine, *DERIVED, without=MADE) == before
     assert contents(engine, "works", without=MADE) == works
     assert sandbox.stats.calls == 0
+
+
+def test_processes_rebuild_the_same(
+    ids: list[int], engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "IN_THIS_PROCESS", 0)
+    broken = {"id": ids[1], "title": ""}
+    execute(
+        engine,
+        "UPDATE movie_responses SET body = :body FROM works w WHERE w.work_id = movie_responses.work_id "
+        "AND tmdb_id = :tmdb_id",
+        body=gzip.compress(json.dumps(broken).encode()),
+        tmdb_id=str(ids[1]),
+    )
+    execute(engine, "UPDATE works_meta SET overview = 'lost'")
+    execute(engine, "UPDATE work_cards_cache SET etag = NULL")
+
+    count, problems = rebuilt(engine, settings)
+
+    assert (count, list(problems)) == (len(ids) - 1, [ids[1]])
+    lost = (
+        "SELECT count(*) FROM works_meta JOIN work_cards_cache USING (work_id) WHERE overview = 'lost' OR etag IS NULL"
+    )
+    assert value(engine, lost) == 1
 
 
 def test_after_unchanged_refreshes_the_cards_stay_as_they_are(
