@@ -43,7 +43,7 @@ install: $(INSTALLED) ## Make .venv with the pinned dependencies
 ingest: $(INSTALLED) ## Discover and ingest movies now, by the job weekly_ingest
 	@$(BIN)/tmdb-dagster ingest
 
-ui: $(INSTALLED) ## Open the Dagster UI with the daemon; PORT=3001 chooses another port than 3000
+ui: $(INSTALLED) ## Open the Dagster UI with the daemon; PORT=8080 chooses another port than 3000
 	@$(BIN)/tmdb-dagster ui $(if $(PORT),--port $(PORT))
 
 migrate: $(INSTALLED) ## Bring the database to the current schema
@@ -89,7 +89,7 @@ schema-dump: .venv/dev ## Keep the schema of the version to be released with the
 	@$(BIN)/python -m tmdb_dagster_tests.warehouse.schemas.dump
 
 screenshots: .venv/dev ## Take the pictures in docs/images anew, with Chromium
-	@SCREENSHOTS=docs/images $(BIN)/pytest -q tmdb_dagster_tests/defs/test_browser.py
+	@SCREENSHOTS=docs/images $(BIN)/pytest -q tmdb_dagster_tests/defs/test_browser.py tmdb_dagster_tests/web
 
 lock: .venv/dev ## Pin the dependencies anew
 	@$(COMPILE) $(SERVER) -o requirements.lock

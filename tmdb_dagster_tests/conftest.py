@@ -17,11 +17,12 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
+from starlette.applications import Starlette
 
 from tmdb_dagster.cli.main import main
 from tmdb_dagster.pipeline.run import Run, open_run
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.services.image_server import image_server as image_server_app
+from tmdb_dagster.services.image_server import image_routes
 from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.settings import Settings, load_settings
 from tmdb_dagster.warehouse.databases import create_database
@@ -214,7 +215,7 @@ def image_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def image_server(image_folder: Path) -> Iterator[str]:
     """The address of a server that shows the local store's files."""
-    with serving(image_server_app(image_folder)) as url:
+    with serving(Starlette(routes=image_routes(image_folder))) as url:
         yield url
 
 

@@ -19,6 +19,7 @@ from tmdb_dagster.settings import Settings, SettingsError, load_settings
 from tmdb_dagster.shown import visible
 
 UI_PORT = 3000
+CATALOGUE_PORT = 3001
 
 
 class _ClearErrors(click.Group):
@@ -177,6 +178,29 @@ def ui(host: str, port: int) -> None:
     from tmdb_dagster.cli.ui import run_ui
 
     run_ui(load_settings(), host, port)
+
+
+@main.command()
+@click.option("--port", default=CATALOGUE_PORT, show_default=True, help="Port of the page, on this machine alone.")
+@click.option("--dagster-url", default=f"http://127.0.0.1:{UI_PORT}", show_default=True, help="Where Dagster's UI is.")
+def catalogue(port: int, dagster_url: str) -> None:
+    """Show the catalogue in a browser: posters, and a page for each movie; Ctrl+C ends it."""
+    import uvicorn
+
+    from tmdb_dagster.cli.ui import require_free
+    from tmdb_dagster.services.catalogue import open_catalogue
+    from tmdb_dagster.services.provide import provide_database, start_image_server
+    from tmdb_dagster.web.app import catalogue_app
+
+    settings = load_settings()
+    require_free("127.0.0.1", port)
+    settings = provide_database(settings)
+    if settings.movie_images_store == "local" and settings.movie_images_public_url is None:
+        start_image_server(settings.tmdb_dagster_state, dagster_url=dagster_url)
+    with open_catalogue(settings) as engine:
+        click.echo(f"The catalogue is at http://127.0.0.1:{port}; Ctrl+C ends it.")
+        app = catalogue_app(lambda: engine, settings.redact, dagster_url=dagster_url)
+        uvicorn.run(app, host="127.0.0.1", port=port, log_config=None, log_level="error", access_log=False)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -34,8 +34,8 @@ def run_ui(settings: Settings, host: str, port: int) -> None:
         signal.signal(number, signal.default_int_handler)
     command = installed("dagster", "dev", "--workspace", str(WORKSPACE_YAML), "--host", host, "--port", str(port))
     with _alone(state) as lock, dagster_home(settings):
-        _require_free(host, port)
-        _provide(settings)
+        require_free(host, port)
+        catalogue = _provide(settings, url)
         try:
             with started(command, output, pass_fds=(lock.fileno(),)) as dagster:
                 lock.write(f"{dagster.pid} {url}")
@@ -43,6 +43,7 @@ def run_ui(settings: Settings, host: str, port: int) -> None:
                 _wait_for(url, dagster)
                 if dagster.poll() is None:
                     click.echo(f"The UI is at {url}; Ctrl+C ends it. What Dagster logs goes to {output}.")
+                    click.echo(f"The catalogue itself is at {catalogue}.")
             ended = dagster.returncode
         except KeyboardInterrupt:
             ended = 0
@@ -51,15 +52,14 @@ def run_ui(settings: Settings, host: str, port: int) -> None:
     click.echo("The UI has ended.")
 
 
-def _provide(settings: Settings) -> None:
-    """Start what Dagster's processes would each look for."""
+def _provide(settings: Settings, url: str) -> str:
+    """Start what Dagster's processes would each look for, and the pages of the catalogue; returns their address."""
     from tmdb_dagster.services.provide import SANDBOX_NOTICE, dagster_database_url, provide_services, start_image_server
 
     if provide_services(settings).origin == "sandbox":
         click.echo(SANDBOX_NOTICE)
     dagster_database_url(settings)
-    if settings.movie_images_store == "local":
-        start_image_server(settings.tmdb_dagster_state)
+    return start_image_server(settings.tmdb_dagster_state, dagster_url=url)
 
 
 def stop_ui(state: Path) -> bool:
@@ -101,14 +101,14 @@ def _locked(lock: TextIO) -> bool:
     return True
 
 
-def _require_free(host: str, port: int) -> None:
+def require_free(host: str, port: int) -> None:
     """Said before anything starts: Dagster says it after half a minute, when its daemon is at work."""
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
         raise click.ClickException(
             f"The UI cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}): choose another port, as in "
-            f"`{hint('ui', '--port', str(port + 1))}` or `make ui PORT={port + 1}`."
+            f"`--port {port + 1}` or `make ui PORT={port + 1}`."
         ) from error
 
 

@@ -14,19 +14,24 @@ CONNECTIONS = 8
 """A run keeps at most so many open, and opens two more for a moment: a free plan lends few, and calls wait longer."""
 
 
+def catalogue_engine(settings: Settings) -> Engine:
+    """An engine for the catalogue that the settings name; it opens no connection yet."""
+    if settings.database_url is None:
+        raise TypeError("settings.database_url is None: provide the services first")
+    return connect(
+        settings.database_url.get_secret_value(),
+        schema=settings.database_schema,
+        connections=min(CONNECTIONS, settings.tmdb_concurrency),
+    )
+
+
 @contextmanager
 def open_catalogue(settings: Settings) -> Iterator[Engine]:
     """The database of the catalogue, at the current schema.
 
     Raises DatabaseUnavailable, SchemaNotCurrent, and what else of WarehouseError the database does then.
     """
-    if settings.database_url is None:
-        raise TypeError("settings.database_url is None: provide the services first")
-    engine = connect(
-        settings.database_url.get_secret_value(),
-        schema=settings.database_schema,
-        connections=min(CONNECTIONS, settings.tmdb_concurrency),
-    )
+    engine = catalogue_engine(settings)
     try:
         check_schema(engine)
         yield engine

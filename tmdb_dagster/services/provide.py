@@ -115,12 +115,12 @@ def start_sandbox(state: Path) -> str:
     return _SANDBOX.start(state, "--latency-ms", "30-80", "--rate-limit", "40/10s")
 
 
-def start_image_server(state: Path) -> str:
-    """Start the server that shows the local store's images, or find it running; returns its address.
+def start_image_server(state: Path, *, dagster_url: str = "http://127.0.0.1:3000") -> str:
+    """Start the server that shows the catalogue and the local store's images, or find it running; returns its address.
 
-    Raises ServiceNotStarted.
+    Its pages link to Dagster's UI at `dagster_url`. Raises ServiceNotStarted.
     """
-    return _IMAGES.start(state, "--folder", str(state / _IMAGES.name))
+    return _IMAGES.start(state, "--folder", str(state / _IMAGES.name), "--dagster-url", dagster_url)
 
 
 def stop_services(state: Path) -> list[str]:

@@ -1,12 +1,8 @@
-"""The Dagster UI as an operator sees it: the real server on real runs, in a real browser.
-
-SCREENSHOTS names a folder for pictures of what is shown (`make screenshots`).
-"""
+"""The Dagster UI as an operator sees it: the real server on real runs, in a real browser."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,19 +16,15 @@ from typing import NamedTuple
 import pytest
 import requests
 from dagster import DagsterInstance, Definitions
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.services.provide import start_image_server, stop_services
 from tmdb_dagster.settings import REPOSITORY, Settings
+from tmdb_dagster_tests.browser import chromium, keep, loaded, needs_browser
 from tmdb_dagster_tests.defs.conftest import execute_job
 from tmdb_dagster_tests.defs.events import materializations
 
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None
-)
-SCREENSHOTS = os.environ.get("SCREENSHOTS")
-BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 MOVIES = 12
 SWITCHED_ON = 12
 """Schedules and sensors."""
@@ -41,7 +33,7 @@ START_S = 90
 SHOWN_MS = 30_000
 
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium, or name one in CHROMIUM"),
+    needs_browser,
     # One worker does all of it, with one server.
     pytest.mark.xdist_group("browser"),
 ]
@@ -149,10 +141,8 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], output: Path) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_OPTIONS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -164,20 +154,9 @@ def page(browser: Browser) -> Iterator[Page]:
     page.close()
 
 
-def _keep(page: Page, name: str) -> None:
-    if SCREENSHOTS:
-        page.screenshot(path=REPOSITORY / SCREENSHOTS / f"{name}.png")
-
-
 def _shown(page: Page, *texts: str) -> None:
     for text in texts:
         expect(page.get_by_text(text).first).to_be_visible()
-
-
-def _loaded(picture: Locator) -> bool:
-    """Whether the browser has the picture's pixels."""
-    picture.scroll_into_view_if_needed()
-    return bool(picture.evaluate("async image => { await image.decode(); return image.naturalWidth > 0 }"))
 
 
 def test_the_asset_graph_shows_how_data_flows(ui: Ui, page: Page) -> None:
@@ -191,7 +170,7 @@ def test_the_asset_graph_shows_how_data_flows(ui: Ui, page: Page) -> None:
         page.get_by_role("button", name="zoom_out").click()
     _shown(page, "popular_snapshot", "work_cards_cache", "refresh_queue", "ops_report")
     page.wait_for_load_state("networkidle")
-    _keep(page, "graph")
+    keep(page, "graph")
     page.set_viewport_size(VIEWPORT)
 
 
@@ -206,7 +185,7 @@ def test_an_assets_figures_are_plots(ui: Ui, page: Page) -> None:
     expect(plots.first).to_be_visible()
     assert plots.count() >= 15
     page.get_by_text("latency p95 (ms)").first.scroll_into_view_if_needed()
-    _keep(page, "plots")
+    keep(page, "plots")
 
 
 def test_the_queue_shows_what_the_last_refresh_did(ui: Ui, page: Page) -> None:
@@ -219,9 +198,9 @@ def test_a_movie_shows_its_poster(ui: Ui, page: Page) -> None:
     page.goto(f"{ui.url}/assets/movies?view=partitions&partition={ui.movie}")
 
     _shown(page, ui.title, "ingested")
-    assert _loaded(page.get_by_alt_text("poster").first)
+    assert loaded(page.get_by_alt_text("poster").first)
     page.get_by_text(ui.title).first.scroll_into_view_if_needed()
-    _keep(page, "partition")
+    keep(page, "partition")
 
 
 def test_the_report_is_drawn_in_the_ui(ui: Ui, page: Page) -> None:
@@ -235,9 +214,9 @@ def test_the_report_is_drawn_in_the_ui(ui: Ui, page: Page) -> None:
         expect(dialog.get_by_role("heading", name=title)).to_be_visible()
     charts = dialog.locator("img[src^='data:image/png']")
     assert charts.count() == 7
-    assert all(_loaded(chart) for chart in charts.all())
+    assert all(loaded(chart) for chart in charts.all())
     dialog.get_by_role("heading", name="Runs").scroll_into_view_if_needed()
-    _keep(page, "report")
+    keep(page, "report")
 
 
 def test_the_report_is_one_file_that_opens_anywhere(ui: Ui, browser: Browser, page: Page) -> None:
@@ -249,7 +228,7 @@ def test_the_report_is_one_file_that_opens_anywhere(ui: Ui, browser: Browser, pa
     offline.goto(f"file://{file.strip()}")
 
     expect(offline.get_by_role("heading", name="Operations")).to_be_visible()
-    assert all(_loaded(chart) for chart in offline.locator("body > img").all())
+    assert all(loaded(chart) for chart in offline.locator("body > img").all())
     expect(offline.get_by_text("not endorsed, certified")).to_be_visible()
     offline.close()
 
@@ -257,7 +236,7 @@ def test_the_report_is_one_file_that_opens_anywhere(ui: Ui, browser: Browser, pa
 def test_a_failed_run_says_why(ui: Ui, page: Page) -> None:
     page.goto(f"{ui.url}/runs")
     _shown(page, "weekly_ingest", "ops_report", "data_quality", "Failure")
-    _keep(page, "runs")
+    keep(page, "runs")
 
     page.get_by_text(ui.failed_run[:8]).first.click()
 
@@ -269,7 +248,7 @@ def test_checks_show_what_holds(ui: Ui, page: Page) -> None:
 
     _shown(page, "complete_works_have_rows", "few_failed_works", "unique_tmdb_ids", "Passed")
     page.wait_for_load_state("networkidle")
-    _keep(page, "checks")
+    keep(page, "checks")
 
 
 def test_the_schedules_are_on(ui: Ui, page: Page) -> None:
@@ -278,4 +257,4 @@ def test_the_schedules_are_on(ui: Ui, page: Page) -> None:
     _shown(page, "weekly_ingest_schedule", "daily_refresh_schedule", "refresh_worker", "only on Sunday")
     # The boxes that choose rows are not ticked; the switches are drawn over theirs.
     expect(page.locator("input[type=checkbox]:checked")).to_have_count(SWITCHED_ON)
-    _keep(page, "schedules")
+    keep(page, "schedules")

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from starlette.applications import Starlette
 
 from tmdb_dagster.pipeline.run import open_run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.services.image_server import image_server as image_server_app
+from tmdb_dagster.services.image_server import image_routes
 from tmdb_dagster.settings import load_settings
 from tmdb_dagster_tests.defs.conftest import StartJob
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
@@ -51,7 +52,7 @@ def sandbox(changing: SandboxServer) -> SandboxServer:
 def variables(settings_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Images go to a local store, so that a kill may hit their steps as well."""
     folder = tmp_path / "images"
-    with serving(image_server_app(folder)) as url:
+    with serving(Starlette(routes=image_routes(folder))) as url:
         monkeypatch.setenv("MOVIE_IMAGES_STORE", "local")
         monkeypatch.setenv("MOVIE_IMAGES_FOLDER", str(folder))
         monkeypatch.setenv("MOVIE_IMAGES_PUBLIC_URL", url)
