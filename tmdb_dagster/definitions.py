@@ -8,6 +8,7 @@ from tmdb_dagster.defs.checks import asset_checks
 from tmdb_dagster.defs.discovery import ingest_candidates
 from tmdb_dagster.defs.images import movie_images
 from tmdb_dagster.defs.jobs import (
+    add_movies_job,
     batch_ingest_job,
     daily_refresh_job,
     data_quality_job,
@@ -43,6 +44,7 @@ defs = Definitions(
         data_quality_job,
         ops_report_job,
         retention_job,
+        add_movies_job,
         remove_movies_job,
         exclude_movies_job,
         include_movies_job,

@@ -6,7 +6,7 @@ import json
 import os
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -118,11 +118,27 @@ def refresh(tmdb_ids: tuple[int, ...]) -> None:
         raise click.ClickException(f"{names} is excluded: `tmdb-dagster include` lets it in again.")
     if unknown := sorted(set(tmdb_ids) - known):
         raise click.ClickException(
-            f"The catalogue has no movie {', '.join(map(str, unknown))}: the job ingest_movie brings new ones."
+            f"The catalogue has no movie {', '.join(map(str, unknown))}: `tmdb-dagster add` adds it."
         )
 
 
 _IDS = click.argument("tmdb_ids", type=click.IntRange(1, 2**31 - 1), nargs=-1, required=True)
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("--file", "file", type=click.File(encoding="utf-8"), help="Names, one a line; # begins a remark.")
+@click.option("--collection", "collections", is_flag=True, help="Add the rest of their collections, too.")
+@click.option("--now", is_flag=True, help="Ingest them here and now, instead of by the queue.")
+def add(names: tuple[str, ...], file: TextIO | None, collections: bool, now: bool) -> None:
+    """Add movies: TMDB ids, IMDb ids, titles (with a year: "The Matrix (1999)"), addresses of their pages.
+
+    Where a title means several movies they are shown, and nothing is added.
+    """
+    from tmdb_dagster.cli.addition import add_movies
+
+    lines = [line.partition("#")[0].strip() for line in file] if file else []
+    add_movies(load_settings(), [*names, *filter(None, lines)], collections=collections, now=now)
 
 
 @main.command()

@@ -1,12 +1,23 @@
-"""Which movies are there by a person's word, as jobs: some are removed, kept out, or let in again."""
+"""Which movies are there by a person's word, as jobs: some are added, removed, kept out, or let in again."""
 
+import time
+from functools import partial
 from typing import Any
 
 from dagster import Config, OpExecutionContext, Out, Output, op
 from pydantic import Field
 
+from tmdb_dagster.defs.metadata import MovieTally, ingest_metadata
+from tmdb_dagster.defs.movies import record_movies
 from tmdb_dagster.defs.partitions import remove_partitions
 from tmdb_dagster.defs.resources import CatalogueResource
+
+
+class AddMoviesConfig(Config):
+    """Which movies to add."""
+
+    movies: list[str] = Field(description="TMDB ids, IMDb ids, titles with their year, or addresses of their pages.")
+    collections: bool = Field(False, description="Add the rest of their collections, too.")
 
 
 class MoviesConfig(Config):
@@ -27,6 +38,22 @@ class ExcludeMoviesConfig(MoviesConfig):
     """Which movies to keep out."""
 
     reason: str | None = Field(None, description="Why, for whoever reads the table excluded_movies.")
+
+
+@op(out=Out(dict))
+def add_movies(
+    context: OpExecutionContext, config: AddMoviesConfig, catalogue: CatalogueResource
+) -> Output[dict[str, int]]:
+    """Add movies and ingest them at once. Where a title means several, the failure shows them, and nothing is added."""
+    from tmdb_dagster.pipeline.add import ingest_movies, resolve
+
+    tally = MovieTally()
+    started = time.monotonic()
+    with catalogue.run(context) as run:
+        titles = resolve(run, config.movies, collections=config.collections)
+        ingest_movies(run, titles, partial(record_movies, context, tally))
+        metadata = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
+    return Output(dict(tally.statuses), metadata=metadata)
 
 
 @op(out=Out(dict))

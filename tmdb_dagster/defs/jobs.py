@@ -5,7 +5,7 @@ from __future__ import annotations
 from dagster import AssetSelection, GraphDefinition, JobDefinition, OpDefinition, define_asset_job
 
 from tmdb_dagster.defs.checks import INGEST_CHECKS
-from tmdb_dagster.defs.curation import exclude_movies, include_movies, remove_movies
+from tmdb_dagster.defs.curation import add_movies, exclude_movies, include_movies, remove_movies
 from tmdb_dagster.defs.discovery import ingest_candidates
 from tmdb_dagster.defs.images import repair_images
 from tmdb_dagster.defs.movies import batch_ingest, enrich_candidates, ingest_movie, rebuild_from_raw
@@ -53,6 +53,7 @@ repair_images_job = _op_job(repair_images)
 daily_refresh_job = _op_job(daily_refresh)
 drain_refresh_queue_job = _op_job(drain_refresh_queue)
 retention_job = _op_job(retention)
+add_movies_job = _op_job(add_movies)
 remove_movies_job = _op_job(remove_movies)
 exclude_movies_job = _op_job(exclude_movies)
 include_movies_job = _op_job(include_movies)

@@ -71,6 +71,9 @@ class Api:
                 (r"/trending/movie/week()", "/trending/movie/week", self._list("trending")),
                 (r"/movie/changes()", "/movie/changes", self._changes),
                 (r"/configuration()", "/configuration", self._configuration),
+                (r"/search/movie()", "/search/movie", self._search),
+                (r"/find/(tt[0-9]{1,12})", "/find/{id}", self._find),
+                (r"/collection/([0-9]{1,9})", "/collection/{id}", self._collection),
                 (r"/movie/([^/]+)", "/movie/{id}", self._movie),
                 (r"/movie/([^/]+)/changes", "/movie/{id}/changes", self._movie_changes),
                 *(
@@ -119,6 +122,18 @@ class Api:
                 "change_keys": ["images", "overview", "title"],
             }
         )
+
+    def _search(self, _: str, query: Query) -> Packed:
+        return self._catalogue.search(query.get("query", ""), query.get("year"), _page(query))
+
+    def _find(self, imdb_id: str, _: Query) -> Packed:
+        return self._catalogue.find(imdb_id)
+
+    def _collection(self, text: str, _: Query) -> Packed:
+        found = self._catalogue.collection(int(text))
+        if found is None:
+            raise Refusal(404, 34)
+        return found
 
     def _id(self, text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}(-[^/]*)?", text):

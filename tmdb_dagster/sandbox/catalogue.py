@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -208,6 +209,56 @@ class Catalogue:
             first, last = self._in_cinemas
             body = {"dates": {"maximum": last.isoformat(), "minimum": first.isoformat()}, **body}
         return pack(body)
+
+    def find(self, imdb_id: str) -> Packed:
+        """The movies with that IMDb id, as `/find` answers."""
+        number = int(imdb_id.removeprefix("tt")) - 1_000_000
+        owner = number // 5 if number % 5 == 0 else 0
+        following = self.ids[bisect_left(self.ids, owner + 1) :][:1]
+        found = [one for one in (owner, *following) if one in self and self._imdb_id(one) == imdb_id]
+        return pack({"movie_results": self._rows(found), "person_results": [], "tv_results": []})
+
+    def _imdb_id(self, movie_id: int) -> object:
+        return details(self.movie(movie_id), self.today, self._shares_imdb_id_with(movie_id))["imdb_id"]
+
+    def search(self, query: str, year: str | None, page: int) -> Packed:
+        """A page of the movies whose titles have all words of the query."""
+        words = query.casefold().split()
+        found = [
+            movie_id
+            for movie_id, (title, released, _) in self._known_by.items()
+            if movie_id in self and all(word in title for word in words) and (year is None or released == year)
+        ]
+        return pack(
+            {
+                "page": page,
+                "results": self._rows(found[(page - 1) * LIST_PAGE : page * LIST_PAGE]),
+                "total_pages": -(-len(found) // LIST_PAGE),
+                "total_results": len(found),
+            }
+        )
+
+    def collection(self, collection_id: int) -> Packed | None:
+        """A collection with its movies; None where there is none."""
+        parts = [one for one, (*_, collection) in self._known_by.items() if collection == collection_id and one in self]
+        if not parts:
+            return None
+        about = details(self.movie(parts[0]), self.today, None)["belongs_to_collection"]
+        return pack({**about, "overview": "", "parts": self._rows(parts)})
+
+    @cached_property
+    def _known_by(self) -> dict[int, tuple[str, str, int | None]]:
+        """Title, year and collection of every movie."""
+        known = {}
+        for movie_id, about in self.outlines.items():
+            body = details(make_movie(self.seed, about, self.today), self.today, None)
+            collection = body["belongs_to_collection"]
+            known[movie_id] = body["title"].casefold(), body["release_date"][:4], collection and collection["id"]
+        return known
+
+    def _rows(self, movie_ids: Iterable[int]) -> list[orjson.Fragment]:
+        changes = {movie_id: self._change(movie_id) for movie_id in movie_ids}
+        return [orjson.Fragment(self._row(one, c.revision, c.poster_revision)) for one, c in changes.items()]
 
     @property
     def _in_cinemas(self) -> tuple[date, date]:

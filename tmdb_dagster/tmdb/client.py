@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from tmdb_dagster.tmdb.changes import ChangesPage, parse_changes_page
 from tmdb_dagster.tmdb.errors import InvalidResponse, MovieNotFound, NotFound
-from tmdb_dagster.tmdb.models import PARTS, ListPage, parse_list_page
+from tmdb_dagster.tmdb.models import PARTS, ListedMovie, ListPage, parse_list_page, parse_movie_rows
 from tmdb_dagster.tmdb.transport import Transport
 
 ListSource = Literal["popular", "now_playing", "trending"]
@@ -88,6 +88,38 @@ class TmdbClient:
         raise InvalidResponse(
             f"{path}: TMDB's answer is not the movie {tmdb_id}. {advice}", endpoint=path, http_status=200
         )
+
+    def find_movies(self, imdb_id: str) -> tuple[ListedMovie, ...]:
+        """The movies with that IMDb id. Raises InvalidResponse for a body that has none of what is asked for."""
+        path = f"/find/{imdb_id}"
+        body = self._transport.get(path, {"external_source": "imdb_id", "language": self._language})
+        with _named(path):
+            return parse_movie_rows(body, "movie_results")
+
+    def search_movies(self, title: str, year: int | None = None) -> ListPage:
+        """The first page of the movies that a title may mean, adult ones included.
+
+        Raises InvalidResponse for a body that is no list.
+        """
+        path = "/search/movie"
+        params: dict[str, str | int] = {"query": title, "include_adult": "true", "language": self._language}
+        body = self._transport.get(path, params if year is None else {**params, "year": year})
+        with _named(path):
+            return parse_list_page(body)
+
+    def collection_of(self, tmdb_id: int) -> tuple[ListedMovie, ...]:
+        """The movies of a movie's collection, itself among them; none where it belongs to none.
+
+        Raises what `movie` raises, and InvalidResponse for a body that is no collection.
+        """
+        collection = self.movie(tmdb_id).get("belongs_to_collection")
+        number = collection.get("id") if isinstance(collection, dict) else None
+        if not isinstance(number, int):
+            return ()
+        path = f"/collection/{number}"
+        body = self._transport.get(path, {"language": self._language})
+        with _named(path):
+            return parse_movie_rows(body, "parts")
 
     def close(self) -> None:
         """Close the transport."""

@@ -337,6 +337,14 @@ def parse_list_page(body: object) -> ListPage:
     return ListPage(page.page, page.results, page.total_pages, page.total_results, problems)
 
 
+def parse_movie_rows(body: object, key: str) -> tuple[ListedMovie, ...]:
+    """The movies under a key of a body, such as `movie_results`. Raises InvalidResponse where there is no such list."""
+    rows = body.get(key) if isinstance(body, dict) else None
+    if not isinstance(rows, list):
+        raise InvalidResponse(f"The answer has no list {key}.")
+    return parse_list_page({"page": 1, "total_pages": 1, "results": rows}).results
+
+
 def is_adult(body: Mapping[str, Any]) -> bool:
     """Whether the body of a movie calls it adult or softcore."""
     return body.get("adult") is True or body.get("softcore") is True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, text
 
 from tmdb_dagster.warehouse.claims import HAS_TMDB_ID, LIVE_CLAIM, Target
+from tmdb_dagster.warehouse.engine import json_parameter
 
 _UNFINISHED = f"w.gone_at IS NULL AND coalesce(w.ingestion_status, 'pending') <> 'complete' AND NOT {LIVE_CLAIM}"
 
@@ -35,6 +36,27 @@ def page_of_works(connection: Connection, *, unfinished: bool, limit: int, offse
         {"limit": limit, "offset": offset},
     )
     return total or 0, [Target(int(row.tmdb_id), row.title, added_by=None) for row in rows]
+
+
+_ADD = text("""
+    INSERT INTO works AS w (tmdb_id, title, ingestion_status, added_by)
+    SELECT tmdb_id, title, 'pending', 'operator'
+    FROM jsonb_to_recordset(CAST(:movies AS jsonb)) AS m(tmdb_id text, title text) ORDER BY tmdb_id
+    ON CONFLICT (tmdb_id) DO UPDATE SET added_by = 'operator'
+        -- A row that another program made, and of which nothing was written, stays told from ours.
+        WHERE w.added_by IS NOT NULL OR w.last_refreshed_at IS NOT NULL
+""")
+_LACKING = text("""
+    SELECT tmdb_id FROM works WHERE tmdb_id = ANY(:tmdb_ids) AND ingestion_status IS DISTINCT FROM 'complete'
+""")
+
+
+def add_works(connection: Connection, titles: Mapping[int, str]) -> set[int]:
+    """Make rows of the movies that works lacks, by a person's word; returns which of them are not complete."""
+    movies = [{"tmdb_id": str(tmdb_id), "title": title} for tmdb_id, title in titles.items()]
+    connection.execute(_ADD, {"movies": json_parameter(movies)})
+    rows = connection.scalars(_LACKING, {"tmdb_ids": [str(tmdb_id) for tmdb_id in titles]})
+    return {int(tmdb_id) for tmdb_id in rows}
 
 
 def known_tmdb_ids(connection: Connection, tmdb_ids: Sequence[int]) -> set[int]:

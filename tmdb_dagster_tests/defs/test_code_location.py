@@ -219,6 +219,7 @@ JOBS = {
     "repair_images": {"repair_images"},
     "data_quality": {"discovery_checks", "catalogue_checks", "log_checks"},
     "ops_report": {"draw_ops_report", "log_checks"},
+    "add_movies": {"add_movies"},
     "remove_movies": {"remove_movies"},
     "exclude_movies": {"exclude_movies"},
     "include_movies": {"include_movies"},

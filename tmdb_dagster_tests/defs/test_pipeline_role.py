@@ -90,6 +90,7 @@ def test_every_job_runs_as_the_pipelines_role(
         "retention": {},
         "ops_report": {},
         "data_quality": {},
+        "add_movies": {"movies": [str(some_movies(sandbox, 1)[0])]},
         "exclude_movies": {"tmdb_ids": [999_999]},
         "include_movies": {"tmdb_ids": [999_999]},
         "remove_movies": {"tmdb_ids": some_movies(sandbox, 1)},

@@ -94,6 +94,7 @@ works = Table(
     ),
     Index("works_gone_idx", text("gone_at DESC"), postgresql_where=text("gone_at IS NOT NULL")),
     Index("works_missing_parts_idx", "work_id", postgresql_where=text("missing_parts IS NOT NULL")),
+    Index("works_adult_since_idx", "adult_since", postgresql_where=text("adult_since IS NOT NULL")),
     Index("works_never_refreshed_idx", "work_id", postgresql_where=text("last_refreshed_at IS NULL")),
     comment="One row a movie: identity, and how fresh the catalogue's knowledge of it is.",
 )
