@@ -1,4 +1,4 @@
-"""How texts that come from elsewhere, such as titles, are shown as they are: in a terminal, in Markdown."""
+"""How texts are shown: those from elsewhere, such as titles, as they are in a terminal and in Markdown; and numbers."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def visible(text: str) -> str:
 def in_markdown(text: str) -> str:
     """The text as Markdown that shows it, and makes no link, picture or HTML of it."""
     return _SPECIAL.sub(r"\\\g<0>", visible(text))
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number of things: `1 movie`, `2 movies`; `plural` where it takes more than an s."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 from tmdb_dagster.cli.process import dagster_home, hint, installed, started, state_folder
 from tmdb_dagster.pipeline.discover import IngestRequest
 from tmdb_dagster.settings import Settings
-from tmdb_dagster.shown import visible
+from tmdb_dagster.shown import counted, visible
 from tmdb_dagster.warehouse.batches import batch_progress
 from tmdb_dagster.warehouse.run_log import logged_ingest
 
@@ -106,7 +106,7 @@ def _show_progress(console: Console, progress: Iterator[tuple[int, int]]) -> Non
         for done, movies in progress:
             if movies:
                 bar.update(task, description="Ingesting movies", completed=done, total=movies)
-            line = f"{done} of {movies} movies" if movies else "Discovering movies"
+            line = f"{done} of {counted(movies, 'movie')}" if movies else "Discovering movies"
             if not console.is_terminal and line != shown and time.monotonic() >= next_line:
                 console.print(line)
                 shown, next_line = line, time.monotonic() + _LINE_EVERY_S

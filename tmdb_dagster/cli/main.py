@@ -16,7 +16,7 @@ from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.logs import configure_logging
 from tmdb_dagster.services.roles import ROLES, require
 from tmdb_dagster.settings import Settings, SettingsError, load_settings
-from tmdb_dagster.shown import visible
+from tmdb_dagster.shown import counted, visible
 
 UI_PORT = 3000
 CATALOGUE_PORT = 3001
@@ -112,7 +112,7 @@ def refresh(tmdb_ids: tuple[int, ...]) -> None:
         known = known_tmdb_ids(connection, tmdb_ids)
         excluded = excluded_among(connection, tmdb_ids)
         enqueue_requested(connection, sorted(known))
-    click.echo(f"Queued {len(known - excluded)} movies.")
+    click.echo(f"Queued {counted(len(known - excluded), 'movie')}.")
     if excluded:
         names = ", ".join(map(str, sorted(excluded)))
         raise click.ClickException(f"{names} is excluded: `tmdb-dagster include` lets it in again.")
@@ -166,7 +166,7 @@ def exclude(tmdb_ids: tuple[int, ...], reason: str | None) -> None:
         exclude_movies(engine, tmdb_ids, reason)
         with engine.begin() as connection:
             known = known_tmdb_ids(connection, tmdb_ids)
-    click.echo(f"Excluded {len(set(tmdb_ids))} movies.")
+    click.echo(f"Excluded {counted(len(set(tmdb_ids)), 'movie')}.")
     if known:
         click.echo(f"In the catalogue still: {', '.join(map(str, sorted(known)))}; `tmdb-dagster remove` removes them.")
 
@@ -181,7 +181,7 @@ def include(tmdb_ids: tuple[int, ...]) -> None:
 
     with open_catalogue(provide_database(load_settings())) as engine:
         were = include_movies(engine, tmdb_ids)
-    click.echo(f"Let in {len(were)} movies.")
+    click.echo(f"Let in {counted(len(were), 'movie')}.")
     if others := sorted(set(tmdb_ids) - were):
         click.echo(f"Not excluded: {', '.join(map(str, others))}.")
 
@@ -354,7 +354,10 @@ def purge(yes: bool) -> None:
         click.confirm(f"Remove all movies from {where}? This cannot be undone.", abort=True)
     with open_catalogue(settings) as engine:
         movies, files = remove(engine, settings)
-    click.echo(f"Removed {movies} movies and {files} files. Dagster's own history still shows the runs' events.")
+    click.echo(
+        f"Removed {counted(movies, 'movie')} and {counted(files, 'file')}. "
+        "Dagster's own history still shows the runs' events."
+    )
 
 
 @main.command(name="data-model")

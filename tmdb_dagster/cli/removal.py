@@ -14,7 +14,7 @@ from tmdb_dagster.pipeline.remove import remove_movies as remove
 from tmdb_dagster.services.catalogue import open_catalogue
 from tmdb_dagster.services.provide import provide_services
 from tmdb_dagster.settings import Settings
-from tmdb_dagster.shown import visible
+from tmdb_dagster.shown import counted, visible
 
 _PARTITIONS_TIMEOUT_S = 60
 
@@ -25,13 +25,15 @@ def remove_movies(settings: Settings, tmdb_ids: Collection[int], *, excluded_for
     with open_catalogue(settings) as engine:
         for movie in check_removal(engine, tmdb_ids):
             title = f"{movie.title} ({movie.year})" if movie.year else movie.title
-            click.echo(visible(f"{movie.tmdb_id} {title}: {movie.rows} rows, {movie.files} files"))
+            click.echo(
+                visible(f"{movie.tmdb_id} {title}: {counted(movie.rows, 'row')}, {counted(movie.files, 'file')}")
+            )
         if not yes:
             if not sys.stdin.isatty():
                 raise click.ClickException("There is no terminal to ask at: add --yes. Nothing was removed.")
             click.confirm("Remove all of it? This cannot be undone.", abort=True)
         removed = remove(engine, settings, tmdb_ids, excluded_for=excluded_for)
-    click.echo(f"Removed {removed.movies} movies and {removed.files} files.")
+    click.echo(f"Removed {counted(removed.movies, 'movie')} and {counted(removed.files, 'file')}.")
     _remove_partitions(settings, tmdb_ids)
 
 

@@ -37,7 +37,7 @@ from tmdb_dagster.defs.jobs import daily_refresh_job, drain_refresh_queue_job
 from tmdb_dagster.defs.partitions import movie_partitions, partition_of
 from tmdb_dagster.defs.resources import CatalogueResource, job_or_assets
 from tmdb_dagster.defs.retries import retry_sensors
-from tmdb_dagster.shown import visible
+from tmdb_dagster.shown import counted, visible
 
 ITEMS_A_RUN = 100
 """Entries that one run of drain_refresh_queue takes."""
@@ -86,19 +86,18 @@ def refresh_worker(context: SensorEvaluationContext, catalogue: CatalogueResourc
     with catalogue.database() as (engine, _), engine.begin() as connection:
         waiting = backlog(connection)
         alive = live_runs(connection, [daily_refresh_job.name, drain_refresh_queue_job.name])
+    due = counted(waiting.due, "due entry", "due entries")
     if not waiting.due:
-        return SkipReason(f"Nothing is due; {waiting.open} entries are open.")
+        return SkipReason(f"Nothing is due; {counted(waiting.open, 'open entry', 'open entries')}.")
     at_work = alive | _starting_runs(context.instance)
     number = workers_to_start(waiting.due, at_work=len(at_work), most=_most_workers(context.instance))
     if not number:
-        return SkipReason(f"{waiting.due} entries are due, and {len(at_work)} runs are at it.")
+        return SkipReason(f"{due}; {counted(len(at_work), 'run')} at it.")
     newest = context.instance.get_run_records(RunsFilter(job_name=drain_refresh_queue_job.name), limit=1)
     if newest and _ended(newest[0], DagsterRunStatus.FAILURE, _PAUSE_AFTER_FAILURE):
-        return SkipReason(f"{waiting.due} entries are due, but run {newest[0].dagster_run.run_id} has just failed.")
+        return SkipReason(f"{due}, but run {newest[0].dagster_run.run_id} has just failed.")
     if newest and waiting.due < _FEW and not waiting.urgent and _ended(newest[0], DagsterRunStatus.SUCCESS, _GATHER):
-        return SkipReason(
-            f"{waiting.due} entries are due, and nobody waits for them: they are gathered for some minutes."
-        )
+        return SkipReason(f"{due} that nobody waits for: they are gathered for some minutes.")
     after = newest[0].dagster_run.run_id if newest else "none"
     config = {"ops": {drain_refresh_queue_job.name: {"config": {"trigger_type": "scheduled"}}}}
     return SensorResult([RunRequest(run_key=f"after {after}: {index}", run_config=config) for index in range(number)])

@@ -11,6 +11,7 @@ from itertools import groupby, islice
 from tmdb_dagster.report import charts
 from tmdb_dagster.report.charts import BAD, CALM, GOOD, GREY, WAITING, Part
 from tmdb_dagster.report.page import Cell, Page, Section, Table
+from tmdb_dagster.shown import counted
 from tmdb_dagster.transform.health import EndpointCalls, Failures, Health, HourlyCalls, RunRow, images_by_status
 from tmdb_dagster.transform.list_movers import CHANGES, ListSnapshot, Mover
 
@@ -113,8 +114,9 @@ def _excluded(run: RunRow) -> str:
 
 def _calls(data: OpsData) -> Section:
     calls, limit = data.health.calls, data.health.rate_limit
+    window = "second" if limit and limit.seconds == 1 else f"{limit.seconds if limit else 0:g} seconds"
     near = (
-        f" The most in any {limit.seconds:g} seconds were {calls.peak} of the {limit.calls} allowed."
+        f" The most in any {window} were {calls.peak} of the {limit.calls} allowed."
         if limit
         else " No rate limit is set."
     )
@@ -225,7 +227,7 @@ def _catalogue(health: Health) -> Section:
     parts = [Part(name, colour, [of[name] for of in counts.values()]) for name, colour in _STATUSES.items()]
     works, stale = sum(tier.works for tier in health.catalogue), sum(tier.stale for tier in health.catalogue)
     oldest = min((tier.oldest_refresh_at for tier in health.catalogue if tier.oldest_refresh_at), default=None)
-    sentences = [f"{works:,} movies; {stale:,} are due for a refresh, by the age of their release."]
+    sentences = [f"{counted(works, 'movie')}; due for a refresh, by the age of their release: {stale:,}."]
     if oldest is not None:
         sentences.append(f"The longest unrefreshed dates from {oldest:%Y-%m-%d}.")
     return Section("Catalogue by age and status", sentences, charts.stacked_rows(labels, parts, unit="movies"))

@@ -34,7 +34,7 @@ def test_purge_asks_and_then_removes_all_rows_and_files(
     done = CliRunner().invoke(main, ["purge"], input="y\n")
 
     assert done.exit_code == 0, done.output
-    assert "Removed 1 movies and" in done.output
+    assert "Removed 1 movie and" in done.output
     for table in ("works", "works_meta", "movie_responses", "image_inventory", "work_images", "work_cards_cache"):
         assert value(engine, f"SELECT count(*) FROM {table}") == 0
     assert [key for page in store.pages() for key in page] == ["others/mine.jpg"]

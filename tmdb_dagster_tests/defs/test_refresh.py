@@ -190,7 +190,7 @@ def test_a_few_that_nobody_waits_for_are_gathered(
     _queue_works(engine, 3)
     skipped = _tick(instance)
     assert isinstance(skipped, SkipReason)
-    assert "3 entries are due, and nobody waits for them" in str(skipped.skip_message)
+    assert "3 due entries that nobody waits for" in str(skipped.skip_message)
 
     change(engine, "UPDATE refresh_queue SET priority = 100 WHERE work_id = (SELECT min(work_id) FROM works)")
     assert isinstance(_tick(instance), SensorResult), "a person waits for one"

@@ -162,7 +162,6 @@ def test_a_catalogue_at_work_is_drawn_with_what_needs_a_person(busy: Engine) -> 
     assert [row[1] for row in tables["What needs a person"].rows] == [
         "queue_moves",
         "error_rate",
-        "complete_works_have_rows",
     ]
     assert len(data.health.runs) == 30
     failed = [(row[0], row[1], row[2]) for row in tables["What failed, and why"].rows]

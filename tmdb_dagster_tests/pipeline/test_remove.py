@@ -84,7 +84,7 @@ def test_a_removed_movie_leaves_no_row_and_no_file_and_takes_nothing_of_others(
 
     assert done.exit_code == 0, done.output
     assert f"{first} " in done.output
-    assert "Removed 1 movies" in done.output
+    assert "Removed 1 movie" in done.output
     assert left_of(engine, gone) == {}
     assert files() == theirs == {row.key for row in rows(engine, "SELECT key FROM image_inventory")}
     assert command("check").exit_code == 0
@@ -154,7 +154,7 @@ def test_a_movie_is_excluded_and_let_in_again(start: Start, engine: Engine, sand
     refused = command("refresh", "603")
     assert "603 is excluded" in refused.output
 
-    assert command("include", "603", "605").output.splitlines() == ["Let in 1 movies.", "Not excluded: 605."]
+    assert command("include", "603", "605").output.splitlines() == ["Let in 1 movie.", "Not excluded: 605."]
     assert ingest_movie(run, 603, force_refresh=True).status == "unchanged"
     for bad in ("0", "2147483648", "tt0133093"):
         assert command("exclude", bad).exit_code == 2
