@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -20,40 +21,84 @@ REPETITIONS = 3
 _STEP = re.compile(r'Finished execution of step "enrich_candidates" in (?:(\d+)m)?([\d.]+)(ms|s)')
 
 
-def measure_dagster(server: Postgres, tmdb: Sandbox, enrichment_s: Mapping[int, float]) -> list[Target]:
-    """Measure and print; `enrichment_s` are the seconds that the use case alone took, by number of movies."""
+@dataclass(frozen=True)
+class Alone:
+    """Seconds that the same movies take without Dagster: the bare script, and the use case with as many threads."""
+
+    bare_s: float
+    use_case_s: float
+
+
+def measure_dagster(server: Postgres, tmdb: Sandbox, alone: Mapping[int, Alone]) -> list[Target]:
+    """Measure and print, by turns; `alone` is by number of movies."""
     click.echo(f"\nDagster's own cost, median of {REPETITIONS}")
-    execute_job(server, tmdb, "ingest_movie", _one_movie(603))  # makes Dagster's own tables
-    loads: dict[str, list[Cost]] = {"dagster": [], "tmdb_dagster.definitions": []}
-    movie = []
+    empty_job(server, tmdb)  # makes Dagster's own tables
+    names = ("import dagster", "import tmdb_dagster.definitions", "an empty job", "job execute -j ingest_movie")
+    costs: dict[str, list[Cost]] = {name: [] for name in names}
+    ingests: dict[int, list[Cost]] = {count: [] for count in alone}
     for _ in range(REPETITIONS):
-        for module, costs in loads.items():
-            costs.append(_load(server, tmdb, module))
-        movie.append(execute_job(server, tmdb, "ingest_movie", _one_movie(603)))
-    lines = [[f"import {module}", "", *_columns(costs), "", "", ""] for module, costs in loads.items()]
-    lines.append(["job execute -j ingest_movie", "1", *_columns(movie), "", "", ""])
-    for count, alone_s in enrichment_s.items():
-        ingests = [execute_job(server, tmdb, "weekly_ingest", weekly(count)) for _ in range(REPETITIONS)]
-        step_s = median(step_seconds(cost.output) for cost in ingests)
-        more_ms = (step_s - alone_s) / count * 1000
-        line = [f"{step_s:.2f}", f"{alone_s:.2f}", f"{more_ms:+.1f}"]
-        lines.append(["job execute -j weekly_ingest", str(count), *_columns(ingests), *line])
-    show_table(["", "movies", "wall s", "CPU s", "peak MB", "step s", "without Dagster s", "more a movie ms"], lines)
-    return [
-        Target("the code location loads, seconds", _wall_s(loads["tmdb_dagster.definitions"]), 2.5),
-        Target("dagster job execute of one movie, seconds", _wall_s(movie), 4.0),
+        costs[names[0]].append(_load(server, tmdb, "dagster"))
+        costs[names[1]].append(_load(server, tmdb, "tmdb_dagster.definitions"))
+        costs[names[2]].append(empty_job(server, tmdb))
+        costs[names[3]].append(execute_job(server, tmdb, "ingest_movie", _one_movie(603)))
+        for count, runs in ingests.items():
+            runs.append(execute_job(server, tmdb, "weekly_ingest", weekly(count)))
+    lines = [[name, "", *_columns(of), "", "", ""] for name, of in costs.items()]
+    empty_s = _wall_s(costs["an empty job"])
+    targets = [
+        Target("the code location loads, seconds", _wall_s(costs[names[1]]), 2.5),
+        Target("ingest_movie beyond an empty job, seconds", _wall_s(costs[names[3]]) - empty_s, 0.5),
     ]
+    for count, runs in ingests.items():
+        step_s = median(step_seconds(cost.output) for cost in runs)
+        beyond_s = _wall_s(runs) - empty_s
+        figures = [f"{step_s:.2f}", f"{step_s / alone[count].use_case_s:.2f}", f"{beyond_s / alone[count].bare_s:.2f}"]
+        lines.append(["job execute -j weekly_ingest", str(count), *_columns(runs), *figures])
+        if count >= 300:
+            targets += [
+                Target(f"weekly_ingest of {count}: its step / the use case", step_s / alone[count].use_case_s, 1.3),
+                Target(f"weekly_ingest of {count} beyond an empty job / bare", beyond_s / alone[count].bare_s, 1.8),
+            ]
+    show_table(["", "movies", "wall s", "CPU s", "peak MB", "step s", "/ use case", "beyond empty / bare"], lines)
+    return targets
 
 
-def execute_job(server: Postgres, tmdb: Sandbox, job: str, config: dict[str, Any]) -> Cost:
+def measure_limited_job(server: Postgres, tmdb: Sandbox, bare_s: Mapping[int, float], rate_limit: str) -> list[Target]:
+    """The whole job at a limit, beside an empty job and the bare script's seconds, by number of movies."""
+    empty_s, targets = _wall_s([empty_job(server, tmdb)]), []
+    for count, alone_s in bare_s.items():
+        tmdb.reset()
+        cost = execute_job(server, tmdb, "weekly_ingest", weekly(count), rate_limit=rate_limit)
+        name = f"{rate_limit}: weekly_ingest of {count}"
+        targets += [
+            # Its pages are calls, too.
+            Target(f"{name} beyond an empty job / bare script's", (cost.wall_s - empty_s) / alone_s, 1.05),
+            Target(f"{name}: calls refused (429)", tmdb.stats()["rate_limited"], 0),
+        ]
+    return targets
+
+
+def empty_job(server: Postgres, tmdb: Sandbox) -> Cost:
+    """A job of one step that does nothing."""
+    return execute_job(server, tmdb, "empty", {}, module="benchmarks.empty")
+
+
+def execute_job(  # noqa: PLR0913 - what a job is started with
+    server: Postgres,
+    tmdb: Sandbox,
+    job: str,
+    config: dict[str, Any],
+    *,
+    module: str = "tmdb_dagster.definitions",
+    rate_limit: str = "unlimited",
+) -> Cost:
     """A whole `dagster job execute` on a fresh catalogue."""
     config_file = server.folder / "run_config.yaml"
     config_file.write_text(json.dumps(config))  # JSON is YAML
-    command = ["job", "execute", "-m", "tmdb_dagster.definitions", "-j", job, "-c", str(config_file)]
+    command = ["job", "execute", "-m", module, "-j", job, "-c", str(config_file)]
     with server.fresh() as database:
-        return run(
-            installed("dagster", *command), environment=_environment(server, tmdb, database), folder=server.folder
-        )
+        variables = _environment(server, tmdb, database, rate_limit)
+        return run(installed("dagster", *command), environment=variables, folder=server.folder)
 
 
 def weekly(movies: int, source: str = "popular") -> dict[str, Any]:
@@ -81,8 +126,8 @@ def _load(server: Postgres, tmdb: Sandbox, module: str) -> Cost:
     return run(command, environment=_environment(server, tmdb, server.url("postgres")), folder=server.folder)
 
 
-def _environment(server: Postgres, tmdb: Sandbox, database: str) -> dict[str, str]:
-    return environment(tmdb, database) | {"DAGSTER_DATABASE_URL": server.url("dagster")}
+def _environment(server: Postgres, tmdb: Sandbox, database: str, rate_limit: str = "unlimited") -> dict[str, str]:
+    return environment(tmdb, database, rate_limit=rate_limit) | {"DAGSTER_DATABASE_URL": server.url("dagster")}
 
 
 def _wall_s(costs: list[Cost]) -> float:

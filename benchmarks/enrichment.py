@@ -12,7 +12,7 @@ from typing import Literal
 
 import click
 
-from benchmarks.dagster_cost import measure_dagster
+from benchmarks.dagster_cost import Alone, measure_dagster, measure_limited_job
 from benchmarks.measure import Cost, run
 from benchmarks.memory import measure_memory
 from benchmarks.report import Target, show_table, show_targets
@@ -20,18 +20,15 @@ from benchmarks.stage import LATENCY_MS, RATE_LIMIT, Postgres, Sandbox, environm
 from tmdb_dagster.clock import utc_now
 
 HEADER = ["movies", "", "wall s", "range", "start s", "CPU s", "+ start", "peak MB", "calls", "429s", "10 s", "ratio"]
-Script = Literal["bare, 20 threads", "ours, 20 threads", "ours, 8 threads"]
+Script = Literal["bare, 20 threads", "ours, 20 threads"]
 
 BARE: Script = "bare, 20 threads"
 ALIKE: Script = "ours, 20 threads"
-"""Like for like with the bare script."""
-DEFAULT: Script = "ours, 8 threads"
-"""As it is without a setting."""
+"""As it is without a setting, and like for like with the bare script."""
 
 SCRIPTS: dict[Script, tuple[str, dict[str, str]]] = {
     BARE: ("benchmarks.bare_script", {}),
-    ALIKE: ("benchmarks.pipeline", {"TMDB_CONCURRENCY": "20"}),
-    DEFAULT: ("benchmarks.pipeline", {"TMDB_CONCURRENCY": "8"}),
+    ALIKE: ("benchmarks.pipeline", {}),
 }
 """Their modules, and what is set for them."""
 
@@ -79,8 +76,9 @@ def measure_unlimited(server: Postgres, counts: list[int], repetitions: int) -> 
     with sandbox() as tmdb:
         runs = measure(server, tmdb, counts, repetitions)
         show_runs(runs, counts)
-        targets = wall_targets(runs, "no limit", [ALIKE], [count for count in counts if count >= 300], 1.2)
-        return targets + measure_dagster(server, tmdb, {count: work_s(runs, DEFAULT, count) for count in counts})
+        targets = wall_targets(runs, "no limit", [ALIKE], [count for count in counts if count >= 300], 1.15)
+        alone = {count: Alone(work_s(runs, BARE, count), work_s(runs, ALIKE, count)) for count in counts}
+        return targets + measure_dagster(server, tmdb, alone)
 
 
 def measure_limited(server: Postgres, counts: list[int]) -> list[Target]:
@@ -88,10 +86,13 @@ def measure_limited(server: Postgres, counts: list[int]) -> list[Target]:
     click.echo(f"\nAt {RATE_LIMIT}, {LATENCY_MS} ms latency")
     with sandbox(rate_limit=RATE_LIMIT) as tmdb:
         runs = measure(server, tmdb, counts, 1, rate_limit=RATE_LIMIT)
-    show_runs(runs, counts)
-    # Up to 40 calls fit into the first window: no limit is felt.
-    targets = wall_targets(runs, RATE_LIMIT, [ALIKE, DEFAULT], [count for count in counts if count > 40], 1.05)
-    refused = sum(run.refused for count in counts for script in (ALIKE, DEFAULT) for run in runs[script, count])
+        show_runs(runs, counts)
+        # Up to 40 calls fit into the first window: no limit is felt.
+        felt = [count for count in counts if count > 40]
+        bare_s = {count: work_s(runs, BARE, count) for count in felt}
+        targets = wall_targets(runs, RATE_LIMIT, [ALIKE], felt, 1.05)
+        targets += measure_limited_job(server, tmdb, bare_s, RATE_LIMIT)
+    refused = sum(run.refused for count in counts for run in runs[ALIKE, count])
     return [*targets, Target(f"{RATE_LIMIT}: calls refused (429)", refused, 0)]
 
 

@@ -139,7 +139,8 @@ class Postgres:
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    """A server in a temporary folder, until the block ends."""
+    """A server in a temporary folder, until the block ends, or the process is told to end (SIGTERM)."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(tempfile.mkdtemp(prefix="tmdb-benchmark-"))
     # At exit, and registered before pgserver's own last act, which makes its lock file anew.
     atexit.register(shutil.rmtree, folder)
