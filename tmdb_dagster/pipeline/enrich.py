@@ -330,6 +330,7 @@ def _untouched(
         state.year,
         state.work_id,
         state.etag,
+        state.poster_url,
         message=f"Run {state.claimed_by} is ingesting it" if status is Status.BUSY else message,
         entry_id=target.entry_id,
     )

@@ -57,7 +57,9 @@ def fetch_movie(run: Run, one: Claim, lapses: int) -> Fetched:
     unwanted = is_adult(body) and not run.settings.ingest_include_adult
     if unchanged and (one.rehosted or run.rehoster is None):
         fetched = FetchedMovie(one.work_id, fetched_at, None, None, unknown, unwanted)
-        outcome = MovieOutcome(one.tmdb_id, Status.UNCHANGED, one.title, one.year, one.work_id, one.etag)
+        outcome = MovieOutcome(
+            one.tmdb_id, Status.UNCHANGED, one.title, one.year, one.work_id, one.etag, one.poster_url
+        )
     else:
         regions = run.settings.tmdb_watch_regions
         parsed = parse_movie(body, regions, run.settings.tmdb_language)
@@ -79,7 +81,7 @@ def fetch_movie(run: Run, one: Claim, lapses: int) -> Fetched:
         problems += parsed.problems
         title, year = rows.work["title"], rows.work["year"]
         status = Status.UNCHANGED if unchanged else Status.INGESTED
-        outcome = MovieOutcome(one.tmdb_id, status, title, year, one.work_id, one.etag, images=report)
+        outcome = MovieOutcome(one.tmdb_id, status, title, year, one.work_id, one.etag, one.poster_url, images=report)
     times = run.response_times.pop(one.tmdb_id, [])
     outcome = replace(
         outcome,

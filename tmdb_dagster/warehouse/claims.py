@@ -50,6 +50,7 @@ _CLAIM = text(f"""
 """)  # noqa: S608 - constants only
 _KNOWN = text("""
     SELECT w.work_id, w.tmdb_id, w.title, w.year, r.content_hash, m.schema_version, k.etag,
+        k.payload_short ->> 'poster' AS poster_url,
         coalesce(w.status_before_claim = 'complete', false) AS was_complete,
         w.last_refreshed_at IS NULL AND w.added_by IN ('discovery', 'request') AS refusable,
         EXISTS (SELECT FROM work_images l WHERE l.work_id = w.work_id) AND NOT EXISTS (
@@ -66,6 +67,7 @@ _KNOWN = text("""
 """)
 _STATE = text(f"""
     SELECT w.tmdb_id, w.work_id, w.title, w.year, w.ingestion_status, w.claimed_by, k.etag,
+        k.payload_short ->> 'poster' AS poster_url,
         {LIVE_CLAIM} AS busy
     FROM works w LEFT JOIN work_cards_cache k USING (work_id)
     WHERE w.tmdb_id = ANY(:tmdb_ids)
@@ -147,6 +149,7 @@ class Claim:
     title: str
     year: int | None
     etag: str | None
+    poster_url: str | None
     content_hash: str | None
     schema_version: int | None
     rehosted: bool
@@ -169,6 +172,7 @@ class WorkState:
     busy: bool
     claimed_by: str | None
     etag: str | None
+    poster_url: str | None
 
 
 @dataclass(frozen=True)
@@ -210,6 +214,7 @@ def claim(
             row.title,
             row.year,
             row.etag,
+            row.poster_url,
             row.content_hash,
             row.schema_version,
             row.rehosted,
@@ -233,6 +238,7 @@ def work_states(connection: Connection, tmdb_ids: Sequence[int]) -> dict[int, Wo
             row.busy,
             row.claimed_by,
             row.etag,
+            row.poster_url,
         )
         for row in rows
     }

@@ -68,11 +68,12 @@ def test_materialising_a_movie_again_asks_tmdb_again(
     materialise("603")
     sandbox.reset()
 
-    materialise("603")
-    assert (sandbox.stats.calls, metadata(materializations(instance, "movies")[0])["status"]) == (1, "unchanged")
-
-    materialise("603", force_refresh=False)
-    assert (sandbox.stats.calls, metadata(materializations(instance, "movies")[0])["status"]) == (1, "cached")
+    poster = metadata(materializations(instance, "movies")[0])["poster"]
+    for force, status in ((True, "unchanged"), (False, "cached")):
+        materialise("603", force_refresh=force)
+        shown = metadata(materializations(instance, "movies")[0])
+        assert (sandbox.stats.calls, shown["status"]) == (1, status)
+        assert shown["poster"] == poster, "its partition keeps it"
 
 
 @pytest.mark.parametrize("partition", ["the-matrix", "-603", "6.03", "0", "99999999999"])

@@ -178,12 +178,29 @@ def test_a_claim_knows_what_is_stored(engine: Engine) -> None:
         "INSERT INTO movie_responses VALUES (:id, '', 0, 'hash', now())",
         id=work_id,
     )
-    execute(engine, "INSERT INTO work_cards_cache (work_id, payload, etag) VALUES (:id, '{}', 'etag')", id=work_id)
+    execute(
+        engine,
+        """INSERT INTO work_cards_cache (work_id, payload, payload_short, etag)
+        VALUES (:id, '{}', '{"poster": "poster"}', 'etag')""",
+        id=work_id,
+    )
     take_lease(engine, "run-1")
 
     version = value(engine, "SELECT current_schema_version()")
     assert claimed(engine, "run-1", 603) == [
-        Claim(work_id, 603, "Known", 1999, "etag", "hash", version, rehosted=False, was_complete=True, refusable=False)
+        Claim(
+            work_id,
+            603,
+            "Known",
+            1999,
+            "etag",
+            "poster",
+            "hash",
+            version,
+            rehosted=False,
+            was_complete=True,
+            refusable=False,
+        )
     ]
 
 
