@@ -24,7 +24,7 @@ GRANT SELECT, INSERT, DELETE ON tmdb_api_logs, scheduled_ingestion_log, list_sna
 
 GRANT SELECT, INSERT, UPDATE ON
     works, works_meta, rating_sources, aggregates, work_cards_cache, movie_responses, sync_state, ingest_candidates,
-    rate_limits, score_prior, catalogue_origin, image_inventory
+    rate_limits, score_prior, catalogue_origin
 TO tmdb_dagster_pipeline;
 GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_queue, ingest_batches, refused_requests, excluded_movies TO tmdb_dagster_pipeline;
 
@@ -39,11 +39,14 @@ GRANT SELECT ON
 TO tmdb_dagster_pipeline;
 
 -- A refresh replaces the similar movies and the images of a movie, and a run ends its lease.
-GRANT SELECT, INSERT, UPDATE, DELETE ON similar_movies, work_images, run_leases TO tmdb_dagster_pipeline;
+GRANT SELECT, INSERT, UPDATE, DELETE ON similar_movies, work_images, image_inventory, run_leases TO tmdb_dagster_pipeline;
 
 -- Works that a run began and did not finish, and those that TMDB does not know, go by these functions, which remove none
 -- of which anything was ever written.
 GRANT EXECUTE ON FUNCTION remove_unfinished_works(text), remove_unknown_works(text, bigint[]) TO tmdb_dagster_pipeline;
+
+-- What TMDB said of works that are gone must go in time, and this function forgets no others.
+GRANT EXECUTE ON FUNCTION forget_gone_works(integer) TO tmdb_dagster_pipeline;
 
 -- The sequences that number the rows; and where row level security is on, a policy that lets the role pass.
 DO $$

@@ -73,6 +73,7 @@ def repair_images(
     for error in report.errors:
         context.log.warning(visible(error))
     figures = {
+        "orphaned files removed": report.orphans,
         "lost": report.lost,
         "fetched": report.fetched,
         "failed": report.failed,

@@ -15,13 +15,14 @@ _FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatu
 
 @op(out=Out(dict))
 def retention(context: OpExecutionContext, catalogue: CatalogueResource) -> Output[dict[str, int]]:
-    """Remove logs, history and Dagster's runs that are older than the RETENTION settings say."""
-    from tmdb_dagster.warehouse.retention import remove_old_rows
+    """Remove what the RETENTION settings call old, and what TMDB said of movies that it has long not known."""
+    from tmdb_dagster.warehouse.retention import forget_gone_works, remove_old_rows
 
     with catalogue.database(context) as (engine, settings):
         removed = remove_old_rows(
             engine, log_days=settings.retention_log_days, history_days=settings.retention_history_days
         )
+        removed["content of gone works"] = forget_gone_works(engine)
         removed["runs"] = remove_old_runs(context.instance, days=settings.retention_run_days)
     return Output(removed, metadata=removed)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
 
 from tmdb_dagster.pipeline.errors import InvalidRequest
 from tmdb_dagster.pipeline.rebuild import rebuild_rows
@@ -12,9 +15,11 @@ from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.transform.rows import MovieRows
 from tmdb_dagster.warehouse.images import (
     due_images,
+    forget_images,
     images_of,
     mark_lost,
     mark_moved,
+    orphans,
     works_behind,
     works_without_plan,
 )
@@ -23,13 +28,21 @@ from tmdb_dagster.warehouse.transaction import run_transaction
 PAGE = 400
 """Images that are fetched before the next ones are looked up."""
 
+ORPHANS_AT_ONCE = 50
+"""A transaction waits for the removal of so many files."""
+
 ERRORS_KEPT = 20
 
 
 @dataclass
 class RepairReport:
-    """What a repair did: files found `lost`, `fetched` ones and their bytes, those that `failed`, movies updated."""
+    """What a repair did.
 
+    `orphans`, which no movie shows, were removed; files were found `lost`, `fetched` (with their bytes) or `failed`;
+    and movies were updated.
+    """
+
+    orphans: int = 0
     lost: int = 0
     fetched: int = 0
     failed: int = 0
@@ -41,13 +54,14 @@ class RepairReport:
 def repair_images(run: Run, on_updated: Callable[[MovieRows], None], *, everything: bool, verify: bool) -> RepairReport:
     """Fetch the missing images that are due (`everything`: all of them), and update the movies that show them.
 
-    `verify` first compares the inventory with the store. Movies that were ingested before images were rehosted are
-    taken along. `on_updated` gets the rows of each updated movie. Raises InvalidRequest where there is no store,
-    and StoreError where its files cannot be listed.
+    `verify` first removes images that no movie shows, and compares the inventory with the store. Movies that were
+    ingested before images were rehosted are taken along. `on_updated` gets the rows of each updated movie. Raises
+    InvalidRequest where there is no store, and StoreError where its files cannot be listed.
     """
     rehoster = _rehoster(run)
     report = RepairReport()
     if verify:
+        report.orphans = _remove_orphans(run, rehoster)
         report.lost = _find_lost(run, rehoster)
     _rebuild(run, run_transaction(run.engine, works_without_plan))
     _fetch_due(run, rehoster, report, everything=everything)
@@ -107,6 +121,22 @@ def _rebuild(run: Run, tmdb_ids: list[int], on_updated: Callable[[MovieRows], No
     for rows in rebuild_rows(run.engine, run.settings, tmdb_ids) if tmdb_ids else ():
         if on_updated is not None:
             on_updated(rows)
+
+
+def _remove_orphans(run: Run, rehoster: Rehoster) -> int:
+    """Remove the images that no movie shows, file and row together; returns how many."""
+
+    def remove_page(connection: Connection) -> int:
+        keys = orphans(connection, ORPHANS_AT_ONCE)
+        list(pool.map(rehoster.store.delete, keys))
+        forget_images(connection, keys)
+        return len(keys)
+
+    removed = 0
+    with ThreadPoolExecutor(run.settings.movie_images_concurrency) as pool:
+        while count := run_transaction(run.engine, remove_page):
+            removed += count
+    return removed
 
 
 def _find_lost(run: Run, rehoster: Rehoster) -> int:

@@ -83,6 +83,13 @@ _DUE_PAGE = text(f"""
         AND EXISTS (SELECT FROM work_images l WHERE l.key = i.key)
     ORDER BY i.key LIMIT :limit
 """)  # noqa: S608 - constants only
+# A movie that is being written shows its images only then, and a run lasts six hours at most.
+_ORPHANS = text(f"""
+    SELECT i.key FROM image_inventory i
+    WHERE coalesce(i.checked_at, i.source_at) < clock_timestamp() - interval '1 day' AND NOT {_LIVE}
+        AND NOT EXISTS (SELECT FROM work_images l WHERE l.key = i.key)
+    ORDER BY i.key LIMIT :limit FOR UPDATE SKIP LOCKED
+""")  # noqa: S608 - constants only
 _MARK_MOVED = text("""
     UPDATE image_inventory SET status = 'pending', checked_at = clock_timestamp()
     WHERE status = 'stored' AND store IS DISTINCT FROM :store
@@ -232,6 +239,16 @@ def due_images(connection: Connection, store: str, *, after: str, limit: int, ev
     """The next missing images, in the order of their keys, that a movie shows and that are due."""
     parameters = {"store": store, "after": after, "limit": limit, "everything": everything}
     return [WantedImage(*row) for row in connection.execute(_DUE_PAGE, parameters)]
+
+
+def orphans(connection: Connection, limit: int) -> list[str]:
+    """Images that no movie has shown for a day, locked: nobody wants one of them before the transaction ends."""
+    return list(connection.scalars(_ORPHANS, {"limit": limit}))
+
+
+def forget_images(connection: Connection, keys: Sequence[str]) -> None:
+    """Remove images from the inventory."""
+    connection.execute(text("DELETE FROM image_inventory WHERE key = ANY(:keys)"), {"keys": list(keys)})
 
 
 def mark_moved(connection: Connection, store: str) -> int:

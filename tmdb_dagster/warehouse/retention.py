@@ -51,6 +51,18 @@ def remove_old_rows(engine: Engine, *, log_days: int, history_days: int, batch: 
     return {rule.table: _remove(engine, rule, days, batch) for rule, days in ages}
 
 
+def forget_gone_works(engine: Engine) -> int:
+    """Remove what TMDB said of works that it has long not known; returns of how many."""
+
+    def forget_batch(connection: Connection) -> int:
+        return connection.scalar(text("SELECT forget_gone_works(100)")) or 0
+
+    forgotten = 0
+    while count := run_transaction(engine, forget_batch):
+        forgotten += count
+    return forgotten
+
+
 def _remove(engine: Engine, rule: _Rule, days: int, batch: int) -> int:
     # Ordered, so that an index by time finds them; a row that somebody has locked is left for the next time.
     statement = text(f"""

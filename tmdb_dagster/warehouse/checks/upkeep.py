@@ -139,7 +139,7 @@ UPKEEP_CHECKS = (
         "works",
         "warning",
         "TMDB knows every movie that readers are shown.",
-        "It was deleted or merged into another: delete the work, or see if ingest_movie with force_refresh finds it.",
+        "It was deleted or merged into another. It is looked for every month, and retention forgets it in time.",
         none_of(
             "shown works that are gone",
             """SELECT title || ' (TMDB id ' || tmdb_id || '), since ' || gone_at::date AS example,

@@ -1,9 +1,15 @@
 CREATE OR REPLACE FUNCTION remove_unknown_works(run_id_input text, work_ids bigint[]) RETURNS SETOF bigint
 LANGUAGE sql SECURITY DEFINER AS $$
-    DELETE FROM works w
-    WHERE w.work_id = ANY(work_ids) AND w.claimed_by = run_id_input AND w.added_by IS NOT NULL
-        AND is_unwritten(w)
-    RETURNING w.work_id
+    WITH unknown AS (
+        SELECT w.work_id FROM works w
+        WHERE w.work_id = ANY(work_ids) AND w.claimed_by = run_id_input AND w.added_by IS NOT NULL
+            AND w.gone_at IS NULL -- else it was known once
+            AND is_unwritten(w)
+    ), orphaned AS (
+        -- The repair knows by its row that a file is there, and removes both.
+        UPDATE image_inventory i SET work_id = NULL FROM unknown u WHERE i.work_id = u.work_id
+    )
+    DELETE FROM works w USING unknown u WHERE w.work_id = u.work_id RETURNING w.work_id
 $$;
 
 -- It runs with its owner's rights, so nobody else may choose what the names in it mean, nor who calls it.

@@ -31,7 +31,11 @@ CONSUMERS_TABLES = frozenset(
 
 _DASHBOARD = ("tmdb_api_logs", "scheduled_ingestion_log", "refresh_queue", "sync_state")
 _POLICY = "dashboard reads"
-_PRIVATE_FUNCTIONS = ("remove_unfinished_works(text)", "remove_unknown_works(text, bigint[])")
+_PRIVATE_FUNCTIONS = (
+    "remove_unfinished_works(text)",
+    "remove_unknown_works(text, bigint[])",
+    "forget_gone_works(integer)",
+)
 _FUNCTIONS_OF = {"request_movie(bigint)": "authenticated"}
 """Functions with their owner's rights for readers, and the role that may call them; the owner may grant more."""
 
