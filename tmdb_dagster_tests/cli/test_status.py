@@ -118,6 +118,10 @@ _CAUSES = {
         "UPDATE refresh_queue SET due_at = now() - interval '25 hours' WHERE status = 'queued'",
         "UPDATE refresh_queue SET status = 'completed'",
     ),
+    "no_adult_works": (
+        "UPDATE works SET adult_since = now(), added_by = 'discovery' WHERE tmdb_id = '603'",
+        "UPDATE works SET adult_since = NULL",
+    ),
     "no_images_given_up": (
         f"""INSERT INTO image_inventory (key, kind, source_path, source_size, source_at, status)
         SELECT 'more' || n, 'still', '/a.jpg', 'w500', now(), CASE n WHEN 1 THEN 'gave_up' ELSE 'stored' END
