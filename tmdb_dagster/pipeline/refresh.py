@@ -19,6 +19,7 @@ from tmdb_dagster.pipeline.changes import LONGEST_WINDOW, ChangeWindow, changed_
 from tmdb_dagster.pipeline.enrich import enrich
 from tmdb_dagster.pipeline.errors import ChangesUnavailable, InvalidRequest
 from tmdb_dagster.pipeline.log_row import always_logged
+from tmdb_dagster.pipeline.merged import find_merged
 from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Status
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.tmdb.errors import AuthenticationFailed, TmdbError
@@ -178,9 +179,12 @@ def _drain(run: Run, request: DrainRequest, report: DrainReport, on_settled: OnS
 
     def settled(outcomes: list[MovieOutcome]) -> None:
         report.add(outcomes)
+        gone.extend(outcome.tmdb_id for outcome in outcomes if outcome.status is Status.GONE)
         on_settled(outcomes)
 
+    gone: list[int] = []
     enrich(run, _targets(run, request, report), settled, record=partial(_end_entries, run.run_id))
+    find_merged(run, gone)
 
 
 def _targets(run: Run, request: DrainRequest, report: DrainReport) -> Iterator[Target]:

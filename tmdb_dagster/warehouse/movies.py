@@ -27,7 +27,7 @@ _TAKEN_IMDB_IDS = text("""
 """)
 _COMPLETE = text("""
     UPDATE works
-    SET ingestion_status = 'complete', ingestion_error = NULL, gone_at = NULL, claimed_by = NULL,
+    SET ingestion_status = 'complete', ingestion_error = NULL, gone_at = NULL, merged_into = NULL, claimed_by = NULL,
         status_before_claim = NULL, failures = 0, retry_at = NULL, last_refreshed_at = f.fetched_at,
         missing_parts = f.missing_parts,
         incomplete_answers = CASE WHEN f.missing_parts IS NULL THEN 0 ELSE incomplete_answers + 1 END,

@@ -20,6 +20,7 @@ BEGIN
     refusal := CASE
         WHEN EXISTS (SELECT FROM excluded_movies WHERE tmdb_id = asked_id)
         THEN 'The owner of this catalogue keeps the movie out.'
+        WHEN work.merged_into IS NOT NULL THEN 'TMDB has this movie as ' || work.merged_into || ' now.'
         WHEN work.gone_at IS NOT NULL THEN 'TMDB does not know this movie any more.'
         WHEN work.last_refreshed_at IS NULL THEN (
             SELECT reason FROM refused_requests

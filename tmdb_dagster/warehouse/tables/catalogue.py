@@ -76,6 +76,7 @@ works = Table(
         "adult_since",
         "Since when TMDB calls it adult or softcore; NULL: it does not, or INGEST_INCLUDE_ADULT admits it.",
     ),
+    Column("merged_into", Text, comment="TMDB id under which TMDB has a movie that is gone; NULL: not known."),
     Index(None, "title"),
     Index(None, "year"),
     Index("works_release_date_last_refreshed_at_idx", text("release_date DESC"), "last_refreshed_at"),
