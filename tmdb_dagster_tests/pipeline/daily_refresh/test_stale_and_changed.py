@@ -125,7 +125,8 @@ def test_the_cursor_moves_only_with_what_is_queued(
         refreshed(start_run("daily"))
 
     assert queue(engine) == {"completed": 2}, "the stale ones are refreshed all the same"
-    assert rows(engine, "SELECT FROM sync_state WHERE last_sync_cursor IS NOT NULL OR sync_count > 0") == []
+    moved = "sync_type = 'daily_refresh' AND (last_sync_cursor IS NOT NULL OR sync_count > 0)"
+    assert rows(engine, f"SELECT FROM sync_state WHERE {moved}") == []
     assert value(engine, "SELECT error_message FROM scheduled_ingestion_log") is not None
 
     sandbox.reset()
@@ -154,13 +155,13 @@ def test_what_cannot_be_queued_moves_no_cursor(
     with pytest.raises(DBAPIError, match="The queue is full"):
         refreshed(start_run("daily"))
 
-    assert value(engine, "SELECT last_sync_cursor FROM sync_state") == day.isoformat()
+    assert value(engine, "SELECT last_sync_cursor FROM sync_state WHERE sync_type = 'daily_refresh'") == day.isoformat()
     assert queue(engine) == {}
 
     execute(engine, "DROP TRIGGER refuse ON refresh_queue")
     _, found = refreshed(start_run("again"))
     assert found == {ingested[0]: "ingested"}
-    assert value(engine, "SELECT last_sync_cursor FROM sync_state") > day.isoformat()
+    assert value(engine, "SELECT last_sync_cursor FROM sync_state WHERE sync_type = 'daily_refresh'") > day.isoformat()
 
 
 def test_a_month_of_downtime_is_caught_up(
