@@ -69,7 +69,7 @@ format: .venv/dev ## Format the code
 	@$(BIN)/ruff format .
 
 test: lint ## Run everything that CI runs
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-long: .venv/dev ## Run the proofs that take minutes
 	@$(BIN)/pytest -m long

@@ -18,9 +18,6 @@ from tmdb_dagster.warehouse.migrate import migrate
 from tmdb_dagster_tests.warehouse.database import execute, rows, value
 from tmdb_dagster_tests.warehouse.operated import operate
 
-# A role is the whole server's.
-pytestmark = pytest.mark.xdist_group("grafana")
-
 GRAFANA = REPOSITORY / "deploy/grafana"
 PROMETHEUS = REPOSITORY / "deploy/prometheus"
 ROLE_SCRIPT = GRAFANA / "role.sql"

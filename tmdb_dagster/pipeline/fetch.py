@@ -44,13 +44,7 @@ def fetch_movie(run: Run, one: Claim, lapses: int) -> Fetched:
         return Fetched(MovieOutcome(one.tmdb_id, Status.BUSY, one.title, one.year, one.work_id, message=TAKEN_OVER))
     body = run.tmdb.movie(one.tmdb_id)
     fetched_at = run.lease.now()
-    problems: tuple[str, ...] = ()
-    missing = missing_parts(body)
-    if missing or lacking_values(body):
-        previous = run_transaction(run.engine, read_response, one.work_id)
-        body, kept = with_values_from(with_parts_from(body, previous), previous)
-        problems = tuple(f"{part}: missing or malformed in TMDB's answer" for part in missing)
-        problems += tuple(f"{value}: as it was before, for TMDB's answer does not say it" for value in kept)
+    body, problems = _with_what_was_known(run, one, body)
     unknown = missing_parts(body)
     content, content_hash = canonical(body)
     unchanged = content_hash == one.content_hash and one.schema_version == SCHEMA_VERSION
@@ -90,6 +84,19 @@ def fetch_movie(run: Run, one: Claim, lapses: int) -> Fetched:
         message="; ".join(problems) or None,
     )
     return Fetched(outcome, fetched)
+
+
+def _with_what_was_known(run: Run, one: Claim, body: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The answer with what it lacks as the answer before had it, and what it lacks."""
+    missing = missing_parts(body)
+    if not missing and not lacking_values(body):
+        return body, ()
+    previous = run_transaction(run.engine, read_response, one.work_id)
+    body, kept = with_values_from(with_parts_from(body, previous), previous)
+    return body, (
+        *(f"{part}: missing or malformed in TMDB's answer" for part in missing),
+        *(f"{value}: as it was before, for TMDB's answer does not say it" for value in kept),
+    )
 
 
 def _exclusion(run: Run, body: Mapping[str, Any], movie: Movie) -> Exclusion | None:

@@ -116,7 +116,6 @@ def test_what_is_wrong_with_the_database_is_one_sentence_without_secrets() -> No
 
 
 @needs_browser
-@pytest.mark.xdist_group("browser")
 def test_a_person_sees_posters_and_searches(catalogue: str, movies: list[int], engine: Engine) -> None:
     title = value(engine, "SELECT title FROM works WHERE tmdb_id = :id", id=str(movies[0]))
     with chromium() as browser:
