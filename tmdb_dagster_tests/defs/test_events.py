@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterInstance, Definitions
+from dagster import AssetKey, DagsterInstance, Definitions
 from sqlalchemy import Engine, event, make_url
 
 from tmdb_dagster.settings import REPOSITORY
 from tmdb_dagster_tests.defs.conftest import execute_job
-from tmdb_dagster_tests.defs.events import materializations
 
 MOVIES = 12
 
@@ -61,10 +60,11 @@ def test_a_run_keeps_its_connection_and_stores_movies_that_settle_together_toget
             code_location, instance, "weekly_ingest", source="popular", max_movies=MOVIES, pages_per_source=1
         )
 
-    stored = materializations(instance, "movies")
+    records = instance.fetch_materializations(AssetKey("movies"), limit=1000).records
+    stored = [record.partition_key for record in records if record.run_id == result.run_id]
     rows = [statement.count("), (") + 1 for statement in statements if statement.startswith("INSERT INTO event_logs")]
     assert result.success
-    assert len({one.partition for one in stored}) == len(stored) == MOVIES
+    assert len(set(stored)) == len(stored) == MOVIES
     assert len(result.asset_materializations_for_node("enrich_candidates")) > MOVIES
     assert 0 < len(opened) < 5
     assert sum(number for number in rows if number > 1) >= MOVIES - 1, "one movie may have settled alone"

@@ -127,7 +127,7 @@ def test_a_new_schema_version_rewrites_an_unchanged_movie(
     ingest_movie(run, 603)
     version = rules.SCHEMA_VERSION + 1
     monkeypatch.setattr(rules, "SCHEMA_VERSION", version)
-    monkeypatch.setattr("tmdb_dagster.pipeline.enrich.SCHEMA_VERSION", version)
+    monkeypatch.setattr("tmdb_dagster.pipeline.fetch.SCHEMA_VERSION", version)
 
     assert refresh(run).status == "ingested"
     assert value(engine, "SELECT schema_version FROM works_meta") == version

@@ -96,8 +96,9 @@ def note_writes(engine: Engine) -> None:
         CREATE TABLE writes (work_id bigint);
         CREATE FUNCTION note_write() RETURNS trigger LANGUAGE plpgsql AS
             'BEGIN INSERT INTO writes VALUES (NEW.work_id); RETURN NULL; END';
-        CREATE TRIGGER note_write AFTER UPDATE OF ingestion_status ON works FOR EACH ROW
-            WHEN (OLD.ingestion_status = 'ingesting' AND NEW.ingestion_status = 'complete')
+        CREATE TRIGGER note_write AFTER UPDATE ON works FOR EACH ROW
+            WHEN (OLD.ingestion_status = 'ingesting' AND NEW.ingestion_status = 'complete'
+                AND OLD.last_refreshed_at IS DISTINCT FROM NEW.last_refreshed_at) -- and is not given back
             EXECUTE FUNCTION note_write();
         """,
     )

@@ -332,7 +332,7 @@ def test_the_hot_queries_walk_along_indexes(large: Engine) -> None:
     for index in (
         "works_never_refreshed_idx",
         "works_meta_schema_version_idx",
-        "works_incomplete_idx",
+        "works_missing_parts_idx",
         "works_last_refreshed_at_idx",
     ):
         assert f"using {index}" in stale

@@ -84,17 +84,12 @@ works = Table(
     Index(None, "ingestion_status"),
     Index("works_claimed_by_idx", "claimed_by", postgresql_where=text("claimed_by IS NOT NULL")),
     Index(
-        "works_incomplete_idx",
-        "last_refreshed_at",
-        postgresql_where=text("missing_parts IS NOT NULL AND incomplete_answers < 5"),
-    ),
-    Index(
         "works_unfinished_idx",
         text("retry_at NULLS FIRST"),
         postgresql_where=text("coalesce(ingestion_status, 'pending') IN ('pending', 'failed') AND gone_at IS NULL"),
     ),
     Index("works_gone_idx", text("gone_at DESC"), postgresql_where=text("gone_at IS NOT NULL")),
-    Index("works_missing_parts_idx", "work_id", postgresql_where=text("missing_parts IS NOT NULL")),
+    Index("works_missing_parts_idx", "last_refreshed_at", postgresql_where=text("missing_parts IS NOT NULL")),
     Index("works_adult_since_idx", "adult_since", postgresql_where=text("adult_since IS NOT NULL")),
     Index("works_never_refreshed_idx", "work_id", postgresql_where=text("last_refreshed_at IS NULL")),
     comment="One row a movie: identity, and how fresh the catalogue's knowledge of it is.",
