@@ -20,6 +20,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("""
         DROP INDEX works_missing_parts_idx;
+        CREATE INDEX works_missing_parts_idx ON works (work_id) WHERE missing_parts IS NOT NULL;
         CREATE INDEX works_incomplete_idx ON works (last_refreshed_at)
             WHERE missing_parts IS NOT NULL AND incomplete_answers < 5;
     """)
