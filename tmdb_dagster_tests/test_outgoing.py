@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import subprocess
@@ -42,6 +43,18 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "cert.pem"
 
 
+def _read_request(connection: ssl.SSLSocket) -> None:
+    """Read to the end of the body: a connection that is closed on what was not read is reset, its answer lost."""
+    request = b""
+    while b"\r\n\r\n" not in request and (data := connection.recv(10_000)):
+        request += data
+    head, _, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: *(\d+)", head.lower())
+    left = int(length[1]) - len(body) if length else 0
+    while left > 0 and (data := connection.recv(left)):
+        left -= len(data)
+
+
 @pytest.fixture
 def tls_server(certificate: Path) -> Iterator[int]:
     """The port of a TLS server that answers every request with `hello`."""
@@ -57,7 +70,7 @@ def tls_server(certificate: Path) -> Iterator[int]:
                     return
                 try:
                     with context.wrap_socket(plain, server_side=True) as connection:
-                        connection.recv(10_000)
+                        _read_request(connection)
                         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
                 except OSError:
                     continue
