@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tmdb_dagster.cli.progress import movie_bar
 from tmdb_dagster.pipeline.add import ingest_movies, queue_movies, resolve
 from tmdb_dagster.pipeline.outcome import MovieOutcome
 from tmdb_dagster.pipeline.run import Run, open_run
@@ -35,10 +35,8 @@ def add_movies(settings: Settings, names: Sequence[str], *, collections: bool, n
 
 def _ingest(run: Run, titles: dict[int, str]) -> None:
     console = Console(soft_wrap=True)
-    bar = Progress(
-        TextColumn("Ingesting movies"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    )
-    task = bar.add_task("", total=len(titles))
+    bar = movie_bar(console)
+    task = bar.add_task("Ingesting movies", total=len(titles))
     outcomes: list[MovieOutcome] = []
 
     def settled(new: list[MovieOutcome]) -> None:

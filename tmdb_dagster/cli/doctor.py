@@ -10,11 +10,12 @@ from typing import Literal
 
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.pipeline.tmdb import check_tmdb
+from tmdb_dagster.services.catalogue import catalogue_engine
 from tmdb_dagster.services.image_store import open_store, unreadable_images
 from tmdb_dagster.services.provide import Services, provide_services
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.errors import TmdbError
-from tmdb_dagster.warehouse.engine import address, check_schema, connect
+from tmdb_dagster.warehouse.engine import address, check_schema
 from tmdb_dagster.warehouse.probe import check_writable
 
 Finding = tuple[Literal["ok", "note", "problem"], str]
@@ -39,10 +40,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _database(settings: Settings) -> Finding:
-    if settings.database_url is None:
-        raise TypeError("settings.database_url is None: provide the database first")
-    url = settings.database_url.get_secret_value()
-    engine = connect(url, schema=settings.database_schema)
+    engine = catalogue_engine(settings)
     try:
         check_schema(engine)
         check_writable(engine)
@@ -50,7 +48,7 @@ def _database(settings: Settings) -> Finding:
         return "problem", str(error)
     finally:
         engine.dispose()
-    return "ok", f"the database at {address(url)}"
+    return "ok", f"the database at {address(str(engine.url))}"
 
 
 def _tmdb(services: Services) -> Finding:

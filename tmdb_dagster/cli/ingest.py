@@ -14,11 +14,11 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import Engine
 
 from tmdb_dagster.cli.process import dagster_home, hint, installed, started, state_folder
+from tmdb_dagster.cli.progress import movie_bar
 from tmdb_dagster.pipeline.discover import IngestRequest
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.shown import counted, visible
@@ -97,9 +97,7 @@ def _progress(engine: Engine, process: subprocess.Popen[bytes], output: Path) ->
 
 
 def _show_progress(console: Console, progress: Iterator[tuple[int, int]]) -> None:
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    )
+    bar = movie_bar(console)
     task = bar.add_task("Discovering movies", total=None)
     shown, next_line = "", time.monotonic() + _LINE_EVERY_S
     with bar if console.is_terminal else nullcontext():

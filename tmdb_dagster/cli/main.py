@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from functools import partial
 from typing import Any, TextIO
 
 import click
@@ -209,7 +208,7 @@ def catalogue(port: int, dagster_url: str) -> None:
     from tmdb_dagster.web.app import catalogue_app
 
     settings = load_settings()
-    require_free("127.0.0.1", port)
+    require_free("The page", "127.0.0.1", port)
     settings = provide_database(settings)
     if settings.movie_images_store == "local" and settings.movie_images_public_url is None:
         start_image_server(settings.tmdb_dagster_state, dagster_url=dagster_url)
@@ -322,7 +321,6 @@ def check() -> None:
     Exit code 0: all hold. 1: some are broken. 2: it could not be looked at.
     """
     from tmdb_dagster.cli.check import show_proof
-    from tmdb_dagster.redaction import redact
     from tmdb_dagster.services.catalogue import open_catalogue
     from tmdb_dagster.services.provide import provide_database
     from tmdb_dagster.warehouse.checks.proof import prove
@@ -330,9 +328,9 @@ def check() -> None:
     try:
         settings = provide_database(load_settings())
         with open_catalogue(settings) as engine, engine.begin() as connection:
-            code = show_proof(prove(connection, partial(redact, secrets=settings.secrets())))
+            code = show_proof(prove(connection, settings.redact))
     except TmdbDagsterError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_shown(error)}", err=True)
         raise click.exceptions.Exit(2) from error
     raise click.exceptions.Exit(code)
 

@@ -15,7 +15,7 @@ from typing import TextIO
 
 import click
 
-from tmdb_dagster.cli.process import WORKSPACE_YAML, dagster_home, hint, installed, started
+from tmdb_dagster.cli.process import WORKSPACE_YAML, dagster_home, hint, installed, started, state_folder
 from tmdb_dagster.settings import Settings
 
 _POLL_S = 0.2
@@ -29,12 +29,12 @@ def run_ui(settings: Settings, host: str, port: int) -> None:
     """
     state = settings.tmdb_dagster_state
     url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 - compared only
-    output = state / "logs" / "ui.log"
+    output = state_folder(settings, "logs") / "ui.log"
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     command = installed("dagster", "dev", "--workspace", str(WORKSPACE_YAML), "--host", host, "--port", str(port))
     with _alone(state) as lock, dagster_home(settings):
-        require_free(host, port)
+        require_free("The UI", host, port, f" or `make ui PORT={port + 1}`")
         catalogue = _provide(settings, url)
         try:
             with started(command, output, pass_fds=(lock.fileno(),)) as dagster:
@@ -83,7 +83,6 @@ def stop_ui(state: Path) -> bool:
 @contextmanager
 def _alone(state: Path) -> Iterator[TextIO]:
     """The lock of this state folder's UI; Dagster's process inherits it, and so holds it longer than this one."""
-    state.mkdir(parents=True, exist_ok=True)
     with (state / "ui.lock").open("a+") as lock:
         if not _locked(lock):
             lock.seek(0)
@@ -101,14 +100,14 @@ def _locked(lock: TextIO) -> bool:
     return True
 
 
-def require_free(host: str, port: int) -> None:
+def require_free(who: str, host: str, port: int, more_ways: str = "") -> None:
     """Said before anything starts: Dagster says it after half a minute, when its daemon is at work."""
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
         raise click.ClickException(
-            f"The UI cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}): choose another port, as in "
-            f"`--port {port + 1}` or `make ui PORT={port + 1}`."
+            f"{who} cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}): choose another port, as in "
+            f"`--port {port + 1}`{more_ways}."
         ) from error
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from dagster import Config, OpExecutionContext, Out, Output, op
 from pydantic import Field
 
-from tmdb_dagster.defs.metadata import MovieTally, ingest_metadata
-from tmdb_dagster.defs.movies import record_movies
+from tmdb_dagster.defs.metadata import ingest_metadata
+from tmdb_dagster.defs.movies import record_movies, tallied
 from tmdb_dagster.defs.partitions import remove_partitions
 from tmdb_dagster.defs.resources import CatalogueResource
 
@@ -47,9 +47,8 @@ def add_movies(
     """Add movies and ingest them at once. Where a title means several, the failure shows them, and nothing is added."""
     from tmdb_dagster.pipeline.add import ingest_movies, resolve
 
-    tally = MovieTally()
     started = time.monotonic()
-    with catalogue.run(context) as run:
+    with tallied(context) as tally, catalogue.run(context) as run:
         titles = resolve(run, config.movies, collections=config.collections)
         ingest_movies(run, titles, partial(record_movies, context, tally))
         metadata = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)

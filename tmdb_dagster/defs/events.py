@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 
 from dagster import AssetMaterialization, OpExecutionContext
+from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata
 
 from tmdb_dagster.settings import environment
 
@@ -15,12 +16,6 @@ def log_materializations(context: OpExecutionContext, materializations: Sequence
 
     Dagster has no public way: without its own one, which it uses for partitions, each is a transaction.
     """
-    try:
-        from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata
-    except ImportError:
-        for materialization in materializations:
-            context.log_event(materialization)
-        return
     step, batch_id = context.get_step_execution_context(), uuid.uuid4().hex
     # The size at which Dagster stores a batch that has not ended; unset, it stores each event for itself.
     with environment(DAGSTER_EVENT_BATCH_SIZE=str(len(materializations))):

@@ -14,6 +14,7 @@ from tmdb_dagster.logs import configure_logging
 from tmdb_dagster.pipeline.processes import worker_processes
 from tmdb_dagster.pipeline.rehost import urls_shown
 from tmdb_dagster.pipeline.tmdb import image_urls
+from tmdb_dagster.services.catalogue import catalogue_engine
 from tmdb_dagster.services.image_store import open_store
 from tmdb_dagster.settings import Settings
 from tmdb_dagster.tmdb.errors import InvalidResponse
@@ -23,7 +24,6 @@ from tmdb_dagster.transform.images import ImageUrls
 from tmdb_dagster.transform.movie import transform_movie
 from tmdb_dagster.transform.rows import MovieRows
 from tmdb_dagster.transform.score import ScorePrior
-from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.images import adopted_urls, image_states, register_images
 from tmdb_dagster.warehouse.movies import write_rows
 from tmdb_dagster.warehouse.responses import KeptResponse, lock_responses, works_with_response
@@ -98,11 +98,7 @@ class _Worker:
     @classmethod
     def open(cls, settings: Settings, prior: ScorePrior) -> None:
         configure_logging(settings.log_format, settings.redact)
-        url = settings.database_url
-        if url is None:
-            raise TypeError("settings.database_url is None: provide the services first")
-        engine = connect(url.get_secret_value(), schema=settings.database_schema, connections=1)
-        cls._held = engine, settings, open_store(settings), prior
+        cls._held = catalogue_engine(settings, connections=1), settings, open_store(settings), prior
 
     @classmethod
     def rebuild(cls, chunk: list[int]) -> Rebuilt:

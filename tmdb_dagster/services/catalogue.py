@@ -14,14 +14,14 @@ CONNECTIONS = 8
 """A run keeps at most so many open, and opens two more for a moment: a free plan lends few, and calls wait longer."""
 
 
-def catalogue_engine(settings: Settings) -> Engine:
+def catalogue_engine(settings: Settings, *, connections: int = CONNECTIONS) -> Engine:
     """An engine for the catalogue that the settings name; it opens no connection yet."""
     if settings.database_url is None:
         raise TypeError("settings.database_url is None: provide the services first")
     return connect(
         settings.database_url.get_secret_value(),
         schema=settings.database_schema,
-        connections=min(CONNECTIONS, settings.tmdb_concurrency),
+        connections=min(connections, settings.tmdb_concurrency),
     )
 
 
