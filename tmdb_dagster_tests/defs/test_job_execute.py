@@ -8,6 +8,7 @@ import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus, config_from_files
 from sqlalchemy import Engine, text
 
+from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import REPOSITORY
 from tmdb_dagster_tests.defs.conftest import StartJob
@@ -41,6 +42,8 @@ def test_two_ingests_at_once_share_the_rate_limit_and_the_movies(
     start_job: StartJob, engine: Engine, tmp_path: Path
 ) -> None:
     with SandboxServer(movies=300, latency_ms=(20, 60), rate_limit="20/5s") as judge:
+        # The run that is first still waits for its first movie when the other begins, however slowly that starts.
+        judge.faults.add(Fault(r"/movie/\d+", "delay", delay_s=15, times=1))
         environment = {"TMDB_API_URL": judge.api_url, "TMDB_RATE_LIMIT": "20/5s"}
         processes = [
             start_job(
