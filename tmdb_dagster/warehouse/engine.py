@@ -22,7 +22,7 @@ from tmdb_dagster.warehouse.errors import (
     WarehouseError,
 )
 
-HEAD = "0111"
+HEAD = "0112"
 """The migration that this version of the package works with."""
 
 VERSION_TABLE = "catalogue_version"

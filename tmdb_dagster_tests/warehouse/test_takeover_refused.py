@@ -70,6 +70,18 @@ def test_what_cannot_be_reconciled_is_refused_all_at_once_before_anything_is_tou
     engine.dispose()
 
 
+def test_a_key_that_forbids_two_sources_is_refused(old_system: Callable[..., Engine]) -> None:
+    engine = old_system("none")
+    execute(engine, "DELETE FROM similar_movies WHERE source <> 'tmdb'")
+    execute(engine, "ALTER TABLE similar_movies ADD CONSTRAINT once UNIQUE (work_id, similar_tmdb_id)")
+
+    [refusal] = plan_migration(engine).refusals
+
+    assert refusal.startswith("similar_movies may have only one row for each (work_id, similar_tmdb_id), and ")
+    assert refusal.endswith(': ALTER TABLE "public"."similar_movies" DROP CONSTRAINT "once";')
+    engine.dispose()
+
+
 NEEDED = {
     "works.tmdb_id": ("varchar", "text"),
     "works.last_refreshed_at": ("timestamp", "timestamp with time zone"),

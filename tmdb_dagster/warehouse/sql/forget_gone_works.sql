@@ -15,7 +15,7 @@ BEGIN
     DELETE FROM movie_responses WHERE work_id = ANY(forgotten);
     DELETE FROM aggregates WHERE work_id = ANY(forgotten);
     DELETE FROM rating_sources WHERE work_id = ANY(forgotten) AND source_name = 'TMDB';
-    DELETE FROM similar_movies WHERE work_id = ANY(forgotten) AND source = 'tmdb';
+    DELETE FROM similar_movies WHERE work_id = ANY(forgotten) AND source IN ('tmdb', 'tmdb_recommendation');
     DELETE FROM work_images WHERE work_id = ANY(forgotten);
     UPDATE works SET original_title = NULL, year = NULL, release_date = NULL, last_refreshed_at = NULL,
         missing_parts = NULL, incomplete_answers = 0, adult_since = NULL

@@ -20,6 +20,7 @@ from tmdb_dagster.warehouse.takeover.plan import Plan, Step, execute, literal, q
 from tmdb_dagster.warehouse.takeover.reference import Reference
 from tmdb_dagster.warehouse.takeover.tolerance import (
     FILLED_FROM_NOW_ON,
+    KEYS,
     WRITTEN_VALUES,
     fits,
     may_be_required,
@@ -158,6 +159,7 @@ class Takeover:
                 done.append(f"default of {column.name}")
         self._refuse_unknown_required(table, there)
         self._refuse_narrow_checks(table, there)
+        self._refuse_narrow_keys(there)
         if table.name == _QUEUE:
             dropped = list(self._once_in_a_life(there))
             statements += dropped
@@ -231,15 +233,28 @@ class Takeover:
                     f"ALTER TABLE {quoted(self._schema, table)} DROP CONSTRAINT {quoted(check.name)};"
                 )
 
+    def _refuse_narrow_keys(self, there: Relation) -> None:
+        """One movie may be similar by two sources, or scored by two methods: what is unique must not be less."""
+        for key in KEYS.get(there.name, ()):
+            for index in there.indexes:
+                if index.is_unique and index.predicate is None and index.columns and set(index.columns) < set(key):
+                    self._refuse(
+                        f"{there.name} may have only one row for each ({', '.join(index.columns)}), and the pipeline "
+                        f"writes one for each ({', '.join(key)}): {self._dropped(there, index)};"
+                    )
+
     def _once_in_a_life(self, there: Relation) -> Iterator[str]:
         """The old queue's UNIQUE (work_id): finished entries would keep a movie from being queued again."""
         for index in there.indexes:
             if _is_once_in_a_life(index):
-                if index.constraint_name:
-                    table = quoted(self._schema, there.name)
-                    yield f"ALTER TABLE {table} DROP CONSTRAINT {quoted(index.constraint_name)}"
-                else:
-                    yield f"DROP INDEX {quoted(self._schema, index.name)}"
+                yield self._dropped(there, index)
+
+    def _dropped(self, there: Relation, index: Index) -> str:
+        """The statement that drops an index, with the constraint that it is of."""
+        if index.constraint_name is None:
+            return f"DROP INDEX {quoted(self._schema, index.name)}"
+        table = quoted(self._schema, there.name)
+        return f"ALTER TABLE {table} DROP CONSTRAINT {quoted(index.constraint_name)}"
 
 
 def _is_once_in_a_life(index: Index) -> bool:

@@ -72,7 +72,7 @@ WRITTEN_VALUES = {
     ("refresh_queue", "status"): ("queued", "processing", "completed", "failed"),
     ("rating_sources", "scale_type"): ("0_10",),
     ("rating_sources", "source_name"): ("TMDB",),
-    ("similar_movies", "source"): ("tmdb",),
+    ("similar_movies", "source"): ("tmdb", "tmdb_recommendation"),
     ("scheduled_ingestion_log", "trigger_type"): ("scheduled", "manual"),
     ("scheduled_ingestion_log", "source"): (
         "popular",
