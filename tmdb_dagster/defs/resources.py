@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -60,12 +61,16 @@ class CatalogueResource(ConfigurableResource[Any]):
         """The database alone, for what asks TMDB nothing; a step of a run holds the run's lease."""
         from tmdb_dagster.services.catalogue import open_catalogue
         from tmdb_dagster.services.provide import provide_services
+        from tmdb_dagster.warehouse.engine import check_schema
         from tmdb_dagster.warehouse.leases import step_lease
         from tmdb_dagster.warehouse.origin import require_origin
+        from tmdb_dagster.warehouse.rolling import await_migration
 
         with clear_failures():
             services = provide_services(self._settings())
-            with open_catalogue(services.settings) as engine:
+            # A tick of a sensor does not wait: the next one asks again.
+            migrated = partial(await_migration, run_id=context.run_id, job=_job(context)) if context else check_schema
+            with open_catalogue(services.settings, migrated) as engine:
                 with engine.begin() as connection:
                     require_origin(connection, services.origin)  # a rebuild writes the origin's image addresses
                 with nullcontext() if context is None else step_lease(engine, run_id=context.run_id, job=_job(context)):

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -30,6 +31,7 @@ from tmdb_dagster.warehouse.claims import give_back_claims
 from tmdb_dagster.warehouse.leases import RunLease
 from tmdb_dagster.warehouse.origin import Origin, require_origin
 from tmdb_dagster.warehouse.refresh_queue import give_back_entries
+from tmdb_dagster.warehouse.rolling import await_migration
 from tmdb_dagster.warehouse.scores import score_prior
 from tmdb_dagster.warehouse.transaction import run_transaction
 
@@ -79,7 +81,8 @@ def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> It
     with ExitStack() as stack:
         stack.enter_context(log_fields(run_id=run_id, job=job))
         stack.enter_context(rare_collections())
-        engine = stack.enter_context(open_catalogue(settings))
+        migrated = partial(await_migration, run_id=run_id, job=job)
+        engine = stack.enter_context(open_catalogue(settings, migrated))
         run_transaction(engine, require_origin, origin)
         lease = stack.enter_context(RunLease(engine, run_id=run_id, job=job))
         stack.callback(run_transaction, engine, _give_back, run_id)

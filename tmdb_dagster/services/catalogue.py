@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
@@ -26,14 +26,14 @@ def catalogue_engine(settings: Settings, *, connections: int = CONNECTIONS) -> E
 
 
 @contextmanager
-def open_catalogue(settings: Settings) -> Iterator[Engine]:
-    """The database of the catalogue, at the current schema.
+def open_catalogue(settings: Settings, ready: Callable[[Engine], None] = check_schema) -> Iterator[Engine]:
+    """The database of the catalogue, at a schema that this version may run on, as `ready` finds or waits for it.
 
     Raises DatabaseUnavailable, SchemaNotCurrent, and what else of WarehouseError the database does then.
     """
     engine = catalogue_engine(settings)
     try:
-        check_schema(engine)
+        ready(engine)
         yield engine
     finally:
         engine.dispose()

@@ -17,6 +17,8 @@ from tmdb_dagster.warehouse.errors import (
     DatabaseReadOnly,
     DatabaseUnavailable,
     QueryCanceled,
+    SchemaAhead,
+    SchemaBehind,
     SchemaNotCurrent,
     TooFewConnections,
     WarehouseError,
@@ -156,17 +158,19 @@ def _ours(context: ExceptionContext) -> WarehouseError | None:
 def check_schema(engine: Engine) -> None:
     """Raise SchemaNotCurrent unless this version may run on the tables: its own, or later ones that still serve it.
 
-    An older database is to be migrated first. A later one names the oldest revision that it serves.
+    SchemaBehind: they are older, and to be migrated first. SchemaAhead: they are later, and name the oldest revision
+    that they serve, which is later than this version's.
     """
     revision = _ask(engine, f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 - ours
     if revision == HEAD:
         return
     where = f"The database at {address(str(engine.url))} is at revision {revision or 'none'}"
     if revision is None or revision < HEAD:
-        raise SchemaNotCurrent(f"{where}, and this version needs {HEAD}: run `tmdb-dagster migrate`.")
+        behind = SchemaNotCurrent if revision is None else SchemaBehind
+        raise behind(f"{where}, and this version needs {HEAD}: run `tmdb-dagster migrate`.")
     served = _ask(engine, "SELECT oldest_revision_served()")
     if served is None or served > HEAD:
-        raise SchemaNotCurrent(
+        raise SchemaAhead(
             f"{where}, of a later version, and serves versions from revision {served or revision} on; this one "
             f"is of {HEAD}: update it, and do not migrate with it."
         )

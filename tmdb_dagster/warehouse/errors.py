@@ -11,7 +11,9 @@ TmdbDagsterError
     ├── DatabaseFull           its disk or its memory has no room
     ├── AccessDenied           the role lacks a right
     ├── UnsuitableDatabase     it cannot hold the catalogue: its encoding
-    ├── SchemaNotCurrent       the tables are missing or of another revision: migrate first
+    ├── SchemaNotCurrent       the tables are missing: migrate first
+    │   ├── SchemaBehind       they are of an earlier version: migrate; runs wait for it
+    │   └── SchemaAhead        they are of a later version, which serves this one no longer: update the program
     ├── MigrationRefused       what is in the database cannot be brought to the current schema
     ├── OriginMismatch         the sandbox's movies and TMDB's would mix
     └── ApiLogIncomplete       calls were made that could not be logged
@@ -70,6 +72,16 @@ class SchemaNotCurrent(WarehouseError):
     """The database's tables are missing or belong to another version of this package."""
 
     permanent = True
+
+
+class SchemaBehind(SchemaNotCurrent):
+    """The tables belong to an earlier version; in an upgrade, whoever migrates them is about to."""
+
+    permanent = False
+
+
+class SchemaAhead(SchemaNotCurrent):
+    """The tables belong to a later version that serves this one no longer."""
 
 
 class MigrationRefused(WarehouseError):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,8 +9,11 @@ from sqlalchemy import Engine, text
 
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
+from tmdb_dagster.warehouse.engine import HEAD
 from tmdb_dagster_tests.defs.conftest import Execute
 from tmdb_dagster_tests.defs.events import failures, materializations, warnings_in
+from tmdb_dagster_tests.warehouse.database import execute as execute_sql
+from tmdb_dagster_tests.warehouse.database import until, value
 
 LISTS = "/movie/popular|/movie/now_playing|/trending/.*"
 MOVIES = "/movie/[0-9]+"
@@ -212,3 +216,18 @@ def test_a_wrong_setting_is_one_clear_message(execute: Execute, monkeypatch: pyt
 
     assert message is not None
     assert "TMDB_RATE_LIMIT" in message
+
+
+def test_a_job_on_a_database_that_is_yet_to_be_migrated_waits_for_it(execute: Execute, engine: Engine) -> None:
+    def set_revision(revision: str) -> None:
+        execute_sql(engine, "UPDATE catalogue_version SET version_num = :revision", revision=revision)
+
+    def migrate_once_it_waits() -> None:
+        until(lambda: value(engine, "SELECT count(*) FROM run_leases") == 1, "the run to wait with its lease")
+        set_revision(HEAD)
+
+    set_revision("0100")
+    with ThreadPoolExecutor() as pool:
+        migrated = pool.submit(migrate_once_it_waits)
+        assert execute("retention").success
+        migrated.result()
