@@ -17,7 +17,7 @@ HIGHEST_PAGE = 500
 MOST_APPENDED = 20
 LONGEST_RANGE = timedelta(days=14)
 _V3_KEY = re.compile(r"[0-9a-f]{32}")
-_APPENDABLE = (*PARTS, "similar", "changes")
+_APPENDABLE = (*PARTS, "changes")
 
 MESSAGES: dict[int, str] = {
     6: "Invalid id: The pre-requisite id is invalid or not found.",
@@ -76,10 +76,7 @@ class Api:
                 (r"/collection/([0-9]{1,9})", "/collection/{id}", self._collection),
                 (r"/movie/([^/]+)", "/movie/{id}", self._movie),
                 (r"/movie/([^/]+)/changes", "/movie/{id}/changes", self._movie_changes),
-                *(
-                    (rf"/movie/([^/]+)/{part}", f"/movie/{{id}}/{part}", self._part(part))
-                    for part in (*PARTS, "similar")
-                ),
+                *((rf"/movie/([^/]+)/{part}", f"/movie/{{id}}/{part}", self._part(part)) for part in PARTS),
             )
         ]
 

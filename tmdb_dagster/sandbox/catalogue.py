@@ -18,8 +18,19 @@ import orjson
 
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.sandbox.draw import Draw, hashed
-from tmdb_dagster.sandbox.movie import LANDMARKS, Json, Movie, Outline, details, list_row, make_movie, outline
+from tmdb_dagster.sandbox.movie import (
+    LANDMARKS,
+    Json,
+    Movie,
+    Outline,
+    details,
+    imdb_id_of,
+    list_row,
+    make_movie,
+    outline,
+)
 from tmdb_dagster.sandbox.parts import (
+    external_ids_of,
     images_of,
     keywords_of,
     providers_of,
@@ -27,6 +38,7 @@ from tmdb_dagster.sandbox.parts import (
     videos_of,
 )
 from tmdb_dagster.sandbox.people import credits_of
+from tmdb_dagster.sandbox.translations import alternative_titles_of, translations_of
 
 ListName = Literal["popular", "now_playing", "trending"]
 
@@ -35,15 +47,24 @@ LIST_PAGE = 20
 CHANGES_PAGE = 100
 FOREIGN_CHANGES_A_DAY = 120
 
-PARTS = {
+_OF_MOVIE = {
     "credits": credits_of,
     "videos": videos_of,
     "release_dates": release_dates_of,
     "images": images_of,
     "keywords": keywords_of,
     "watch/providers": providers_of,
+    "translations": translations_of,
+    "alternative_titles": alternative_titles_of,
 }
-"""The parts that depend on their movie alone (`similar` and `changes` need the catalogue)."""
+PARTS = (*_OF_MOVIE, "external_ids", "similar", "recommendations")
+"""The parts of a movie, `changes` apart; the last ones need the catalogue."""
+_PAGES = ("similar", "recommendations")
+
+
+def _with_media_type(row: bytes) -> bytes:
+    """A list's row as those lists have it that could hold series, too."""
+    return b'{"media_type":"movie",' + row[1:]
 
 
 class Packed(NamedTuple):
@@ -152,15 +173,19 @@ class Catalogue:
     def part(self, movie_id: int, part: str, image_languages: frozenset[str | None] | None) -> Packed:
         """One part on its own, as its separate endpoint gives it."""
         content = self._part(self.movie(movie_id), part, image_languages)
-        return pack(content if part == "similar" else {"id": movie_id, **content})
+        return pack(content if part in _PAGES else {"id": movie_id, **content})
 
     def _part(self, movie: Movie, part: str, image_languages: frozenset[str | None] | None) -> Json:
         if part == "similar":
             return self._similar(movie)
+        if part == "recommendations":
+            return self._recommendations(movie)
+        if part == "external_ids":
+            return external_ids_of(movie, self._imdb_id(movie.id))
         if part == "changes":
             yesterday = utc_now().date() - timedelta(days=1)
             return self.movie_changes(movie.id, yesterday, utc_now().date())
-        content = PARTS[part](movie)
+        content = _OF_MOVIE[part](movie)
         if part == "images" and image_languages is not None:
             return {
                 kind: [image for image in images if image["iso_639_1"] in image_languages]
@@ -187,6 +212,20 @@ class Catalogue:
             "total_results": total,
         }
 
+    def _recommendations(self, movie: Movie) -> Json:
+        """Movies that its viewers like, some of the same genre; none for most of the obscure ones."""
+        draw = Draw(self.seed, "recommendations", movie.id)
+        pool = self._by_genre[movie.outline.main_genre]
+        count = 0 if movie.obscure and draw.chance(0.8) else LIST_PAGE
+        chosen = [*draw.sample(pool, min(count // 2, len(pool))), *draw.sample(self.ids, min(count, len(self.ids)))]
+        found = [one for one in dict.fromkeys(chosen) if one != movie.id][:count]
+        return {
+            "page": 1,
+            "results": [orjson.Fragment(_with_media_type(self._row(one, 0, 0))) for one in found],
+            "total_pages": 2 if found else 1,
+            "total_results": 2 * len(found),
+        }
+
     def _make_row(self, movie_id: int, revision: int, poster_revision: int) -> bytes:
         movie = make_movie(self.seed, self.outlines[movie_id], self.today, revision, poster_revision)
         return orjson.dumps(list_row(movie))
@@ -198,7 +237,7 @@ class Catalogue:
         for movie_id in sequence[(page - 1) * LIST_PAGE : page * LIST_PAGE]:
             change = self._change(movie_id)
             row = self._row(movie_id, change.revision, change.poster_revision)
-            rows.append(b'{"media_type":"movie",' + row[1:] if name == "trending" else row)
+            rows.append(_with_media_type(row) if name == "trending" else row)
         body: Json = {
             "page": page,
             "results": [orjson.Fragment(row) for row in rows],
@@ -218,8 +257,8 @@ class Catalogue:
         found = [one for one in (owner, *following) if one in self and self._imdb_id(one) == imdb_id]
         return pack({"movie_results": self._rows(found), "person_results": [], "tv_results": []})
 
-    def _imdb_id(self, movie_id: int) -> object:
-        return details(self.movie(movie_id), self.today, self._shares_imdb_id_with(movie_id))["imdb_id"]
+    def _imdb_id(self, movie_id: int) -> str | None:
+        return imdb_id_of(self.movie(movie_id), self._shares_imdb_id_with(movie_id))
 
     def search(self, query: str, year: str | None, page: int) -> Packed:
         """A page of the movies whose titles have all words of the query."""

@@ -195,7 +195,7 @@ def details(movie: Movie, today: date, shared_imdb_of: int | None) -> Json:
         "genres": [{"id": genre.id, "name": genre.name} for genre in movie.genres],
         "homepage": _homepage(movie, draw),
         "id": movie.id,
-        "imdb_id": _imdb_id(movie, shared_imdb_of),
+        "imdb_id": imdb_id_of(movie, shared_imdb_of),
         "origin_country": [home],
         "original_language": movie.language,
         "original_title": movie.story.original_title,
@@ -220,7 +220,8 @@ def details(movie: Movie, today: date, shared_imdb_of: int | None) -> Json:
     return body
 
 
-def _imdb_id(movie: Movie, shared_imdb_of: int | None) -> str | None:
+def imdb_id_of(movie: Movie, shared_imdb_of: int | None) -> str | None:
+    """The IMDb id; null, and sometimes "", where TMDB knows none."""
     oddity = hashed(movie.seed, "imdb", movie.id) % 90
     if shared_imdb_of is not None:
         return f"tt{1_000_000 + shared_imdb_of * 5:07d}"

@@ -139,6 +139,20 @@ def keywords_of(movie: Movie) -> Json:
     return {"keywords": [{"id": number, "name": word} for word, number in unique.items()]}
 
 
+def external_ids_of(movie: Movie, imdb_id: str | None) -> Json:
+    """`external_ids`: null where TMDB knows none."""
+    draw = Draw(movie.seed, "external_ids", movie.id)
+    fame = movie.outline.fame
+    handle = "".join(filter(str.isalnum, movie.story.title))
+    return {
+        "imdb_id": imdb_id or None,
+        "wikidata_id": f"Q{draw.whole(10**5, 10**8)}" if draw.chance(0.2 + 0.75 * fame) else None,
+        "facebook_id": handle if draw.chance(0.6 * fame) else None,
+        "instagram_id": f"{handle.lower()}movie" if draw.chance(0.5 * fame) else None,
+        "twitter_id": handle[:15] if draw.chance(0.5 * fame) else None,
+    }
+
+
 def providers_of(movie: Movie) -> Json:
     """`watch/providers` by country; one movie in eight has none."""
     draw = Draw(movie.seed, "providers", movie.id)

@@ -12,7 +12,10 @@ from tmdb_dagster.sandbox.server import SandboxServer
 
 Ask = Callable[..., requests.Response]
 
-PARTS = ("credits", "videos", "similar", "release_dates", "images", "keywords", "watch/providers")
+PARTS = (
+    *("credits", "videos", "similar", "release_dates", "images", "keywords", "watch/providers"),
+    *("translations", "recommendations", "external_ids", "alternative_titles"),
+)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,13 @@ V3_KEY = "0123456789abcdef0123456789abcdef"
         ("/movie/603/images", {"id", "backdrops", "logos", "posters"}),
         ("/movie/603/keywords", {"id", "keywords"}),
         ("/movie/603/watch/providers", {"id", "results"}),
+        ("/movie/603/translations", {"id", "translations"}),
+        ("/movie/603/recommendations", {"page", "results", "total_pages", "total_results"}),
+        (
+            "/movie/603/external_ids",
+            {"id", "imdb_id", "wikidata_id", "facebook_id", "instagram_id", "twitter_id"},
+        ),
+        ("/movie/603/alternative_titles", {"id", "titles"}),
         ("/movie/603/changes", {"changes"}),
     ],
 )

@@ -14,6 +14,7 @@ from tmdb_dagster.clock import utc_now
 from tmdb_dagster.sandbox.catalogue import Catalogue
 from tmdb_dagster_tests.sandbox.conftest import PARTS
 
+RECORDED_TOGETHER = ("credits", "videos", "similar", "release_dates", "images", "keywords", "watch/providers")
 SHOWN = frozenset(("en", None))
 
 
@@ -64,15 +65,39 @@ def test_a_catalogue_without_movies_is_refused() -> None:
         Catalogue(movies=1)
 
 
-def test_popular_movies_have_bodies_as_large_as_real_ones(catalogue: Catalogue) -> None:
+@pytest.fixture(scope="module")
+def popular(catalogue: Catalogue) -> list[int]:
     rows = [orjson.loads(catalogue.list_page("popular", page).plain)["results"] for page in range(1, 11)]
-    ids = dict.fromkeys(row["id"] for page in rows for row in page)
-    packed = [catalogue.body(movie_id, PARTS, SHOWN) for movie_id in ids]
+    return list(dict.fromkeys(row["id"] for page in rows for row in page))
+
+
+def test_popular_movies_have_bodies_as_large_as_real_ones(catalogue: Catalogue, popular: list[int]) -> None:
+    packed = [catalogue.body(movie_id, RECORDED_TOGETHER, SHOWN) for movie_id in popular]
     sizes = [len(one.plain) for one in packed]
     assert 95_000 < statistics.median(sizes) < 130_000
     assert min(sizes) > 30_000
     assert 150_000 < max(sizes) < 320_000
     assert 18_000 < statistics.median(len(one.gzipped) for one in packed) < 32_000
+
+
+def test_popular_movies_are_translated_and_recommended_as_real_ones_are(
+    catalogue: Catalogue, popular: list[int]
+) -> None:
+    bodies = [orjson.loads(catalogue.body(movie_id, PARTS, SHOWN).plain) for movie_id in popular]
+
+    def median(part: str) -> float:
+        return statistics.median(len(orjson.dumps(body[part])) for body in bodies)
+
+    assert 7_000 < median("translations") < 40_000
+    assert 10_000 < median("recommendations") < 16_000
+    assert all(
+        body["external_ids"]["imdb_id"] == (body["imdb_id"] or None)
+        and body["id"] not in {row["id"] for row in body["recommendations"]["results"]}
+        for body in bodies
+    )
+    languages = [[entry["iso_639_1"] for entry in body["translations"]["translations"]] for body in bodies]
+    assert all({"en", body["original_language"]} <= set(found) for found, body in zip(languages, bodies, strict=True))
+    assert any(found.count("zh") > 1 for found in languages)
 
 
 def test_details_have_the_oddities_of_real_ones(sample: list[dict[str, Any]]) -> None:
