@@ -55,6 +55,11 @@ class MovieTally:
             if outcome.status.failed and len(self.failed) < ROWS_SHOWN:
                 self.failed.append((outcome.tmdb_id, outcome.title, outcome.message or ""))
 
+    @property
+    def written(self) -> int:
+        """How many were fetched, and are in the catalogue as TMDB has them."""
+        return self.statuses["ingested"] + self.statuses["unchanged"]
+
     def lost(self) -> str | None:
         """How many movies came and how many failed, such as `31 of 40, 9 failed`; None where none did."""
         failed = self.statuses["failed"] + self.statuses["gone"]

@@ -158,7 +158,7 @@ def enrich_candidates(
     context: AssetExecutionContext, catalogue: CatalogueResource
 ) -> Iterator[MaterializeResult[None]]:
     """Ingest the candidates of this run, or those that wait, each a partition of `movies`, and log the ingest."""
-    from tmdb_dagster.pipeline.errors import NoCandidates
+    from tmdb_dagster.pipeline.errors import MostMoviesFailed, NoCandidates, TmdbOutage
     from tmdb_dagster.pipeline.ingest import ingest_candidates
 
     started = time.monotonic()
@@ -178,6 +178,13 @@ def enrich_candidates(
             context.log.info("No candidates wait: rows are counted, and TMDB is asked nothing.")
             yield from _table_results(context, row_counts(run.engine))
             return
+        except (MostMoviesFailed, TmdbOutage):
+            if tally.written:  # the run has failed, and the tables have not
+                counts = row_counts(run.engine)
+                counts["works"] |= ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
+                for table, metadata in counts.items():
+                    context.log_event(AssetMaterialization(table, metadata=metadata))
+            raise
         checked = {"movies checked": batch.movies_checked, "movies skipped": batch.movies_skipped}
         excluded = exclusion_figures(Counter(batch.exclusions) + tally.exclusions)
         figures = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)

@@ -10,10 +10,12 @@ from functools import cache
 from threading import Lock
 from typing import Any, ClassVar
 
+from dagster import AssetKey, DagsterEventType, EventLogEntry, EventRecordsFilter
 from dagster._config import ConfigType, resolve_to_config_type
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.defs_state.blob_storage_state_storage import UPathDefsStateStorage
+from dagster._core.storage.event_log.base import PlannedMaterializationInfo
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
@@ -30,6 +32,10 @@ from upath import UPath
 
 from tmdb_dagster.defs.code_location import executed_here
 from tmdb_dagster.services.errors import ServiceNotSet
+
+_ENDED_EARLY = (DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED)
+_RUNS_PASSED_OVER = 25
+"""Of more failed runs in a row that never came to an asset, the UI shows none."""
 
 _Storage = PostgresRunStorage | PostgresEventLogStorage | PostgresScheduleStorage
 
@@ -78,7 +84,36 @@ class _RunStorage(_AtFirstUse, PostgresRunStorage):
 
 
 class _EventLogStorage(_AtFirstUse, PostgresEventLogStorage):
+    """What a failed run never came to, asset or check, stays as it was; Dagster would show all of it as failed."""
+
     _made_by = PostgresEventLogStorage
+
+    def store_asset_check_event(self, event: EventLogEntry, event_id: int | None) -> None:
+        """Keep what a check found, and not that it was planned, which would be taken for its last result."""
+        if event.dagster_event_type != DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
+            super().store_asset_check_event(event, event_id)
+
+    def get_latest_planned_materialization_info(
+        self, asset_key: AssetKey, partition: str | None = None
+    ) -> PlannedMaterializationInfo | None:
+        """The newest run that materialises an asset, or is yet to; the UI shows whether that has failed."""
+        planned = self.get_event_records(
+            EventRecordsFilter(
+                DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+                asset_key=asset_key,
+                asset_partitions=[partition] if partition else None,
+            ),
+            limit=_RUNS_PASSED_OVER,
+        )
+        reached = (one for one in planned if not self._ended_before(one.run_id, one.event_log_entry.step_key))
+        newest = next(reached, None)
+        return PlannedMaterializationInfo(storage_id=newest.storage_id, run_id=newest.run_id) if newest else None
+
+    def _ended_before(self, run_id: str, step_key: str | None) -> bool:
+        """Whether a run has failed, or was cancelled, before it came to a step."""
+        entries = self.get_logs_for_run(run_id, of_type={DagsterEventType.STEP_START, *_ENDED_EARLY})
+        started = {entry.step_key for entry in entries if entry.dagster_event_type == DagsterEventType.STEP_START}
+        return step_key not in started and any(entry.dagster_event_type in _ENDED_EARLY for entry in entries)
 
 
 class _ScheduleStorage(_AtFirstUse, PostgresScheduleStorage):
