@@ -6,12 +6,16 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dagster import Failure
+from dagster import DagsterEventType, DagsterInstance, Failure
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.execution.plan.objects import StepFailureData
 
 from tmdb_dagster.errors import TmdbDagsterError
 
 PERMANENT = "permanent"
 """The metadata of a failure that says whether the run would fail again, until a person does something."""
+
+_STOPPED = DagsterExecutionInterruptedError.__name__
 
 
 @contextmanager
@@ -31,6 +35,13 @@ def clear_failures() -> Iterator[None]:
         if (shown := _redacted(trace)) == trace:
             raise
         raise Failure(description=shown, allow_retries=False) from None
+
+
+def step_failures(instance: DagsterInstance, run_id: str) -> list[StepFailureData]:
+    """What the run's steps say of their failures; a run whose process died, or was told to stop, says nothing."""
+    entries = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
+    told = [entry.get_dagster_event().step_failure_data for entry in entries]
+    return [data for data in told if data.error is None or data.error.cls_name != _STOPPED]
 
 
 def _redacted(text: str) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from dagster import (
-    DagsterEventType,
     DagsterInstance,
     DagsterRunStatus,
     DefaultSensorStatus,
@@ -24,7 +23,7 @@ from dagster import (
 )
 from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
-from tmdb_dagster.defs.failures import PERMANENT
+from tmdb_dagster.defs.failures import PERMANENT, step_failures
 from tmdb_dagster.defs.jobs import daily_refresh_job, weekly_ingest_job
 
 DELAYS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
@@ -118,8 +117,7 @@ def _failed_run(instance: DagsterInstance, record: RunRecord) -> FailedRun:
 
 def _is_permanent(instance: DagsterInstance, run_id: str) -> bool:
     """Whether a step of the run said so; a run that was killed says nothing."""
-    for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
-        data = entry.get_dagster_event().step_failure_data
+    for data in step_failures(instance, run_id):
         if data.user_failure_data is not None and PERMANENT in data.user_failure_data.metadata:
             return bool(data.user_failure_data.metadata[PERMANENT].value)
     return False

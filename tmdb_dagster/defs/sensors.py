@@ -33,6 +33,7 @@ from dagster import (
 from dagster._core.remote_origin import CodeLocationOrigin
 
 from tmdb_dagster.defs.code_location import executed_here
+from tmdb_dagster.defs.failures import step_failures
 from tmdb_dagster.defs.jobs import daily_refresh_job, drain_refresh_queue_job
 from tmdb_dagster.defs.partitions import movie_partitions, partition_of
 from tmdb_dagster.defs.resources import CatalogueResource, job_or_assets
@@ -48,7 +49,8 @@ _GATHER = timedelta(minutes=10)
 
 PARTITIONS_A_TICK = 5_000
 
-# A failed run says that something is wrong with TMDB or here: it is tried again, but not at every tick.
+# A run that failed, and not only its process, says that something is wrong with TMDB or here: it is tried again, but
+# not at every tick. Movies that fail do not fail their run, unless they are most of it.
 _PAUSE_AFTER_FAILURE = timedelta(minutes=5)
 
 ABSENT_S = 75
@@ -94,7 +96,7 @@ def refresh_worker(context: SensorEvaluationContext, catalogue: CatalogueResourc
     if not number:
         return SkipReason(f"{due}; {counted(len(at_work), 'run')} at it.")
     newest = context.instance.get_run_records(RunsFilter(job_name=drain_refresh_queue_job.name), limit=1)
-    if newest and _ended(newest[0], DagsterRunStatus.FAILURE, _PAUSE_AFTER_FAILURE):
+    if newest and _has_just_failed(context.instance, newest[0]):
         return SkipReason(f"{due}, but run {newest[0].dagster_run.run_id} has just failed.")
     if newest and waiting.due < _FEW and not waiting.urgent and _ended(newest[0], DagsterRunStatus.SUCCESS, _GATHER):
         return SkipReason(f"{due} that nobody waits for: they are gathered for some minutes.")
@@ -107,6 +109,13 @@ def _ended(record: RunRecord, status: DagsterRunStatus, within: timedelta) -> bo
     from tmdb_dagster.clock import utc_now
 
     return record.dagster_run.status == status and (record.end_time or 0) > (utc_now() - within).timestamp()
+
+
+def _has_just_failed(instance: DagsterInstance, record: RunRecord) -> bool:
+    """Whether it could not be started, or says why it failed: else its process died, or was told to stop."""
+    return _ended(record, DagsterRunStatus.FAILURE, _PAUSE_AFTER_FAILURE) and (
+        record.start_time is None or bool(step_failures(instance, record.dagster_run.run_id))
+    )
 
 
 def _starting_runs(instance: DagsterInstance) -> set[str]:
