@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -330,7 +331,8 @@ class Settings(BaseSettings):
         secrets: dict[str, SecretStr | None] = {name: getattr(self, name) for name in keys}
         return {name: secret.get_secret_value() for name, secret in secrets.items() if secret is not None}
 
-    def secrets(self) -> set[str]:
+    @cached_property
+    def _secrets(self) -> frozenset[str]:
         """Every secret that this process knows: of settings, and of the environment's proxies and database."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         found = set()
@@ -343,11 +345,11 @@ class Settings(BaseSettings):
         for name, text in os.environ.items():
             if name.lower().endswith("_proxy"):
                 found |= secrets_of_address(text)
-        return found | {os.environ.get("PGPASSWORD", "")}
+        return frozenset(found | {os.environ.get("PGPASSWORD", "")})
 
     def redact(self, text: str) -> str:
         """The text without any of the secrets, in whatever form they stand in it."""
-        return redact(text, self.secrets())
+        return redact(text, self._secrets)
 
 
 def _check_http(url: str) -> None:

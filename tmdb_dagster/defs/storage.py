@@ -5,6 +5,7 @@ The settings say where these are, so that dagster.yaml is the same on every mach
 
 from __future__ import annotations
 
+import select
 from collections.abc import Mapping
 from functools import cache
 from threading import Lock
@@ -27,7 +28,8 @@ from dagster_postgres import (
     PostgresScheduleStorage,
 )
 from dagster_postgres.utils import create_pg_engine
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DisconnectionError
 from upath import UPath
 
 from tmdb_dagster.defs.code_location import executed_here
@@ -46,7 +48,21 @@ def _shared_engine(url: str) -> Engine:
 
     Dagster's own engines open one for each statement, and an event is several.
     """
-    return create_pg_engine(url, isolation_level="AUTOCOMMIT", pool_size=2, max_overflow=-1, pool_pre_ping=True)
+    engine = create_pg_engine(url, isolation_level="AUTOCOMMIT", pool_size=2, max_overflow=-1)
+    event.listen(engine, "checkout", _require_open)
+    return engine
+
+
+def _require_open(connection: Any, *_: object) -> None:
+    """Raise DisconnectionError, with which the pool opens another, where the server has ended the connection.
+
+    Its last word is there to be read then, and nothing else ever is. A ping would be a question to the server before
+    each statement.
+    """
+    ready = select.poll()
+    ready.register(connection.fileno(), select.POLLIN)
+    if ready.poll(0):
+        raise DisconnectionError
 
 
 class _AtFirstUse:

@@ -12,7 +12,7 @@ import pytest
 from dagster import DagsterInstance
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.cli.process import DAGSTER_YAML
@@ -60,6 +60,21 @@ def test_processes_that_use_an_empty_database_at_once_find_its_tables(
 
     tables = inspect(create_engine(url, poolclass=NullPool)).get_table_names()
     assert {"runs", "event_logs", "jobs"} <= set(tables)
+
+
+def test_connections_that_the_server_ended_are_replaced(
+    state: Path, new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", url := new_database())
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+    with DagsterInstance.get() as instance, create_engine(url, poolclass=NullPool).connect() as admin:
+        instance.add_dynamic_partitions("movie", ["603"])
+        ended = admin.scalars(text(f"SELECT pg_terminate_backend(pid, 5000) {others}")).all()  # noqa: S608 - a constant
+
+        assert ended, "no connection is kept"
+        assert instance.get_dynamic_partitions("movie") == ["603"]
+        instance.add_dynamic_partitions("movie", ["604"])
 
 
 def test_in_production_a_missing_address_is_an_error_before_the_first_use(
