@@ -70,7 +70,7 @@ def test_connections_that_the_server_ended_are_replaced(
 
     with DagsterInstance.get() as instance, create_engine(url, poolclass=NullPool).connect() as admin:
         instance.add_dynamic_partitions("movie", ["603"])
-        ended = admin.scalars(text(f"SELECT pg_terminate_backend(pid, 5000) {others}")).all()  # noqa: S608 - a constant
+        ended = admin.scalars(text(f"SELECT pg_terminate_backend(pid, 5000) {others}")).all()
 
         assert ended, "no connection is kept"
         assert instance.get_dynamic_partitions("movie") == ["603"]
