@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 
 from tmdb_dagster.warehouse.engine import VERSION_TABLE
+from tmdb_dagster.warehouse.title_index import TITLE_INDEX
 
 _RELATIONS = text("""
     SELECT c.oid, c.relname AS name, obj_description(c.oid, 'pg_class') AS comment
@@ -30,7 +31,8 @@ _INDEXES = text("""
     SELECT regexp_replace(pg_get_indexdef(i.indexrelid), '^.* ON (\\w+\\.)?\\w+ USING ', '') AS definition,
         i.indisunique AS is_unique
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-    WHERE i.indrelid = :table AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)
+    WHERE i.indrelid = :table AND c.relname <> :title_index
+        AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)
     ORDER BY c.relname
 """)
 _FUNCTIONS = text("""
@@ -48,6 +50,9 @@ table, column, view or function, so `\\d+ works` in psql shows the same.
 Consumers read `works`, `works_meta`, `rating_sources`, `aggregates`, `similar_movies`, `work_cards_cache`, the logs,
 the queue and the sync state, and operators the views: their names and meanings are a contract. The other tables are
 the pipeline's own.
+
+Where the database has the extension pg_trgm, or lets the owner create it, `works` has one more index, which finds parts
+of titles: `gin (title gin_trgm_ops, original_title gin_trgm_ops)`.
 """
 
 
@@ -74,7 +79,7 @@ def data_model(connection: Connection) -> str:
         lines = [f"* `{line}`" for line in connection.scalars(_CONSTRAINTS, {"table": table.oid})]
         lines += [
             f"* {'unique index' if index.is_unique else 'index'} `{index.definition}`"
-            for index in connection.execute(_INDEXES, {"table": table.oid})
+            for index in connection.execute(_INDEXES, {"table": table.oid, "title_index": TITLE_INDEX})
         ]
         parts.append("\n".join(lines) + "\n")
     for view in connection.execute(_RELATIONS, {"kind": "v", "version_table": VERSION_TABLE}).all():

@@ -42,6 +42,7 @@ from tmdb_dagster.warehouse.takeover.indexes import IndexPlan
 from tmdb_dagster.warehouse.takeover.plan import Plan, Step, execute, quoted
 from tmdb_dagster.warehouse.takeover.reference import Reference, reference
 from tmdb_dagster.warehouse.takeover.views import ViewPlan
+from tmdb_dagster.warehouse.title_index import plan_title_index
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -177,6 +178,7 @@ def build_indexes(engine: Engine, schema: str) -> None:
         if not _has_all_indexes(live):
             with reference(connection) as ours:
                 _plan_indexes(plan, connection, schema, live, ours)
+        plan_title_index(plan, connection, schema)
         connection.rollback()
     for step in plan.steps:
         take(engine, schema, step)
@@ -194,6 +196,13 @@ def close_to_public(connection: Connection, schema: str, before: set[str]) -> No
 
 
 def _plan(connection: Connection, schema: str, script: ScriptDirectory) -> Plan:
+    plan = _plan_tables(connection, schema, script)
+    if not plan.refusals:
+        plan_title_index(plan, connection, schema)
+    return plan
+
+
+def _plan_tables(connection: Connection, schema: str, script: ScriptDirectory) -> Plan:
     if (encoding := encoding_of(connection)) != "UTF8":
         return Plan(f"a database in {encoding}", refusals=[NOT_UTF8.format(encoding=encoding)])
     there = relations_of(connection, schema)

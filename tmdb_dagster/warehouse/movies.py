@@ -25,6 +25,11 @@ _OWNED = text(f"""
 _TAKEN_IMDB_IDS = text("""
     SELECT imdb_id, work_id FROM works WHERE imdb_id = ANY(:imdb_ids)
 """)
+# Whoever follows the cards has dropped these, and meets them again by their time.
+_SHOW_AGAIN = text("""
+    UPDATE work_cards_cache k SET computed_at = clock_timestamp() FROM works w
+    WHERE w.work_id = k.work_id AND w.work_id = ANY(:work_ids) AND w.gone_at IS NOT NULL
+""")
 _COMPLETE = text("""
     UPDATE works
     SET ingestion_status = 'complete', ingestion_error = NULL, gone_at = NULL, merged_into = NULL, claimed_by = NULL,
@@ -138,6 +143,7 @@ def write_movies(connection: Connection, run_id: str, movies: Sequence[FetchedMo
     )
     if any(movie.response is None for movie in mine):
         connection.execute(_CONFIRM_RESPONSES, {"fetched": fetched})
+    connection.execute(_SHOW_AGAIN, {"work_ids": sorted(owned)})
     connection.execute(_COMPLETE, {"fetched": fetched})
     return replace(written, work_ids=owned)
 

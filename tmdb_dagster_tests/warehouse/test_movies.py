@@ -131,6 +131,22 @@ def test_a_card_that_says_the_same_is_not_rewritten(engine: Engine) -> None:
     assert versions(engine, "work_cards_cache") == before
 
 
+def test_a_card_of_a_movie_that_comes_back_is_followed_anew(engine: Engine) -> None:
+    work_id = claimed_work(engine, 9001)
+    write(engine, fetched_movie(work_id))
+    followed = "SELECT etag, computed_at FROM v_cards"
+    [before] = rows(engine, followed)
+    execute(engine, "UPDATE works SET gone_at = clock_timestamp()")
+    assert rows(engine, followed) == []
+    claim_again(engine)
+
+    write(engine, FetchedMovie(work_id, LATER, None, None))
+
+    [after] = rows(engine, followed)
+    assert after.etag == before.etag
+    assert after.computed_at > before.computed_at
+
+
 def test_similar_movies_are_replaced_and_other_sources_kept(engine: Engine) -> None:
     work_id, neighbour = claimed_work(engine, 1), claimed_work(engine, 2)
     write(

@@ -173,7 +173,7 @@ def test_what_rows_forbid_is_left_out_and_said(old_system: Callable[..., Engine]
     plan = migrate(engine)
 
     assert_nothing_lost(before, engine)
-    assert sorted(note.split(":")[0] for note in plan.notes) == [
+    assert sorted(note.split(":")[0] for note in plan.notes if "pg_trgm" not in note) == [
         "rating_sources has 1 rows that break CHECK ((scale_type = ANY (ARRAY['0_10'",
         "similar_movies has 1 rows of works that do not exist",
         "works has several rows with one (imdb_id), such as tt1",

@@ -8,7 +8,15 @@ from sqlalchemy import Engine
 
 from tmdb_dagster.settings import REPOSITORY
 from tmdb_dagster.warehouse.health import run_history
-from tmdb_dagster_tests.warehouse.database import execute, rows, value
+from tmdb_dagster_tests.warehouse.database import (
+    add_work,
+    claimed_work,
+    execute,
+    fetched_movie,
+    rows,
+    value,
+    write,
+)
 from tmdb_dagster_tests.warehouse.operated import LIKE_TAKEN_OVER, operate, snapshot
 
 PAGE = (REPOSITORY / "docs/views.md").read_text("utf8")
@@ -211,6 +219,24 @@ def test_the_coverage_of_images(engine: Engine) -> None:
         ("still", "failed", 1, 0, "HTTP 404"),
         ("still", "stored", 2, 20, None),
     ]
+
+
+def test_the_cards_of_movies_that_are_not_gone(engine: Engine) -> None:
+    written = claimed_work(engine, 9001)
+    write(engine, fetched_movie(written))
+    gone, forgotten = (add_work(engine, tmdb_id, gone_at="now") for tmdb_id in (605, 606))
+    execute(engine, "INSERT INTO work_cards_cache SELECT :gone, payload FROM work_cards_cache", gone=gone)
+
+    [card] = rows(engine, "SELECT * FROM v_cards")
+
+    payload = value(engine, "SELECT payload FROM work_cards_cache WHERE work_id = :work_id", work_id=written)
+    assert {name: payload[name] for name in ("work_id", "tmdb_id", "title", "original_title", "year", "genres")} == {
+        name: getattr(card, name) for name in ("work_id", "tmdb_id", "title", "original_title", "year", "genres")
+    }
+    assert card.poster == payload["poster"]["medium"]
+    source = payload["source_scores"]["tmdb"]
+    assert (card.ai_score, card.tmdb_score, card.tmdb_votes) == (payload["ai_score"], source["score"], source["votes"])
+    assert forgotten not in {row.work_id for row in rows(engine, "SELECT work_id FROM v_cards")}
 
 
 def _moves(engine: Engine, run_id: str) -> dict[str, tuple[Any, ...]]:

@@ -18,6 +18,7 @@ from tmdb_dagster.warehouse.migrate import (
 )
 from tmdb_dagster.warehouse.tables import metadata
 from tmdb_dagster.warehouse.takeover.access import relations_of
+from tmdb_dagster.warehouse.title_index import TITLE_INDEX
 
 
 def _engine() -> tuple[Engine, str]:
@@ -70,6 +71,7 @@ def _run_in_one_transaction(engine: Engine, schema: str, *, to_head: bool) -> No
         context.configure(
             connection=connection,
             target_metadata=metadata,
+            include_name=lambda name, kind, _: kind != "index" or name != TITLE_INDEX,
             compare_server_default=True,
             version_table=VERSION_TABLE,
         )

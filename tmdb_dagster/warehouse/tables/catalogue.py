@@ -199,7 +199,8 @@ work_cards_cache = Table(
     Column("payload", JSONB, nullable=False, comment="The card that the mobile app shows."),
     Column("payload_short", JSONB, comment="The card's short form, for lists."),
     Column("etag", Text, comment="Hash of what the card says; last_updated does not count."),
-    timestamp("computed_at", "When the card was made."),
+    timestamp("computed_at", "When the card last changed, or its movie, which was gone, came back."),
+    Index(None, "computed_at"),
     Index("work_cards_cache_without_attribution_idx", "work_id", postgresql_where=text("NOT payload ? 'attribution'")),
     comment="Ready-made cards, one a movie.",
 )
