@@ -8,9 +8,11 @@ from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-_MODULE = "tmdb_dagster.definitions"
+LOCATION = "tmdb_dagster.definitions"
+"""Its module and its name."""
+
 _REPOSITORY = RemoteRepositoryOrigin(
-    ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name=_MODULE), location_name=_MODULE),
+    ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name=LOCATION), location_name=LOCATION),
     SINGLETON_REPOSITORY_NAME,
 )
 
@@ -19,6 +21,6 @@ def executed_here(run: DagsterRun) -> RemoteJobOrigin | None:
     """Where a run of `dagster job execute` on our module belongs, which Dagster does not note; None for others'."""
     code = run.job_code_origin
     pointer = None if code is None else code.repository_origin.code_pointer
-    if isinstance(pointer, ModuleCodePointer) and pointer.module == _MODULE:
+    if isinstance(pointer, ModuleCodePointer) and pointer.module == LOCATION:
         return _REPOSITORY.get_job_origin(run.job_name)
     return None

@@ -39,8 +39,9 @@ class IngestCandidatesConfig(Config):
 
 
 def _snapshot_spec(source: "ListSource") -> AssetSpec:
-    spec = table_spec("list_snapshots", group="discovery", deps=[], key=SNAPSHOTS[source], skippable=True)
-    return spec.replace_attributes(
+    return table_spec("list_snapshots", group="discovery", deps=[]).replace_attributes(
+        key=SNAPSHOTS[source],
+        skippable=True,
         description=f"TMDB's list '{source}', page by page, kept at every ingest (rows of list_snapshots). "
         f"Materialised without `candidates`, the list is asked for and kept, and nothing is chosen.\n\n{TMDB_NOTICE}",
         kinds={"tmdb", "postgres"},

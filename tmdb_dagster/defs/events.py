@@ -5,20 +5,25 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from dagster import AssetMaterialization, OpExecutionContext
+from dagster import AssetMaterialization, AssetObservation, OpExecutionContext
 from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata
 
 from tmdb_dagster.settings import environment
 
 
-def log_materializations(context: OpExecutionContext, materializations: Sequence[AssetMaterialization]) -> None:
-    """Record materialisations of one asset as `context.log_event` records each, in one transaction for all.
+def log_events(context: OpExecutionContext, events: Sequence[AssetMaterialization | AssetObservation]) -> None:
+    """Record events of one asset and one kind as `context.log_event` records each, in one transaction for all.
 
     Dagster has no public way: without its own one, which it uses for partitions, each is a transaction.
     """
     step, batch_id = context.get_step_execution_context(), uuid.uuid4().hex
     # The size at which Dagster stores a batch that has not ended; unset, it stores each event for itself.
-    with environment(DAGSTER_EVENT_BATCH_SIZE=str(len(materializations))):
-        for number, materialization in enumerate(materializations, start=1):
-            batch = DagsterEventBatchMetadata(batch_id, is_end=number == len(materializations))
-            context._events.append(DagsterEvent.asset_materialization(step, materialization, batch))  # noqa: SLF001
+    with environment(DAGSTER_EVENT_BATCH_SIZE=str(len(events))):
+        for number, event in enumerate(events, start=1):
+            batch = DagsterEventBatchMetadata(batch_id, is_end=number == len(events))
+            made = (
+                DagsterEvent.asset_observation(step, event, batch)
+                if isinstance(event, AssetObservation)
+                else DagsterEvent.asset_materialization(step, event, batch)
+            )
+            context._events.append(made)  # noqa: SLF001

@@ -17,7 +17,9 @@ from dagster import (
 )
 from pydantic import Field
 
+from tmdb_dagster.defs.links import written_by
 from tmdb_dagster.defs.metadata import image_metadata, repaired_metadata
+from tmdb_dagster.defs.movies import SCHEDULES, SENSORS, WRITERS
 from tmdb_dagster.defs.partitions import movie_partitions, tmdb_id_of
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.tables import OWNERS
@@ -40,10 +42,15 @@ class RepairImagesConfig(Config):
     deps=["movies"],
     group_name="catalogue",
     owners=OWNERS,
-    kinds={"tmdb", "s3"},
-    description="Posters, backdrops, cast photos, stills and thumbnails of each movie in our own store, fetched once. "
-    "They come with the movie; materialise this to fetch at once what is missing.\n\n"
-    + attribution_markdown(with_justwatch=False),
+    kinds={"tmdb", "file"},  # the settings say where: a bucket, or a folder
+    description="\n\n".join(
+        [
+            "Posters, backdrops, cast photos, stills and thumbnails of each movie in our own store, fetched once.",
+            "They come with the movie; materialise this to fetch at once what is missing.",
+            written_by([*WRITERS, "repair_images"], schedules=[*SCHEDULES, "repair_images_schedule"], sensors=SENSORS),
+            attribution_markdown(with_justwatch=False),
+        ]
+    ),
 )
 def movie_images(context: AssetExecutionContext, catalogue: CatalogueResource) -> MaterializeResult[None]:
     """Fetch what is missing of the images of this partition's movie."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tmdb_dagster.transform.list_movers import Mover
     from tmdb_dagster.transform.rows import MovieRows
     from tmdb_dagster.warehouse.call_figures import CallFigures, RunCalls
+    from tmdb_dagster.warehouse.works import Unwritten
 
 ROWS_SHOWN = 100
 """Rows of a table in the UI; the figures beside it count all."""
@@ -268,10 +269,15 @@ def movie_metadata(outcome: MovieOutcome) -> dict[str, Any]:
         "year": outcome.year,
         "work_id": outcome.work_id,
         "card etag": outcome.etag,
-        "remarks": outcome.message,
+        "remarks" if outcome.status.fresh else "reason": outcome.message,
     }
     shown = {name: value for name, value in optional.items() if value is not None}
     return metadata | shown | poster(outcome.poster_url)
+
+
+def unwritten_metadata(work: Unwritten) -> dict[str, Any]:
+    """How a work stands of which nothing was ever written."""
+    return {"title": work.title, "status": work.status} | ({"reason": work.error} if work.error else {})
 
 
 def image_metadata(report: ImageReport, poster_url: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dagster import (
     AssetExecutionContext,
     AssetMaterialization,
+    AssetObservation,
     AssetSpec,
     Config,
     MaterializeResult,
@@ -22,8 +23,9 @@ from dagster import (
 )
 from pydantic import Field
 
-from tmdb_dagster.defs.events import log_materializations
+from tmdb_dagster.defs.events import log_events
 from tmdb_dagster.defs.failures import clear_failures
+from tmdb_dagster.defs.links import written_by
 from tmdb_dagster.defs.metadata import MovieTally, exclusion_figures, image_metadata, ingest_metadata, movie_metadata
 from tmdb_dagster.defs.partitions import movie_partitions, partition_of, tmdb_id_of
 from tmdb_dagster.defs.resources import CatalogueResource
@@ -37,6 +39,11 @@ if TYPE_CHECKING:
     from tmdb_dagster.pipeline.outcome import MovieOutcome
     from tmdb_dagster.pipeline.rebuild import Rebuilt
 
+
+WRITERS = ("weekly_ingest", "daily_refresh", "drain_refresh_queue", "ingest_movie", "batch_ingest", "add_movies")
+"""The jobs that write movies, and what starts them."""
+SCHEDULES = ("weekly_ingest_schedule", "daily_refresh_schedule")
+SENSORS = ("refresh_worker", "retry_weekly_ingest", "retry_daily_refresh")
 
 _WITH_IMAGES = ("works_meta", "work_cards_cache")
 _RULES = str(SCHEMA_VERSION)
@@ -82,19 +89,29 @@ def tallied(context: OpExecutionContext) -> Iterator[MovieTally]:
 
 
 def record_movies(context: OpExecutionContext, tally: MovieTally, outcomes: "list[MovieOutcome]") -> None:
-    """Count outcomes, and record a materialisation for every movie written."""
+    """Count outcomes, and record each movie at its partition: what was written is materialised, a failure observed."""
     tally.add(outcomes)
-    written = [outcome for outcome in outcomes if outcome.status.written]
-    if written:
-        keys = [partition_of(outcome.tmdb_id) for outcome in written]
+    in_works = [outcome for outcome in outcomes if outcome.work_id is not None]
+    if in_works:
+        keys = [partition_of(outcome.tmdb_id) for outcome in in_works]
         context.instance.add_dynamic_partitions(str(movie_partitions.name), keys)
-        log_materializations(
-            context,
-            [
-                AssetMaterialization("movies", partition=partition_of(one.tmdb_id), metadata=movie_metadata(one))
-                for one in written
-            ],
-        )
+    written = [outcome for outcome in outcomes if outcome.status.written]
+    log_events(
+        context,
+        [
+            AssetMaterialization("movies", partition=partition_of(one.tmdb_id), metadata=movie_metadata(one))
+            for one in written
+        ],
+    )
+    # Dagster has a failed partition only where a run of that partition failed.
+    log_events(
+        context,
+        [
+            AssetObservation("movies", partition=partition_of(one.tmdb_id), metadata=movie_metadata(one))
+            for one in in_works
+            if one.status.failed
+        ],
+    )
     _record_images(context, written)
     for outcome in outcomes:
         if not outcome.status.fresh:
@@ -105,7 +122,7 @@ def record_movies(context: OpExecutionContext, tally: MovieTally, outcomes: "lis
 def _record_images(context: OpExecutionContext, outcomes: "list[MovieOutcome]") -> None:
     """Record a materialisation of the images of every movie that has any; where nothing became of them, none."""
     changed = [(one, one.images) for one in outcomes if one.images is not None and one.images.changed]
-    log_materializations(
+    log_events(
         context,
         [
             AssetMaterialization(
@@ -127,8 +144,13 @@ def _record_images(context: OpExecutionContext, outcomes: "list[MovieOutcome]") 
     owners=OWNERS,
     kinds={"tmdb", "postgres"},
     code_version=_RULES,
-    description="Each movie of the catalogue: one call to TMDB, written to all tables.\n\n"
-    + attribution_markdown(with_justwatch=True),
+    description="\n\n".join(
+        [
+            "Each movie of the catalogue: one call to TMDB, written to all tables. Its partition is its TMDB id.",
+            written_by(WRITERS, schedules=SCHEDULES, sensors=SENSORS),
+            attribution_markdown(with_justwatch=True),
+        ]
+    ),
 )
 def movies(
     context: AssetExecutionContext, config: MovieConfig, catalogue: CatalogueResource
@@ -144,10 +166,11 @@ def movies(
 
 def _movie_table_spec(table: str) -> AssetSpec:
     deps = ["candidates", "movies", *(["movie_images"] if table in _WITH_IMAGES else [])]
-    spec = table_spec(table, group="catalogue", deps=deps)
-    return spec.replace_attributes(
-        description=f"{spec.description}\n\nMaterialised without `candidates`, it takes in those that wait, which "
-        "writes all tables of movies; where none wait, its rows are counted and TMDB is asked nothing.",
+    more = (
+        "Materialised without `candidates`, it takes in those that wait, which writes all tables of movies; where none "
+        "wait, its rows are counted and TMDB is asked nothing."
+    )
+    return table_spec(table, group="catalogue", deps=deps, more=more).replace_attributes(
         freshness_policy=AFTER_DAILY_REFRESH,
         code_version=None if table == "movie_responses" else _RULES,  # answers are kept as they came
     )

@@ -19,6 +19,7 @@ from dagster import (
 from pydantic import Field
 
 from tmdb_dagster.defs.failures import clear_failures
+from tmdb_dagster.defs.links import written_by
 from tmdb_dagster.defs.metadata import MovieTally, ingest_metadata, queue_figures
 from tmdb_dagster.defs.movies import record_movies, tallied
 from tmdb_dagster.defs.resources import CatalogueResource
@@ -32,16 +33,20 @@ if TYPE_CHECKING:
     from tmdb_dagster.pipeline.run import Run
 
 
-_QUEUE = table_spec("refresh_queue", group="refresh", deps=["works"])
-
-
 @multi_asset(
     name="count_refresh_queue",
     specs=[
-        _QUEUE.replace_attributes(
-            description=f"{_QUEUE.description}\n\nMaterialised by itself, its entries are counted; the jobs drain it.",
-            freshness_policy=AFTER_DAILY_REFRESH,
-        )
+        table_spec(
+            "refresh_queue",
+            group="refresh",
+            deps=["works"],
+            more="Materialised by itself, its entries are counted; the jobs drain it.\n\n"
+            + written_by(
+                ["daily_refresh", "drain_refresh_queue"],
+                schedules=["daily_refresh_schedule"],
+                sensors=["refresh_worker", "rescue_dead_work", "retry_daily_refresh"],
+            ),
+        ).replace_attributes(freshness_policy=AFTER_DAILY_REFRESH)
     ],
 )
 def refresh_queue(context: AssetExecutionContext, catalogue: CatalogueResource) -> MaterializeResult[None]:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from dagster import (
     AddDynamicPartitionsRequest,
     AssetKey,
+    AssetObservation,
     AssetRecordsFilter,
     DagsterInstance,
     DagsterRun,
@@ -35,6 +36,7 @@ from dagster._core.remote_origin import CodeLocationOrigin
 from tmdb_dagster.defs.code_location import executed_here
 from tmdb_dagster.defs.failures import step_failures
 from tmdb_dagster.defs.jobs import daily_refresh_job, drain_refresh_queue_job
+from tmdb_dagster.defs.metadata import unwritten_metadata
 from tmdb_dagster.defs.partitions import movie_partitions, partition_of
 from tmdb_dagster.defs.resources import CatalogueResource, job_or_assets
 from tmdb_dagster.defs.retries import retry_sensors
@@ -48,6 +50,8 @@ _FEW = 25
 _GATHER = timedelta(minutes=10)
 
 PARTITIONS_A_TICK = 5_000
+UNWRITTEN_A_TICK = 500
+"""Fewer, since each has an event of its own."""
 
 # A run that failed, and not only its process, says that something is wrong with TMDB or here: it is tried again, but
 # not at every tick. Movies that fail do not fail their run, unless they are most of it.
@@ -193,24 +197,26 @@ def _is_of(run: DagsterRun, location: CodeLocationOrigin | None) -> bool:
     description="Keeps the partitions of movies equal to the movies in works.",
 )
 def movie_partitions_sync(context: SensorEvaluationContext, catalogue: CatalogueResource) -> SensorResult:
-    """Add partitions of movies that came by another way, and remove those of movies that left.
+    """Add partitions of movies that came by another way or were never ingested, and remove those of movies that left.
 
-    A tick looks at the works that were refreshed since the last one, and at the next partitions, so many of each that
-    it costs the same however large the catalogue is. The cursor holds how far both have come.
+    A tick looks at the works that were refreshed since the last one, at the next ones that never were, and at the next
+    partitions, so many of each that it costs the same however large the catalogue is. The cursor holds how far all
+    have come.
     """
-    from tmdb_dagster.warehouse.works import known_tmdb_ids, refreshed_since
+    from tmdb_dagster.warehouse.works import known_tmdb_ids, refreshed_since, unwritten_after
 
     cursor = json.loads(context.cursor or "{}")
     name, instance = str(movie_partitions.name), context.instance
     page = instance.get_paginated_dynamic_partitions(name, PARTITIONS_A_TICK, True, cursor.get("partition"))
     with catalogue.database() as (engine, _), engine.begin() as connection:
         refreshed, until = refreshed_since(connection, cursor.get("refreshed"), PARTITIONS_A_TICK)
+        unwritten = unwritten_after(connection, cursor.get("unwritten", 0), UNWRITTEN_A_TICK)
         there = known_tmdb_ids(connection, [int(key) for key in page.results if key.isdecimal()])
-    keys = [partition_of(tmdb_id) for tmdb_id in refreshed]
+    keys = [partition_of(tmdb_id) for tmdb_id in (*refreshed, *(work.tmdb_id for work in unwritten))]
     existing = instance.get_existing_dynamic_partitions(name, keys) if keys else set()
     added = [key for key in keys if key not in existing]
     left = set(page.results) - {partition_of(tmdb_id) for tmdb_id in there}
-    removed = sorted(key for key in left if _materialised(instance, key))
+    removed = sorted(key for key in left if _recorded(instance, key))
     requests: list[AddDynamicPartitionsRequest | DeleteDynamicPartitionsRequest] = []
     if added:
         requests.append(movie_partitions.build_add_request(added))
@@ -218,16 +224,29 @@ def movie_partitions_sync(context: SensorEvaluationContext, catalogue: Catalogue
         requests.append(movie_partitions.build_delete_request(removed))
     return SensorResult(
         skip_reason=f"{len(added)} partitions added, {len(removed)} removed; looked at {len(keys)} works that were "
-        f"refreshed since the last tick, and at {len(page.results)} partitions.",
+        f"refreshed since the last tick or never were, and at {len(page.results)} partitions.",
         dynamic_partitions_requests=requests,
-        cursor=json.dumps({"refreshed": until, "partition": page.cursor if page.has_more else None}),
+        asset_events=[
+            AssetObservation("movies", partition=partition_of(work.tmdb_id), metadata=unwritten_metadata(work))
+            for work in unwritten
+            if partition_of(work.tmdb_id) not in existing
+        ],
+        cursor=json.dumps(
+            {
+                "refreshed": until,
+                "unwritten": unwritten[-1].work_id if len(unwritten) == UNWRITTEN_A_TICK else 0,
+                "partition": page.cursor if page.has_more else None,
+            }
+        ),
     )
 
 
-def _materialised(instance: DagsterInstance, partition: str) -> bool:
-    """Whether it ever was; one that a person added and has not materialised yet stays."""
+def _recorded(instance: DagsterInstance, partition: str) -> bool:
+    """Whether anything was ever recorded of it; one that a person added and has not materialised yet stays."""
     records = AssetRecordsFilter(AssetKey("movies"), asset_partitions=[partition])
-    return bool(instance.fetch_materializations(records, limit=1).records)
+    return any(
+        fetch(records, limit=1).records for fetch in (instance.fetch_materializations, instance.fetch_observations)
+    )
 
 
 @run_failure_sensor(

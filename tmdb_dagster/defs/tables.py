@@ -39,21 +39,20 @@ _SHOWS_PROVIDERS = ("movie_responses", "works_meta", "work_cards_cache")
 _FROM_TMDB = (*(table.name for table in MOVIE_TABLES), "list_snapshots")
 
 
-def table_spec(name: str, *, group: str, deps: list[str], key: str | None = None, skippable: bool = False) -> AssetSpec:
-    """The asset of a table: its comment as description, with what the sources ask for, its columns as schema."""
+def table_spec(name: str, *, group: str, deps: list[str], more: str = "") -> AssetSpec:
+    """The asset of a table, its columns as schema; its comment, `more` and the sources' notices as description."""
     table = metadata.tables[name]
     notices = [
         TMDB_NOTICE if name in _FROM_TMDB else "",
         JUSTWATCH_MARKDOWN if name in _SHOWS_PROVIDERS else "",
     ]
     return AssetSpec(
-        key or name,
+        name,
         deps=deps,
         group_name=group,
         owners=OWNERS,
         kinds={"postgres"},
-        skippable=skippable,
-        description="\n\n".join(filter(None, [table.comment, " ".join(filter(None, notices))])),
+        description="\n\n".join(filter(None, [table.comment, more, " ".join(filter(None, notices))])),
         metadata={
             "dagster/table_name": name,
             "dagster/column_schema": TableSchema(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -66,6 +67,31 @@ def known_tmdb_ids(connection: Connection, tmdb_ids: Sequence[int]) -> set[int]:
         {"tmdb_ids": [str(tmdb_id) for tmdb_id in tmdb_ids]},
     )
     return {int(tmdb_id) for tmdb_id in rows}
+
+
+@dataclass(frozen=True)
+class Unwritten:
+    """A work of which nothing was ever written."""
+
+    work_id: int
+    tmdb_id: int
+    title: str
+    status: str
+    error: str | None
+
+
+def unwritten_after(connection: Connection, work_id: int, limit: int) -> list[Unwritten]:
+    """The works that were never refreshed, at most `limit`, from the first one after `work_id` on."""
+    rows = connection.execute(
+        text(f"""
+            SELECT work_id, tmdb_id::int AS tmdb_id, title, coalesce(ingestion_status, 'pending') AS status,
+                ingestion_error AS error
+            FROM works w WHERE last_refreshed_at IS NULL AND work_id > :work_id AND {HAS_TMDB_ID}
+            ORDER BY work_id LIMIT :limit
+        """),  # noqa: S608 - constants only
+        {"work_id": work_id, "limit": limit},
+    )
+    return [Unwritten(*row) for row in rows]
 
 
 def refreshed_since(connection: Connection, after: Refreshed | None, limit: int) -> tuple[list[int], Refreshed | None]:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from dagster import AssetKey, AssetMaterialization, DagsterEvent, DagsterInstance
+from dagster import AssetKey, AssetMaterialization, AssetObservation, DagsterEvent, DagsterInstance
 
 
 def materializations(instance: DagsterInstance, asset: str) -> list[AssetMaterialization]:
@@ -15,9 +15,15 @@ def materializations(instance: DagsterInstance, asset: str) -> list[AssetMateria
     return [record.asset_materialization for record in records if record.asset_materialization is not None]
 
 
-def metadata(materialization: AssetMaterialization) -> dict[str, Any]:
-    """A materialisation's metadata as plain values."""
-    return {name: value.value for name, value in materialization.metadata.items()}
+def observations(instance: DagsterInstance, asset: str) -> list[AssetObservation]:
+    """The observations of an asset, newest first."""
+    records = instance.fetch_observations(AssetKey(asset), limit=1000).records
+    return [record.asset_observation for record in records if record.asset_observation is not None]
+
+
+def metadata(event: AssetMaterialization | AssetObservation) -> dict[str, Any]:
+    """An event's metadata as plain values."""
+    return {name: value.value for name, value in event.metadata.items()}
 
 
 def failures(events: Iterable[DagsterEvent]) -> list[str | None]:

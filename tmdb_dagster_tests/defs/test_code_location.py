@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -114,7 +115,7 @@ ASSETS: dict[str, tuple[str, set[str], bool, set[str]]] = {
     "trending_snapshot": ("discovery", {"tmdb", "postgres"}, False, set()),
     "candidates": ("discovery", {"postgres"}, False, LISTS),
     "movies": ("catalogue", {"tmdb", "postgres"}, True, {"candidates"}),
-    "movie_images": ("catalogue", {"tmdb", "s3"}, True, {"movies"}),
+    "movie_images": ("catalogue", {"tmdb", "file"}, True, {"movies"}),
     "works": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "movie_responses": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "works_meta": ("catalogue", {"postgres"}, False, {*TABLE_DEPS, "movie_images"}),
@@ -157,9 +158,28 @@ def test_only_a_check_before_the_movies_holds_them_up(code_location: Definitions
 def test_the_sources_notices_stand_where_their_data_is_shown(asset: str, code_location: Definitions) -> None:
     description = str(code_location.resolve_asset_graph().get(AssetKey(asset)).description)
 
-    assert "uses TMDB and the TMDB APIs but is not endorsed" in description
+    *opening, notice = description.split("\n\n")
+    assert "uses TMDB and the TMDB APIs but is not endorsed" in notice
+    assert opening, "what the asset is comes first"
     shows_providers = asset in ("movies", "movie_responses", "works_meta", "work_cards_cache", "ops_report")
     assert ("https://www.justwatch.com/" in description) is shows_providers
+
+
+@pytest.mark.parametrize("asset", ["movies", "movie_images", "refresh_queue"])
+def test_what_writes_an_asset_that_no_job_names_is_linked_to(asset: str, code_location: Definitions) -> None:
+    repository = code_location.get_repository_def()
+    there = {
+        *(f"jobs/{job}" for job in JOBS),
+        *(f"schedules/{schedule.name}" for schedule in repository.schedule_defs),
+        *(f"sensors/{sensor.name}" for sensor in repository.sensor_defs),
+    }
+
+    description = str(code_location.resolve_asset_graph().get(AssetKey(asset)).description)
+
+    links = re.findall(r"\[(\w+)\]\(/locations/tmdb_dagster\.definitions/(\w+/\w+)\)", description)
+    assert {path.partition("/")[0] for _, path in links} == {"jobs", "schedules", "sensors"}
+    assert {path for _, path in links} <= there
+    assert all(path.endswith(f"/{name}") for name, path in links)
 
 
 # asset: the deadline in the schedules' time zone, and how long before it the asset may be materialised

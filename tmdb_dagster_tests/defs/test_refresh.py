@@ -9,14 +9,11 @@ from typing import ClassVar
 
 import pytest
 from dagster import (
-    AddDynamicPartitionsRequest,
     AssetKey,
-    AssetMaterialization,
     DagsterInstance,
     DagsterRunStatus,
     Definitions,
     ExecuteInProcessResult,
-    SensorResult,
     build_run_status_sensor_context,
     build_sensor_context,
 )
@@ -26,7 +23,6 @@ from sqlalchemy import Engine
 from tmdb_dagster.clock import utc_now
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.sensors import (
-    movie_partitions_sync,
     rescue_dead_work,
     run_failure_alert,
 )
@@ -137,67 +133,6 @@ def test_the_work_of_dead_runs_is_taken_back(
     }
     queued = "SELECT tmdb_id, status FROM refresh_queue JOIN works USING (work_id) ORDER BY 1"
     assert rows(engine, queued) == [("1", "queued"), ("2", "queued"), ("3", "queued")]
-
-
-def test_partitions_are_the_catalogues_movies(
-    execute: Execute, instance: DagsterInstance, engine: Engine, sandbox: SandboxServer
-) -> None:
-    execute("weekly_ingest", source="popular", max_movies=3, pages_per_source=1)
-    left, *_ = sorted(instance.get_dynamic_partitions("movies"))
-    instance.add_dynamic_partitions("movies", ["a person's"])
-    change(engine, "DELETE FROM works WHERE tmdb_id = :left", left=left)
-    add_work(engine, 77, last_refreshed_at=utc_now())
-    change(
-        engine,
-        "ALTER TABLE works ALTER COLUMN tmdb_id DROP NOT NULL; "
-        "INSERT INTO works (tmdb_id, title, last_refreshed_at) VALUES (NULL, '', now()), ('tt0133093', '', now())",
-    )
-
-    result = movie_partitions_sync(build_sensor_context(instance=instance), catalogue=CatalogueResource())
-
-    assert isinstance(result, SensorResult)
-    requests = [list(request.partition_keys) for request in result.dynamic_partitions_requests or []]
-    assert requests == [["77"], [left]]
-
-
-def test_partitions_are_kept_a_few_at_a_time(
-    instance: DagsterInstance, engine: Engine, settings_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A tick looks at so many works and partitions, and the next one goes on from there, and then anew."""
-    monkeypatch.setattr("tmdb_dagster.defs.sensors.PARTITIONS_A_TICK", 2)
-    moment = utc_now() - timedelta(days=1)
-    for tmdb_id in (1, 2, 3, 4, 5):
-        add_work(engine, tmdb_id, last_refreshed_at=moment)  # all at one moment
-    gone = [str(tmdb_id) for tmdb_id in (91, 92, 93)]
-    instance.add_dynamic_partitions("movies", [*gone, "1"])
-    for key in gone:
-        instance.report_runless_asset_event(AssetMaterialization("movies", partition=key))
-
-    def tick(cursor: str | None) -> str | None:
-        context = build_sensor_context(instance=instance, cursor=cursor)
-        result = movie_partitions_sync(context, catalogue=CatalogueResource())
-        assert isinstance(result, SensorResult)
-        for request in result.dynamic_partitions_requests or []:
-            keys = list(request.partition_keys)
-            assert 0 < len(keys) <= 2
-            if isinstance(request, AddDynamicPartitionsRequest):
-                instance.add_dynamic_partitions("movies", keys)
-            else:
-                for key in keys:
-                    instance.delete_dynamic_partition("movies", key)
-        return result.cursor
-
-    cursor = None
-    for _ in range(4):
-        cursor = tick(cursor)
-    assert set(instance.get_dynamic_partitions("movies")) == {"1", "2", "3", "4", "5"}
-
-    add_work(engine, 6, last_refreshed_at=utc_now())
-    change(engine, "DELETE FROM works WHERE tmdb_id = '1'")
-    instance.report_runless_asset_event(AssetMaterialization("movies", partition="1"))
-    for _ in range(4):
-        cursor = tick(cursor)
-    assert set(instance.get_dynamic_partitions("movies")) == {"2", "3", "4", "5", "6"}
 
 
 class _Webhook(BaseHTTPRequestHandler):

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster_tests.defs.conftest import Execute
-from tmdb_dagster_tests.defs.events import materializations, metadata, warnings_in
+from tmdb_dagster_tests.defs.events import materializations, metadata, observations, warnings_in
 
 TABLES = [
     "works",
@@ -175,6 +175,10 @@ def test_tables_name_the_movies_and_the_reasons(
     assert ingested == {tmdb_id: title for tmdb_id, title, error in found if error is None}
     (failed,) = [row.data for row in works["titles failed"].records]
     assert (failed["tmdb_id"], failed["reason"]) == next((row[0], row[2]) for row in found if row[2])
+    (observed,) = observations(instance, "movies")
+    assert observed.partition == str(failed["tmdb_id"])
+    assert metadata(observed)["reason"] == failed["reason"]
+    assert observed.partition in instance.get_dynamic_partitions("movies"), "a work that was never ingested has one"
     (endpoint,) = [row.data for row in works["calls by endpoint"].records]
     assert (endpoint["endpoint"], endpoint["calls"], endpoint["failed"]) == ("/movie/{id}", 4, 0)
 

@@ -1,0 +1,20 @@
+"""Links to pages of Dagster's UI, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tmdb_dagster.defs.code_location import LOCATION
+
+
+def written_by(jobs: Sequence[str], *, schedules: Sequence[str], sensors: Sequence[str]) -> str:
+    """A sentence on what writes an asset: only of jobs that are made of assets does the UI say so itself."""
+    return (
+        f"Written by {_links('job', jobs)}, which are started by {_links('schedule', schedules)}, by "
+        f"{_links('sensor', sensors)}, or by hand."
+    )
+
+
+def _links(kind: str, names: Sequence[str]) -> str:
+    *others, last = [f"[{name}](/locations/{LOCATION}/{kind}s/{name})" for name in names]
+    return f"the {kind}s {', '.join(others)} and {last}" if others else f"the {kind} {last}"
