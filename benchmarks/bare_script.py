@@ -103,7 +103,8 @@ def fetch(session: requests.Session, url: str, movie_id: int, window: SlidingWin
 QUERY = {
     "api_key": "benchmark",
     "language": "en-US",
-    "append_to_response": "credits,videos,similar,release_dates,images,keywords,watch/providers",
+    "append_to_response": "credits,videos,similar,release_dates,images,keywords,watch/providers,"
+    "translations,recommendations,external_ids,alternative_titles",
     "include_image_language": "en,null",
     "include_video_language": "en,null",
 }
@@ -114,8 +115,7 @@ def movie_rows(movie: dict[str, Any], moment: str) -> Rows:
     tmdb_id, title, released = str(movie["id"]), movie["title"], movie["release_date"] or None
     year = int(released[:4]) if released else None
     score = (movie["vote_average"] or 0) * 10
-    # TMDB may name a similar movie twice, and an upsert may not change a row twice.
-    similar = list(dict.fromkeys(one["id"] for one in movie["similar"]["results"]))[:10]
+    similar = first_ten(movie["similar"])
     meta = meta_row(movie, similar, moment)
     card = {"tmdb_id": tmdb_id, "title": title, "year": year, "ai_score": score, **meta}
     short = {"tmdb_id": tmdb_id, "title": title, "year": year, "ai_score": score, "poster": meta["poster_url_medium"]}
@@ -137,11 +137,17 @@ def movie_rows(movie: dict[str, Any], moment: str) -> Rows:
         "rating_sources": [{**rating, "votes_count": movie["vote_count"], "last_seen_at": moment}],
         "aggregates": [{**aggregate, "computed_at": moment}],
         "similar_movies": [
-            {"similar_tmdb_id": one, "source": "tmdb", "rank_order": rank, "confidence": 0.3}
-            for rank, one in enumerate(similar, start=1)
+            {"similar_tmdb_id": one, "source": source, "rank_order": rank, "confidence": 0.3}
+            for source, found in (("tmdb", similar), ("tmdb_recommendation", first_ten(movie["recommendations"])))
+            for rank, one in enumerate(found, start=1)
         ],
         "work_cards_cache": [{"payload": card, "payload_short": short, "computed_at": moment}],
     }
+
+
+def first_ten(movies: dict[str, Any]) -> list[int]:
+    """Ids: TMDB may name a movie twice, and an upsert may not change a row twice."""
+    return list(dict.fromkeys(one["id"] for one in movies["results"]))[:10]
 
 
 def meta_row(movie: dict[str, Any], similar: list[int], moment: str) -> dict[str, Any]:
@@ -183,6 +189,7 @@ def meta_row(movie: dict[str, Any], similar: list[int], moment: str) -> dict[str
         "original_language": movie["original_language"],
         "budget": movie["budget"],
         "revenue_worldwide": movie["revenue"],
+        "external_ids": movie["external_ids"],
         "similar_movie_ids": array(str(one) for one in similar),
         "fetched_at": moment,
     }

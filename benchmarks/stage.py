@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.settings import REPOSITORY, Settings
-from tmdb_dagster.tmdb.models import PARTS
+from tmdb_dagster.tmdb.parts import PARTS
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster.warehouse.migrate import migrate
 

@@ -93,12 +93,16 @@ class Settings(BaseSettings):
         description="Calls in any window, as `40/10s`, shared by all runs; `unlimited` for none.",
     )
     tmdb_language: str = Field("en-US", description="Language of titles and texts.")
+    tmdb_language_fallback: str = Field(
+        "en-US", description="Language of titles and texts that are empty; after it comes the original language."
+    )
     tmdb_region: str | None = Field(
         None, description="Region (ISO 3166-1) of the popular and now playing lists; none: TMDB's default."
     )
     tmdb_watch_regions: Annotated[tuple[str, ...], NoDecode] = Field(
         ("US",), description="Regions whose watch providers are kept, separated by commas."
     )
+    tmdb_certification_country: str = Field("US", description="Country whose certification a movie shows.")
     ingest_include_adult: bool = Field(
         False, description="Whether discovery and requests bring movies that TMDB calls adult or softcore."
     )
@@ -220,12 +224,12 @@ class Settings(BaseSettings):
             raise ValueError("expected languages alone (ISO 639-1), separated by commas, such as `en,ja`")
         return languages
 
-    @field_validator("tmdb_region")
+    @field_validator("tmdb_region", "tmdb_certification_country")
     @classmethod
     def _check_region(cls, value: str | None) -> str | None:
         return None if value is None else country(value)
 
-    @field_validator("tmdb_language")
+    @field_validator("tmdb_language", "tmdb_language_fallback")
     @classmethod
     def _check_language(cls, value: str) -> str:
         return language(value)

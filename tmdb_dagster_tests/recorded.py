@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tmdb_dagster.tmdb.models import PARTS
+from tmdb_dagster.tmdb.parts import PARTS
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared/data/tmdb"
 DETAILS = ("append", "detail")

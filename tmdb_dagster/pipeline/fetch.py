@@ -12,14 +12,13 @@ from tmdb_dagster.tmdb.models import (
     Movie,
     is_adult,
     lacking_values,
-    missing_parts,
     parse_movie,
-    with_parts_from,
     with_values_from,
 )
+from tmdb_dagster.tmdb.parts import REQUIRED_PARTS, missing_parts, with_parts_from
 from tmdb_dagster.transform.admission import Exclusion
 from tmdb_dagster.transform.image_plan import planned_images
-from tmdb_dagster.transform.movie import SCHEMA_VERSION, transform_movie
+from tmdb_dagster.transform.movie import SCHEMA_VERSION, Countries, transform_movie
 from tmdb_dagster.warehouse.claims import Claim, still_claimed
 from tmdb_dagster.warehouse.movies import FetchedMovie
 from tmdb_dagster.warehouse.responses import canonical, read_response, stored_response
@@ -45,7 +44,7 @@ def fetch_movie(run: Run, one: Claim, lapses: int) -> Fetched:
     body = run.tmdb.movie(one.tmdb_id)
     fetched_at = run.lease.now()
     body, problems = _with_what_was_known(run, one, body)
-    unknown = missing_parts(body)
+    unknown = missing_parts(body, REQUIRED_PARTS)
     content, content_hash = canonical(body)
     unchanged = content_hash == one.content_hash and one.schema_version == SCHEMA_VERSION
     unwanted = is_adult(body) and not run.settings.ingest_include_adult
@@ -55,8 +54,8 @@ def fetch_movie(run: Run, one: Claim, lapses: int) -> Fetched:
             one.tmdb_id, Status.UNCHANGED, one.title, one.year, one.work_id, one.etag, one.poster_url
         )
     else:
-        regions = run.settings.tmdb_watch_regions
-        parsed = parse_movie(body, regions, run.settings.tmdb_language)
+        settings = run.settings
+        parsed = parse_movie(body, settings.tmdb_watch_regions, settings.tmdb_language, settings.tmdb_language_fallback)
         if one.refusable and (exclusion := _exclusion(run, body, parsed.movie)):
             return Fetched(_kept_out(run, one, parsed.movie, exclusion))
         images, report = run.images, None
@@ -67,7 +66,7 @@ def fetch_movie(run: Run, one: Claim, lapses: int) -> Fetched:
             work_id=one.work_id,
             fetched_at=fetched_at,
             prior=run.prior,
-            regions=regions,
+            countries=Countries(settings.tmdb_watch_regions, settings.tmdb_certification_country),
             images=images,
         )
         response = None if unchanged else stored_response(content, content_hash)

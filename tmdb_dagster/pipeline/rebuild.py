@@ -21,7 +21,7 @@ from tmdb_dagster.tmdb.errors import InvalidResponse
 from tmdb_dagster.tmdb.models import Movie, parse_movie
 from tmdb_dagster.transform.image_plan import planned_images
 from tmdb_dagster.transform.images import ImageUrls
-from tmdb_dagster.transform.movie import transform_movie
+from tmdb_dagster.transform.movie import Countries, transform_movie
 from tmdb_dagster.transform.rows import MovieRows
 from tmdb_dagster.transform.score import ScorePrior
 from tmdb_dagster.warehouse.images import adopted_urls, image_states, register_images
@@ -115,7 +115,9 @@ def _rebuild_chunk(
     problems: dict[int, str] = {}
     for response in lock_responses(connection, chunk):
         try:
-            read = parse_movie(response.body, settings.tmdb_watch_regions, settings.tmdb_language)
+            read = parse_movie(
+                response.body, settings.tmdb_watch_regions, settings.tmdb_language, settings.tmdb_language_fallback
+            )
             parsed.append((response, read.movie))
         except InvalidResponse as error:
             problems[response.tmdb_id] = str(error)
@@ -126,7 +128,7 @@ def _rebuild_chunk(
             work_id=response.work_id,
             fetched_at=response.fetched_at,
             prior=prior,
-            regions=settings.tmdb_watch_regions,
+            countries=Countries(settings.tmdb_watch_regions, settings.tmdb_certification_country),
             images=shown.get(response.work_id, images),
         )
         for response, movie in parsed

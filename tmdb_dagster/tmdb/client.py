@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from tmdb_dagster.tmdb.changes import ChangesPage, parse_changes_page
 from tmdb_dagster.tmdb.errors import InvalidResponse, MovieNotFound, NotFound
-from tmdb_dagster.tmdb.models import PARTS, ListedMovie, ListPage, parse_list_page, parse_movie_rows
+from tmdb_dagster.tmdb.models import ListedMovie, ListPage, parse_list_page, parse_movie_rows
+from tmdb_dagster.tmdb.parts import PARTS
 from tmdb_dagster.tmdb.transport import Transport
 
 ListSource = Literal["popular", "now_playing", "trending"]
@@ -60,7 +61,7 @@ class TmdbClient:
             return parse_changes_page(body)
 
     def movie(self, tmdb_id: int) -> dict[str, Any]:
-        """The body of a movie with its seven PARTS appended, in one call.
+        """The body of a movie with its PARTS appended, in one call.
 
         Raises MovieNotFound where TMDB knows no such movie (any more), InvalidResponse for a body that is not
         the movie `tmdb_id`.

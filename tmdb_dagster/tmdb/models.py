@@ -17,20 +17,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from tmdb_dagster.tmdb.errors import InvalidResponse
 from tmdb_dagster.tmdb.lenient import MAX_ELEMENTS, unfit_fields, validated
-
-PARTS = ("credits", "videos", "similar", "release_dates", "images", "keywords", "watch/providers")
-"""The values of `append_to_response`, and the keys under which the parts arrive."""
-
-_PART_CONTENT: dict[str, dict[str, type]] = {
-    "credits": {"cast": list, "crew": list},
-    "videos": {"results": list},
-    "similar": {"results": list},
-    "release_dates": {"results": list},
-    "images": {"backdrops": list},
-    "keywords": {"keywords": list},
-    "watch/providers": {"results": dict},
-}
-
+from tmdb_dagster.tmdb.parts import OPTIONAL_PARTS, missing_parts
+from tmdb_dagster.tmdb.texts import has_text, is_visible, with_translated_texts
 
 _DATE = re.compile(r"\s*([0-9]{4}-[0-9]{2}-[0-9]{2})([T ].*)?", re.DOTALL)
 
@@ -48,11 +36,7 @@ def _iso_date(value: object) -> date | None:
 
 def _without_gaps(value: object) -> object:
     """An id as it was pasted into TMDB, without white space and invisible characters, in small letters."""
-    return "".join(filter(_is_visible, value)).lower() if isinstance(value, str) else value
-
-
-def _is_visible(character: str) -> bool:
-    return character.isprintable() and not character.isspace()
+    return "".join(filter(is_visible, value)).lower() if isinstance(value, str) else value
 
 
 # The bounds are those of Postgres: INTEGER, BIGINT, and for the title, which is indexed, a B-tree entry of at
@@ -163,10 +147,21 @@ class Videos(_Model):
 
 class SimilarMovie(_Model):
     id: TmdbId
+    title: Title | None = None
+    release_date: ReleaseDate = None
+    poster_path: str | None = None
 
 
-class Similar(_Model):
+class SimilarMovies(_Model):
     results: tuple[SimilarMovie, ...] = ()
+
+
+class ExternalIds(_Model):
+    imdb_id: ImdbId | None = None
+    wikidata_id: str | None = None
+    facebook_id: str | None = None
+    instagram_id: str | None = None
+    twitter_id: str | None = None
 
 
 class Release(_Model):
@@ -248,11 +243,13 @@ class _Details(_Model):
 
 
 class Movie(_Details):
-    """`GET /movie/{id}` with the seven PARTS appended; a part that is missing or malformed is None."""
+    """`GET /movie/{id}` with the PARTS appended that are read; one that is missing or malformed is None."""
 
     credits: Credits | None = None
     videos: Videos | None = None
-    similar: Similar | None = None
+    similar: SimilarMovies | None = None
+    recommendations: SimilarMovies | None = None
+    external_ids: ExternalIds | None = None
     release_dates: ReleaseDates | None = None
     images: Images | None = None
     keywords: Keywords | None = None
@@ -279,12 +276,22 @@ class ListPage:
     problems: tuple[str, ...] = ()
 
 
-def parse_movie(body: object, regions: Iterable[str] | None = None, language: str | None = None) -> ParsedMovie:
+def parse_movie(
+    body: object,
+    regions: Iterable[str] | None = None,
+    language: str | None = None,
+    fallback: str | None = None,
+) -> ParsedMovie:
     """The movie in the decoded body of `GET /movie/{id}`; with `regions` the watch providers of others are left out.
 
     With `language` (`de-DE`) its videos in that language come first; the rest are there for movies that have none.
+    With `fallback` (`en-US`) title, overview and tagline that are empty are those in that language, else those in the
+    original one.
     Raises InvalidResponse where the body is no object or has no usable id or title. `body` is not changed.
     """
+    if isinstance(body, dict):
+        lacking = dict.fromkeys(missing_parts(body, OPTIONAL_PARTS))
+        body = {**(body if fallback is None else with_translated_texts(body, fallback)), **lacking}
     if regions is not None:
         body = _with_regions(body, regions)
     movie, problems = validated(Movie, _with_title(body), "movie")
@@ -311,7 +318,7 @@ def _with_title(body: Any) -> Any:
 
 
 def _is_title(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST_TITLE and any(map(_is_visible, value))
+    return isinstance(value, str) and len(value) <= _LONGEST_TITLE and has_text(value)
 
 
 def _with_regions(body: object, regions: Iterable[str]) -> object:
@@ -350,20 +357,6 @@ def is_adult(body: Mapping[str, Any]) -> bool:
     return body.get("adult") is True or body.get("softcore") is True
 
 
-def missing_parts(body: Mapping[str, Any]) -> tuple[str, ...]:
-    """The PARTS that an answer lacks: absent, no object, an error object, or without its list."""
-    return tuple(part for part in PARTS if not _has_part(body, part))
-
-
-def with_parts_from(body: Mapping[str, Any], previous: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The answer, with the parts that it lacks taken over from a previous answer that has them.
-
-    So a refresh whose credits failed keeps the cast that is known, instead of wiping it.
-    """
-    known = {part: previous[part] for part in missing_parts(body) if _has_part(previous, part)} if previous else {}
-    return {**body, **known}
-
-
 def with_values_from(
     body: Mapping[str, Any], previous: Mapping[str, Any] | None
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -382,10 +375,3 @@ def lacking_values(body: Mapping[str, Any]) -> frozenset[str]:
     """The values, PARTS apart, that an answer lacks or has in a form that cannot be read."""
     details = {name: body[name] for name in _Details.model_fields if name in body}
     return frozenset(_Details.model_fields.keys() - details.keys()) | unfit_fields(_Details, details)
-
-
-def _has_part(body: Mapping[str, Any], part: str) -> bool:
-    content = body.get(part)
-    if not isinstance(content, dict) or content.get("success") is False or "status_code" in content:
-        return False
-    return all(isinstance(content.get(key), kind) for key, kind in _PART_CONTENT[part].items())

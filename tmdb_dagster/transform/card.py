@@ -8,6 +8,7 @@ from typing import Any
 from tmdb_dagster.transform.attribution import attribution
 from tmdb_dagster.transform.fingerprint import fingerprint
 from tmdb_dagster.transform.rows import CardRow, MovieRows
+from tmdb_dagster.transform.similar import SIMILAR
 from tmdb_dagster.transform.streaming import shows_offers
 from tmdb_dagster.transform.text import utc_seconds
 
@@ -70,6 +71,16 @@ def _payload(movie: MovieRows) -> dict[str, Any]:
         "ai_score_range": None if low is None or high is None else [low, high],
         "source_scores": score["source_scores"],
         "similar_movie_ids": meta["similar_movie_ids"],
+        "similar_movies": [
+            {
+                "tmdb_id": row["similar_tmdb_id"],
+                "title": row["title"],
+                "year": row["year"],
+                "poster": row["poster_url"],
+            }
+            for row in movie.similar
+            if row["source"] == SIMILAR
+        ],
         "still_images": meta["still_images"],
         "trailers": meta["trailers"],
         "streaming": meta["streaming"],

@@ -18,12 +18,12 @@ _DATE_OR_NULL = {"type": ["string", "null"], "pattern": "^[0-9]{4}-[0-9]{2}-[0-9
 _MOMENT = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}
 
 
-def _object(**properties: Any) -> dict[str, Any]:
-    """An object with all of the properties and no other."""
+def _object(optional: str | None = None, **properties: Any) -> dict[str, Any]:
+    """An object with all of the properties, but for the `optional` one, which older ones lack, and no other."""
     return {
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": [name for name in properties if name != optional],
         "additionalProperties": False,
     }
 
@@ -44,6 +44,7 @@ _CAST_ENTRY = _object(
     gender={"enum": ["female", "male", "non-binary", "unknown"]},
 )
 _TRAILER = _object(key=_STRING, name={"type": "string"}, type={"type": "string"}, thumbnail_url=_URL_OR_NULL)
+_SIMILAR_MOVIE = _object(tmdb_id=_NUMERIC_STRING, title=_TEXT_OR_NULL, year=_INTEGER_OR_NULL, poster=_URL_OR_NULL)
 _STREAMING = {
     "type": ["object", "null"],
     "properties": {"updated_at": _MOMENT},
@@ -66,6 +67,7 @@ CARD_SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "work_cards_cache.payload",
     **_object(
+        optional="similar_movies",
         work_id={"type": "integer", "minimum": 1},
         tmdb_id=_NUMERIC_STRING,
         imdb_id=_TEXT_OR_NULL,
@@ -93,6 +95,7 @@ CARD_SCHEMA: dict[str, Any] = {
         ai_score_range={**_array(_SCORE, minItems=2, maxItems=2), "type": ["array", "null"]},
         source_scores=_object(tmdb=_object(score=_SCORE, votes=_INTEGER)),
         similar_movie_ids=_array({"type": "integer", "minimum": 1}, maxItems=10),
+        similar_movies=_array(_SIMILAR_MOVIE, maxItems=10),
         still_images=_array(_URL, maxItems=5),
         trailers=_array(_TRAILER, maxItems=10),
         streaming=_STREAMING,
@@ -102,7 +105,7 @@ CARD_SCHEMA: dict[str, Any] = {
         attribution=_object(tmdb=_object(notice=_STRING, url=_URL, logo_url=_URL), justwatch=_JUSTWATCH),
     ),
 }
-"""JSON Schema 2020-12 of `work_cards_cache.payload`. Every key is always there."""
+"""JSON Schema 2020-12 of `work_cards_cache.payload`. Every key is there, but for `similar_movies` in older cards."""
 
 CARD_SHORT_SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from tmdb_dagster.tmdb.models import Collection, Company, Movie
+from tmdb_dagster.tmdb.models import Collection, Company, ExternalIds, Movie
 from tmdb_dagster.transform.distinct import distinct_by, distinct_names
 from tmdb_dagster.transform.images import ImageUrls, image_key
 from tmdb_dagster.transform.media import main_trailer, still_images, trailers
@@ -17,21 +18,26 @@ from tmdb_dagster.transform.rows import (
     Credited,
     MetaRow,
     MovieRows,
-    SimilarRow,
     WorkRow,
 )
 from tmdb_dagster.transform.score import ScorePrior, aggregate_rows, rating_row
+from tmdb_dagster.transform.similar import others, similar_rows, similar_sources
 from tmdb_dagster.transform.streaming import streaming
 from tmdb_dagster.transform.text import overview_short, runtime_display, text_or_none
 
-__all__ = ["SCHEMA_VERSION", "ImageUrls", "MovieRows", "ScorePrior", "transform_movie"]
+__all__ = ["SCHEMA_VERSION", "Countries", "ImageUrls", "MovieRows", "ScorePrior", "transform_movie"]
 
 SCHEMA_VERSION = 5
 """The version of the rules in this package, kept in works_meta.schema_version. Raise it with any change of a
 rule: works below it count as stale, and a rebuild from the raw responses brings them up to date."""
 
-_SIMILAR_LENGTH = 10
-_SIMILAR_CONFIDENCE = 0.3
+
+@dataclass(frozen=True)
+class Countries:
+    """Of which countries what differs by country is wanted: watch providers, and the certification (ISO 3166-1)."""
+
+    watch: Sequence[str]
+    certification: str
 
 
 def transform_movie(  # noqa: PLR0913 - a pure function is given all that it depends on, by keyword
@@ -40,23 +46,22 @@ def transform_movie(  # noqa: PLR0913 - a pure function is given all that it dep
     work_id: int,
     fetched_at: datetime,
     prior: ScorePrior,
-    regions: Sequence[str],
+    countries: Countries,
     images: ImageUrls,
 ) -> MovieRows:
     """The rows of a movie as fetched at `fetched_at`, all but its card (card.py), with the URLs that `images` gives.
 
-    `regions` are the ISO 3166-1 codes of the regions whose watch providers are wanted. Raises ValueError for
-    a `fetched_at` without a time zone.
+    Raises ValueError for a `fetched_at` without a time zone.
     """
     if fetched_at.utcoffset() is None:
         raise ValueError("fetched_at needs a time zone")
-    meta = _meta_row(movie, work_id, fetched_at, regions, images)
     return MovieRows(
         work=_work_row(movie, work_id),
-        meta=meta,
+        meta=_meta_row(movie, work_id, fetched_at, countries, images),
         rating=rating_row(work_id, movie.vote_average, movie.vote_count),
         aggregates=aggregate_rows(work_id, movie.vote_average, movie.vote_count, prior),
-        similar=_similar_rows(work_id, meta["similar_movie_ids"]),
+        similar=similar_rows(movie, work_id, images),
+        similar_sources=similar_sources(movie),
         images=[{"work_id": work_id, "key": key, "sha256": sha256} for key, sha256 in images.stored.items()],
         credited=Credited(
             director=first_with_job(movie.credits, "Director"),
@@ -80,7 +85,7 @@ def _work_row(movie: Movie, work_id: int) -> WorkRow:
     }
 
 
-def _meta_row(movie: Movie, work_id: int, fetched_at: datetime, regions: Sequence[str], images: ImageUrls) -> MetaRow:
+def _meta_row(movie: Movie, work_id: int, fetched_at: datetime, countries: Countries, images: ImageUrls) -> MetaRow:
     trailer = main_trailer(movie.videos)
     backdrop = image_key("backdrop", work_id)
     return {
@@ -92,7 +97,7 @@ def _meta_row(movie: Movie, work_id: int, fetched_at: datetime, regions: Sequenc
         "overview_short": overview_short(movie.overview),
         "genres": distinct_names(genre.name for genre in movie.genres),
         "keywords": distinct_names(keyword.name for keyword in movie.keywords.keywords) if movie.keywords else [],
-        "certification": certification(movie.release_dates),
+        "certification": certification(movie.release_dates, countries.certification),
         "poster_url_small": images.image(movie.poster_path, "w154"),
         "poster_url_medium": images.shown(
             images.image(movie.poster_path, "w342"), image_key("poster", work_id, "medium")
@@ -109,7 +114,7 @@ def _meta_row(movie: Movie, work_id: int, fetched_at: datetime, regions: Sequenc
         "crew_members": crew_members(movie.credits, images),
         "trailers": trailers(movie.videos, work_id, images),
         "still_images": still_images(movie.images, work_id, images),
-        "streaming": streaming(movie.watch_providers, regions, fetched_at),
+        "streaming": streaming(movie.watch_providers, countries.watch, fetched_at),
         "production_companies": _companies(movie.production_companies),
         "collection": _collection(movie.belongs_to_collection),
         "production_countries": distinct_names(country.name for country in movie.production_countries),
@@ -119,7 +124,8 @@ def _meta_row(movie: Movie, work_id: int, fetched_at: datetime, regions: Sequenc
         "original_language": text_or_none(movie.original_language),
         "budget": movie.budget or None,
         "revenue_worldwide": movie.revenue or None,
-        "similar_movie_ids": _similar_ids(movie),
+        "similar_movie_ids": [one.id for one in others(movie.similar, movie)],
+        "external_ids": _external_ids(movie.external_ids),
         "schema_version": SCHEMA_VERSION,
         "fetched_at": fetched_at.isoformat(),
     }
@@ -143,20 +149,6 @@ def _collection(collection: Collection | None) -> CollectionEntry | None:
     }
 
 
-def _similar_ids(movie: Movie) -> list[int]:
-    found = (similar.id for similar in movie.similar.results) if movie.similar else ()
-    return list(dict.fromkeys(tmdb_id for tmdb_id in found if tmdb_id != movie.id))[:_SIMILAR_LENGTH]
-
-
-def _similar_rows(work_id: int, similar_ids: Sequence[int]) -> list[SimilarRow]:
-    return [
-        {
-            "work_id": work_id,
-            "similar_tmdb_id": str(tmdb_id),
-            "source": "tmdb",
-            "rank_order": rank,
-            "confidence": _SIMILAR_CONFIDENCE,
-            "notes": "Similar on TMDB",
-        }
-        for rank, tmdb_id in enumerate(similar_ids, start=1)
-    ]
+def _external_ids(ids: ExternalIds | None) -> dict[str, str] | None:
+    """The ids that TMDB knows; None where its answer does not have the part."""
+    return None if ids is None else {name: found for name, found in ids.model_dump().items() if text_or_none(found)}

@@ -95,6 +95,8 @@ class MetaRow(TypedDict):
     budget: int | None
     revenue_worldwide: int | None
     similar_movie_ids: list[int]
+    external_ids: dict[str, str] | None
+    """None where no answer had them: what is in the table stays."""
     schema_version: int
     fetched_at: str
 
@@ -140,6 +142,9 @@ class SimilarRow(TypedDict):
     rank_order: int
     confidence: float
     notes: str
+    title: str | None
+    year: int | None
+    poster_url: str | None
 
 
 class WorkImageRow(TypedDict):
@@ -174,6 +179,7 @@ class MovieRows:
     """All rows of one movie but its card, which is made of them once it is known which IMDb id the work keeps.
 
     `rating` is None where TMDB gives no vote average; `images` are the wanted ones, none where images stay at TMDB.
+    `similar_sources` are those of which the answer says what is similar: of others, what is in the table stays.
     """
 
     work: WorkRow
@@ -181,5 +187,6 @@ class MovieRows:
     rating: RatingRow | None
     aggregates: list[AggregateRow]
     similar: list[SimilarRow]
+    similar_sources: tuple[str, ...]
     images: list[WorkImageRow]
     credited: Credited

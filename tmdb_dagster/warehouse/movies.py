@@ -15,7 +15,7 @@ from tmdb_dagster.transform.rows import CardRow, MovieRows
 from tmdb_dagster.warehouse.engine import json_parameter
 from tmdb_dagster.warehouse.exclusions import IS_EXCLUDED
 from tmdb_dagster.warehouse.responses import StoredResponse
-from tmdb_dagster.warehouse.upsert import upsert
+from tmdb_dagster.warehouse.upsert import Target, upsert
 
 _OWNED = text(f"""
     SELECT work_id FROM works w
@@ -67,13 +67,12 @@ _STORE_RESPONSES = text("""
 """)
 _DROP_OLD_SIMILAR = text("""
     DELETE FROM similar_movies s
-    WHERE s.work_id = ANY(:work_ids) AND s.source = 'tmdb' AND NOT EXISTS (
-        SELECT FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS n(work_id bigint, similar_tmdb_id text)
-        WHERE n.work_id = s.work_id AND n.similar_tmdb_id = s.similar_tmdb_id
+    USING jsonb_to_recordset(CAST(:answered AS jsonb)) AS a(work_id bigint, source text)
+    WHERE s.work_id = a.work_id AND s.source = a.source AND NOT EXISTS (
+        SELECT FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS n(work_id bigint, source text, similar_tmdb_id text)
+        WHERE n.work_id = s.work_id AND n.source = s.source AND n.similar_tmdb_id = s.similar_tmdb_id
     )
 """)
-
-
 _DROP_OLD_IMAGES = text("""
     DELETE FROM work_images s
     WHERE s.work_id = ANY(:work_ids) AND NOT EXISTS (
@@ -81,6 +80,14 @@ _DROP_OLD_IMAGES = text("""
         WHERE n.work_id = s.work_id AND n.key = s.key
     )
 """)
+
+_META = Target("works_meta", ("work_id",), ("fetched_at", "updated_at", "streaming.updated_at"), ("external_ids",))
+_RATINGS = Target("rating_sources", ("work_id", "source_name"), ("last_seen_at",))
+_SCORES = Target("aggregates", ("work_id", "method_version"), ("computed_at",))
+# Of a card only the etag counts.
+_CARDS = Target("work_cards_cache", ("work_id",), ("payload", "payload_short", "computed_at"))
+_SIMILAR = Target("similar_movies", ("work_id", "similar_tmdb_id", "source"))
+_IMAGES = Target("work_images", ("work_id", "key"))
 
 
 @dataclass(frozen=True)
@@ -158,32 +165,17 @@ def write_rows(connection: Connection, rows: Mapping[int, MovieRows]) -> Written
     ratings = [movie.rating for movie in movies if movie.rating is not None]
     scores = [row for movie in movies for row in movie.aggregates]
     now = connection.scalar(text("SELECT clock_timestamp()"))
-    _upsert(connection, "works_meta", _stamped([movie.meta for movie in movies], "updated_at", now))
-    _upsert(connection, "rating_sources", _stamped(ratings, "last_seen_at", now))
-    _upsert(connection, "aggregates", _stamped(scores, "computed_at", now))
-    _upsert(connection, "work_cards_cache", _stamped(cards.values(), "computed_at", now))
-    connection.execute(_DROP_OLD_SIMILAR, {"work_ids": list(rows), "rows": json_parameter(similar)})
-    _upsert(connection, "similar_movies", similar)
+    upsert(connection, _META, _stamped([movie.meta for movie in movies], "updated_at", now))
+    upsert(connection, _RATINGS, _stamped(ratings, "last_seen_at", now))
+    upsert(connection, _SCORES, _stamped(scores, "computed_at", now))
+    upsert(connection, _CARDS, _stamped(cards.values(), "computed_at", now))
+    answered = [{"work_id": m.work["work_id"], "source": source} for m in movies for source in m.similar_sources]
+    connection.execute(_DROP_OLD_SIMILAR, {"answered": json_parameter(answered), "rows": json_parameter(similar)})
+    upsert(connection, _SIMILAR, similar)
     images = [row for movie in movies for row in movie.images]
     connection.execute(_DROP_OLD_IMAGES, {"work_ids": list(rows), "rows": json_parameter(images)})
-    _upsert(connection, "work_images", images)
+    upsert(connection, _IMAGES, images)
     return Written(frozenset(rows), cards, clashes)
-
-
-# For each table its key, and what may change without a row being rewritten. Of a card only the etag counts.
-_TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "works_meta": (("work_id",), ("fetched_at", "updated_at", "streaming.updated_at")),
-    "rating_sources": (("work_id", "source_name"), ("last_seen_at",)),
-    "aggregates": (("work_id", "method_version"), ("computed_at",)),
-    "work_cards_cache": (("work_id",), ("payload", "payload_short", "computed_at")),
-    "similar_movies": (("work_id", "similar_tmdb_id", "source"), ()),
-    "work_images": (("work_id", "key"), ()),
-}
-
-
-def _upsert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    key, stamps = _TABLES[table]
-    upsert(connection, table, rows, key=key, stamps=stamps)
 
 
 def _stamped(rows: Iterable[Mapping[str, Any]], column: str, moment: object) -> list[dict[str, Any]]:

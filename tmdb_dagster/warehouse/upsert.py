@@ -8,21 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, TextClause, text
 
 from tmdb_dagster.warehouse.engine import json_parameter
 
 
+class Target(NamedTuple):
+    """A table, and how a row that is there already is met by `key`.
+
+    `stamps` are columns, or keys of JSON columns (`streaming.updated_at`), whose change alone rewrites nothing; `kept`
+    are columns in which NULL replaces nothing.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    stamps: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
 @lru_cache(maxsize=64)
-def _statement(table: str, key: tuple[str, ...], columns: tuple[str, ...], stamps: tuple[str, ...]) -> TextClause:
+def _statement(target: Target, columns: tuple[str, ...]) -> TextClause:
+    table, key, stamps, kept = target
     names = ", ".join(columns)
     content = [column for column in columns if column not in key and column not in stamps]
     without = {column: f" - '{key}'" for column, _, key in (stamp.partition(".") for stamp in stamps) if key}
-    updates = ", ".join(f"{column} = EXCLUDED.{column}" for column in columns if column not in key)
+    new = {column: f"EXCLUDED.{column}" for column in columns}
+    new |= {column: f"coalesce(EXCLUDED.{column}, t.{column})" for column in kept}
+    updates = ", ".join(f"{column} = {new[column]}" for column in columns if column not in key)
     stored = ", ".join(f"t.{column}" + without.get(column, "") for column in content)
-    given = ", ".join(f"EXCLUDED.{column}" + without.get(column, "") for column in content)
+    given = ", ".join(new[column] + without.get(column, "") for column in content)
     return text(
         f"INSERT INTO {table} AS t ({names}) "  # noqa: S608 - names of our own columns
         f"SELECT {names} FROM jsonb_populate_recordset(NULL::{table}, CAST(:rows AS jsonb)) "
@@ -32,18 +48,7 @@ def _statement(table: str, key: tuple[str, ...], columns: tuple[str, ...], stamp
     )
 
 
-def upsert(
-    connection: Connection,
-    table: str,
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    key: tuple[str, ...],
-    stamps: tuple[str, ...] = (),
-) -> None:
-    """Write rows, all with the same columns.
-
-    `stamps` are columns, or keys of JSON columns (`streaming.updated_at`), whose change alone rewrites nothing.
-    """
+def upsert(connection: Connection, target: Target, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows, all with the same columns."""
     if rows:
-        statement = _statement(table, key, tuple(rows[0]), stamps)
-        connection.execute(statement, {"rows": json_parameter(rows)})
+        connection.execute(_statement(target, tuple(rows[0])), {"rows": json_parameter(rows)})

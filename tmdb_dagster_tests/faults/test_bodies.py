@@ -17,7 +17,7 @@ from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.tmdb.errors import InvalidResponse
-from tmdb_dagster.tmdb.models import PARTS
+from tmdb_dagster.tmdb.parts import PARTS
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
 from tmdb_dagster_tests.recorded import DETAILS, combined, needs_samples, read, samples
 from tmdb_dagster_tests.transform.builders import transformed

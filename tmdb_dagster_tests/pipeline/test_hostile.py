@@ -16,7 +16,7 @@ from tmdb_dagster.pipeline.ingest import ingest_movie
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import REMOVE, Fault
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.tmdb.models import PARTS
+from tmdb_dagster.tmdb.parts import PARTS
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
 from tmdb_dagster_tests.warehouse.database import execute, rows, value
 
@@ -35,6 +35,10 @@ COLUMNS_OF: dict[str, dict[str, Any]] = {
     "images": {"still_images": []},
     "keywords": {"keywords": []},
     "watch/providers": {"us": None},
+    "translations": {},
+    "recommendations": {},
+    "external_ids": {"external_ids": None},
+    "alternative_titles": {},
 }
 
 

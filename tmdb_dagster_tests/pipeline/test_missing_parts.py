@@ -12,7 +12,7 @@ from tmdb_dagster.pipeline.refresh import RefreshRequest, refresh_daily
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import REMOVE, Fault
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.tmdb.models import PARTS
+from tmdb_dagster.tmdb.parts import OPTIONAL_PARTS, REQUIRED_PARTS
 from tmdb_dagster.warehouse.checks import problems
 from tmdb_dagster_tests.pipeline.enriching import enriched, ignore
 from tmdb_dagster_tests.warehouse.database import execute, rows, value
@@ -29,7 +29,7 @@ def lacking(engine: Engine) -> tuple[list[str] | None, int, bool]:
     return row.missing_parts, row.incomplete_answers, row.stale
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", REQUIRED_PARTS)
 def test_a_part_that_a_first_answer_lacks_is_asked_for_a_day_later(
     part: str, start_run: Start, engine: Engine, sandbox: SandboxServer
 ) -> None:
@@ -48,6 +48,20 @@ def test_a_part_that_a_first_answer_lacks_is_asked_for_a_day_later(
 
     assert (report.queued.stale, report.drained.completed) == (1, 1)
     assert lacking(engine) == (None, 0, False)
+
+
+@pytest.mark.parametrize("content", [REMOVE, None, {"success": False, "status_code": 11}, {"results": 5}])
+def test_without_the_parts_that_may_be_missing_a_movie_is_complete(
+    start_run: Start, engine: Engine, sandbox: SandboxServer, content: object
+) -> None:
+    sandbox.faults.add(Fault("/movie/603", "patch", body=dict.fromkeys(OPTIONAL_PARTS, content)))
+
+    outcome = enriched(start_run(), [603])[603]
+
+    assert outcome.status == "ingested"
+    assert outcome.message == "; ".join(f"{part}: missing or malformed in TMDB's answer" for part in OPTIONAL_PARTS)
+    assert lacking(engine) == (None, 0, False)
+    assert value(engine, "SELECT count(*) FROM work_cards_cache") == 1
 
 
 def test_a_part_that_stays_away_is_asked_for_a_few_times(

@@ -14,6 +14,7 @@ from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import Settings
+from tmdb_dagster.tmdb.parts import OPTIONAL_PARTS
 from tmdb_dagster.transform import movie as rules
 from tmdb_dagster.transform.score import DEFAULT_PRIOR, METHOD_V2
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
@@ -152,6 +153,31 @@ def test_a_catalogue_that_has_grown_scores_all_movies_by_its_own_mean(
             assert score > before[key]
         else:
             assert score == before[key]
+
+
+def test_an_answer_of_before_the_newer_parts_loses_nothing(
+    ids: list[int], engine: Engine, settings: Settings, sandbox: SandboxServer
+) -> None:
+    """As a program of the release before stores it, when it refreshes a movie beside this one."""
+    before = contents(engine, *DERIVED, without=MADE)
+    for row in rows(engine, "SELECT work_id, body FROM movie_responses"):
+        body = json.loads(gzip.decompress(row.body))
+        old = {key: part for key, part in body.items() if key not in OPTIONAL_PARTS}
+        execute(
+            engine,
+            "UPDATE movie_responses SET body = :body WHERE work_id = :id",
+            body=gzip.compress(json.dumps(old).encode()),
+            id=row.work_id,
+        )
+    execute(engine, "UPDATE similar_movies SET title = NULL, year = NULL, poster_url = NULL WHERE source = 'tmdb'")
+    execute(engine, "UPDATE work_cards_cache SET payload = payload - 'similar_movies', etag = 'before'")
+
+    assert rebuilt(engine, settings) == (len(ids), {})
+
+    assert contents(engine, *DERIVED, without=MADE) == before
+    assert value(engine, "SELECT count(*) FROM works_meta WHERE external_ids ->> 'imdb_id' LIKE 'tt%'") > 0
+    assert value(engine, "SELECT count(*) FROM similar_movies WHERE source = 'tmdb_recommendation'") > 0
+    assert sandbox.stats.calls == 0
 
 
 def test_some_works_only(ids: list[int], engine: Engine, settings: Settings) -> None:

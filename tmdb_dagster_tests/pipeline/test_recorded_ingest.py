@@ -39,7 +39,9 @@ def test_ingest_movie_writes_the_right_rows_for_every_recorded_movie(
             check_people(raw, movie, card)
             check_parts(raw, movie)
             check_card(card["payload"])
-            assert [row["rank_order"] for row in movie.similar] == [*range(1, len(movie.similar) + 1)]
+            for source in ("tmdb", "tmdb_recommendation"):
+                ranks = [row["rank_order"] for row in movie.similar if row["source"] == source]
+                assert ranks == [*range(1, len(ranks) + 1)]
 
 
 def stored_rows(connection: Connection, work_id: int | None) -> tuple[MovieRows, CardRow]:
@@ -60,6 +62,7 @@ def stored_rows(connection: Connection, work_id: int | None) -> tuple[MovieRows,
         rating=cast("Any", rating),
         aggregates=cast("Any", rows("SELECT * FROM aggregates WHERE work_id = :work_id ORDER BY method_version")),
         similar=cast("Any", rows("SELECT * FROM similar_movies WHERE work_id = :work_id ORDER BY rank_order")),
+        similar_sources=(),
         images=[],
         credited=Credited(shown["director"], shown["writer"], shown["screenplay"], shown["composer"]),
     )

@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import Engine
 
 from tmdb_dagster.pipeline.ingest import ingest_movie
+from tmdb_dagster.pipeline.rebuild import rebuild_from_raw
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.sandbox.faults import REMOVE, Fault
 from tmdb_dagster.sandbox.server import SandboxServer
-from tmdb_dagster.tmdb.models import PARTS
+from tmdb_dagster.tmdb.parts import PARTS
 from tmdb_dagster.transform import movie as rules
+from tmdb_dagster.warehouse.responses import read_response
 from tmdb_dagster_tests.warehouse.database import DERIVED, contents, execute, rows, value, versions
 
 Start = Callable[..., Run]
@@ -72,12 +74,42 @@ def test_a_change_reaches_its_columns_and_the_card(start_run: Start, engine: Eng
 def test_similar_movies_follow_tmdb(start_run: Start, engine: Engine, sandbox: SandboxServer) -> None:
     run = start_run()
     ingest_movie(run, 603)
-    sandbox.faults.add(Fault("/movie/603", "patch", body={"similar": {"results": [{"id": 11}, {"id": 12}]}}))
+    named = {"similar": {"results": [{"id": 11}, {"id": 12}]}, "recommendations": {"results": [{"id": 11}]}}
+    sandbox.faults.add(Fault("/movie/603", "patch", body=named))
 
     refresh(run)
 
-    found = rows(engine, "SELECT similar_tmdb_id, rank_order FROM similar_movies ORDER BY rank_order")
-    assert [tuple(row) for row in found] == [("11", 1), ("12", 2)]
+    found = rows(engine, "SELECT source, similar_tmdb_id, rank_order FROM similar_movies ORDER BY source, rank_order")
+    assert [tuple(row) for row in found] == [("tmdb", "11", 1), ("tmdb", "12", 2), ("tmdb_recommendation", "11", 1)]
+    assert value(engine, "SELECT similar_movie_ids FROM works_meta") == [11, 12]
+
+
+def test_empty_texts_and_the_certification_are_as_the_settings_say(
+    start_run: Start, engine: Engine, sandbox: SandboxServer
+) -> None:
+    german = {"iso_639_1": "de", "iso_3166_1": "AT", "data": {"overview": "Ein Haus.", "tagline": "", "title": "Haus"}}
+    releases = [{"iso_3166_1": "AT", "release_dates": [{"certification": "14", "type": 3}]}]
+    answer = {
+        "overview": "",
+        "tagline": "",
+        "translations": {"translations": [german]},
+        "release_dates": {"results": releases},
+    }
+    sandbox.faults.add(Fault("/movie/603", "patch", body=answer))
+    found = "SELECT overview, tagline, certification FROM works_meta"
+
+    ingest_movie(start_run(), 603)
+    assert tuple(rows(engine, found)[0]) == (None, None, None)
+
+    run = start_run(tmdb_language_fallback="de-DE", tmdb_certification_country="AT")
+    rebuild_from_raw(engine, run.settings, lambda _: None)
+    assert tuple(rows(engine, found)[0]) == ("Ein Haus.", None, "14")
+    assert value(engine, "SELECT payload ->> 'overview_short' FROM work_cards_cache") == "Ein Haus."
+    with engine.begin() as connection:
+        assert (read_response(connection, 1) or {})["overview"] == "", "the raw answer is as TMDB gave it"
+    execute(engine, "DELETE FROM works")
+    ingest_movie(run, 603)
+    assert tuple(rows(engine, found)[0]) == ("Ein Haus.", None, "14")
 
 
 @pytest.mark.parametrize("content", [REMOVE, {"success": False, "status_code": 11, "status_message": "Oops."}])

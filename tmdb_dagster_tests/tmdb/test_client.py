@@ -9,7 +9,7 @@ from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.tmdb.client import ListSource, TmdbClient
 from tmdb_dagster.tmdb.errors import BadRequest, InvalidResponse, MovieNotFound, NotFound
-from tmdb_dagster.tmdb.models import missing_parts
+from tmdb_dagster.tmdb.parts import missing_parts
 
 from .conftest import MakeProbe, StartRawServer
 
@@ -78,7 +78,10 @@ def test_a_movie_comes_with_all_its_parts_in_one_call(
     assert missing_parts(body) == ()
     (call,) = probe.calls
     assert (call.endpoint, call.tmdb_id, call.results_count) == (f"/movie/{tmdb_id}", tmdb_id, 1)
-    parts = ["credits", "videos", "similar", "release_dates", "images", "keywords", "watch/providers"]
+    parts = [
+        *("credits", "videos", "similar", "release_dates", "images", "keywords", "watch/providers"),
+        *("translations", "recommendations", "external_ids", "alternative_titles"),
+    ]
     assert call.metadata == {"append_to_response": parts}
     assert call.query_params == {
         "language": language,

@@ -14,13 +14,11 @@ import pytest
 
 from tmdb_dagster.tmdb.errors import InvalidResponse
 from tmdb_dagster.tmdb.models import (
-    PARTS,
-    missing_parts,
     parse_list_page,
     parse_movie,
-    with_parts_from,
     with_values_from,
 )
+from tmdb_dagster.tmdb.parts import PARTS, missing_parts, with_parts_from
 
 PARTS_OF_A_FULL_ANSWER: dict[str, Any] = {
     "credits": {"cast": [], "crew": []},
@@ -30,6 +28,10 @@ PARTS_OF_A_FULL_ANSWER: dict[str, Any] = {
     "images": {"backdrops": [], "posters": []},
     "keywords": {"keywords": []},
     "watch/providers": {"results": {}},
+    "translations": {"translations": []},
+    "recommendations": {"results": []},
+    "external_ids": {"imdb_id": None},
+    "alternative_titles": {"titles": []},
 }
 
 
@@ -302,7 +304,7 @@ def test_a_part_with_a_list_of_another_type_or_a_failure_is_missing(part: str) -
     good = PARTS_OF_A_FULL_ANSWER[part]
     assert missing_parts(movie(**{part: {**good, "success": False}})) == (part,)
     assert missing_parts(movie(**{part: {**good, "status_code": 11}})) == (part,)
-    assert missing_parts(movie(**{part: dict.fromkeys(good, "x")})) == (part,)
+    assert missing_parts(movie(**{part: dict.fromkeys(good, 5)})) == (part,)
     assert missing_parts({}) == PARTS
 
 

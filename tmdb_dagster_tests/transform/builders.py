@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tmdb_dagster.tmdb.models import parse_movie
-from tmdb_dagster.transform.movie import ImageUrls, MovieRows, ScorePrior, transform_movie
+from tmdb_dagster.transform.movie import Countries, ImageUrls, MovieRows, ScorePrior, transform_movie
 
 FETCHED_AT = datetime(2026, 11, 23, 2, 22, 7, 654321, tzinfo=UTC)
 PRIOR = ScorePrior(mean=6.5, votes=20)
 IMAGES = ImageUrls(image_url="https://images.example/t/p/", youtube_url="https://thumbs.example/vi")
+COUNTRIES = Countries(watch=("US",), certification="US")
 WORK_ID = 41
 
 
@@ -46,13 +47,28 @@ def movie_body(**changes: Any) -> dict[str, Any]:
         "spoken_languages": [{"iso_639_1": "nl", "name": "Nederlands", "english_name": "Dutch"}],
         "credits": {"cast": [cast(1), cast(2)], "crew": [crew(11, "Director"), crew(12, "Writer")]},
         "videos": {"results": [video("abc")]},
-        "similar": {"page": 1, "results": [{"id": 31, "title": "A"}, {"id": 32, "title": "B"}]},
+        "similar": {
+            "page": 1,
+            "results": [
+                {"id": 31, "title": "A", "release_date": "2001-02-03", "poster_path": "/pa.jpg"},
+                {"id": 32, "title": "B", "release_date": "", "poster_path": None},
+            ],
+        },
         "release_dates": {"results": [country_releases("US", ("PG-13", 3))]},
         "images": {"backdrops": [{"file_path": "/b1.jpg"}, {"file_path": "/b2.jpg"}], "posters": []},
         "keywords": {"keywords": [{"id": 3, "name": "lighthouse"}]},
         "watch/providers": {"results": {"US": {"link": "https://example.org/watch", "flatrate": [provider]}}},
+        "translations": {"translations": [translation("de", "DE", tagline="Jedes Licht kostet.")]},
+        "recommendations": {"page": 1, "results": [{"id": 32, "title": "B"}, {"id": 51, "title": "R"}]},
+        "external_ids": {"imdb_id": "tt9990001", "wikidata_id": "Q5", "twitter_id": None, "facebook_id": ""},
+        "alternative_titles": {"titles": [{"iso_3166_1": "NL", "title": "De vuurtoren", "type": ""}]},
         **changes,
     }
+
+
+def translation(language: str, country: str, **texts: Any) -> dict[str, Any]:
+    data = {"homepage": "", "overview": "", "runtime": 0, "tagline": "", "title": "", **texts}
+    return {"iso_3166_1": country, "iso_639_1": language, "name": "", "english_name": "", "data": data}
 
 
 def cast(person_id: int, **changes: Any) -> dict[str, Any]:
@@ -101,16 +117,16 @@ def transformed(
     body: dict[str, Any] | None = None,
     *,
     fetched_at: datetime = FETCHED_AT,
-    regions: tuple[str, ...] = ("US",),
+    countries: Countries = COUNTRIES,
     urls: ImageUrls = IMAGES,
     **changes: Any,
 ) -> MovieRows:
     """The rows of the invented movie with `changes`, or of `body`."""
     return transform_movie(
-        parse_movie(movie_body(**changes) if body is None else body).movie,
+        parse_movie(movie_body(**changes) if body is None else body, fallback="en-US").movie,
         work_id=WORK_ID,
         fetched_at=fetched_at,
         prior=PRIOR,
-        regions=regions,
+        countries=countries,
         images=urls,
     )

@@ -12,6 +12,7 @@ from tmdb_dagster.transform.attribution import TMDB_NOTICE
 from tmdb_dagster.transform.card import card_row
 from tmdb_dagster.transform.card_schema import CARD_SCHEMA
 from tmdb_dagster_tests.transform.builders import FETCHED_AT, WORK_ID, cast, movie_body, transformed
+from tmdb_dagster_tests.transform.checks import check_card
 
 
 def test_the_schema_is_itself_valid() -> None:
@@ -34,6 +35,16 @@ def test_the_card_says_what_the_tables_say() -> None:
     assert card["last_updated"] == "2026-11-23T02:22:07Z"
     for key in ("genres", "overview_short", "certification", "still_images", "trailers", "similar_movie_ids"):
         assert card[key] == dict(movie.meta)[key]
+    assert card["similar_movies"] == [
+        {"tmdb_id": "31", "title": "A", "year": 2001, "poster": "https://images.example/t/p/w342/pa.jpg"},
+        {"tmdb_id": "32", "title": "B", "year": None, "poster": None},
+    ]
+
+
+def test_a_card_of_before_is_still_one() -> None:
+    card = card_row(transformed())["payload"]
+    del card["similar_movies"]
+    check_card(card)
 
 
 def test_the_short_card() -> None:

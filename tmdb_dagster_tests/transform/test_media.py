@@ -8,6 +8,7 @@ import pytest
 
 from tmdb_dagster.transform.attribution import JUSTWATCH_NOTICE
 from tmdb_dagster.transform.card import card_row
+from tmdb_dagster.transform.movie import Countries
 from tmdb_dagster_tests.transform.builders import country_releases, movie_body, transformed, video
 from tmdb_dagster_tests.transform.checks import check_rows
 
@@ -83,6 +84,16 @@ def test_certification(countries: list[dict[str, Any]], expected: str | None) ->
     assert transformed(release_dates={"results": countries}).meta["certification"] == expected
 
 
+def test_the_certification_is_the_wanted_countrys() -> None:
+    countries = [country_releases("US", ("PG-13", 3)), country_releases("DE", ("", 3), ("12", 4))]
+
+    def certification(country: str) -> str | None:
+        wanted = Countries(watch=("US",), certification=country)
+        return transformed(release_dates={"results": countries}, countries=wanted).meta["certification"]
+
+    assert [certification(country) for country in ("US", "DE", "FR")] == ["PG-13", "12", None]
+
+
 def _providers(*ids: int) -> list[dict[str, Any]]:
     return [{"provider_id": n, "provider_name": f"P{n}", "logo_path": "", "display_priority": 1} for n in ids]
 
@@ -95,7 +106,10 @@ REGIONS = {
 
 
 def test_streaming_shows_the_regions_asked_for() -> None:
-    movie = transformed(movie_body(**{"watch/providers": {"results": REGIONS}}), regions=("us", "DE", "JP"))
+    movie = transformed(
+        movie_body(**{"watch/providers": {"results": REGIONS}}),
+        countries=Countries(watch=("us", "DE", "JP"), certification="US"),
+    )
     check_rows(movie)
     p = [{"provider_id": n, "provider_name": f"P{n}", "logo_path": None} for n in range(5)]
     nothing: dict[str, Any] = {"flatrate": [], "rent": [], "buy": [], "ads": [], "free": []}

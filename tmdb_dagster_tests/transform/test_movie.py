@@ -116,7 +116,7 @@ def test_meta_values(key: str, value: Any, column: str, expected: Any) -> None:
 
 def test_similar_movies_are_ten_others_each_once() -> None:
     ids = [31, 32, 31, 9001, *range(40, 60)]
-    movie = transformed(similar={"results": [{"id": tmdb_id} for tmdb_id in ids]})
+    movie = transformed(similar={"results": [{"id": tmdb_id} for tmdb_id in ids]}, recommendations={"results": []})
     assert movie.meta["similar_movie_ids"] == [31, 32, *range(40, 48)]
     assert movie.similar[2] == {
         "work_id": WORK_ID,
@@ -125,8 +125,59 @@ def test_similar_movies_are_ten_others_each_once() -> None:
         "rank_order": 3,
         "confidence": 0.3,
         "notes": "Similar on TMDB",
+        "title": None,
+        "year": None,
+        "poster_url": None,
     }
     assert [row["rank_order"] for row in movie.similar] == list(range(1, 11))
+
+
+def test_recommended_movies_stand_beside_similar_ones() -> None:
+    recommended = [{"id": tmdb_id, "title": f"R{tmdb_id}"} for tmdb_id in (9001, 32, 51, 32, *range(60, 80))]
+    movie = transformed(recommendations={"results": recommended})
+
+    assert movie.meta["similar_movie_ids"] == [31, 32]
+    assert [row["similar_tmdb_id"] for row in movie.similar if row["source"] == "tmdb"] == ["31", "32"]
+    found = [row for row in movie.similar if row["source"] == "tmdb_recommendation"]
+    assert [row["similar_tmdb_id"] for row in found] == ["32", "51", *map(str, range(60, 68))]
+    assert [row["rank_order"] for row in found] == list(range(1, 11))
+    assert {row["notes"] for row in found} == {"Recommended on TMDB"}
+    assert movie.similar_sources == ("tmdb", "tmdb_recommendation")
+
+
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        (
+            {"title": "A", "release_date": "2001-02-03", "poster_path": "/a.jpg"},
+            ("A", 2001, "https://images.example/t/p/w342/a.jpg"),
+        ),
+        ({"title": " ", "release_date": "", "poster_path": None}, (None, None, None)),
+        ({"title": "x" * 5000, "release_date": "soon", "poster_path": "//evil.example/a.jpg"}, (None, None, None)),
+        ({"title": ["A"], "release_date": 2001, "poster_path": {}}, (None, None, None)),
+        ({}, (None, None, None)),
+    ],
+)
+def test_a_similar_movie_is_named_as_far_as_its_row_says(row: dict[str, Any], named: tuple[Any, ...]) -> None:
+    movie = transformed(similar={"results": [{"id": 31, **row}]}, recommendations=None)
+    check_rows(movie)
+    [found] = movie.similar
+    assert (found["title"], found["year"], found["poster_url"]) == named
+
+
+@pytest.mark.parametrize("part", [None, "text", [], {}, {"success": False, "status_code": 34}, {"imdb_id": 7}])
+def test_a_part_that_is_not_there_says_nothing(part: Any) -> None:
+    movie = transformed(recommendations=part, external_ids=part)
+    check_rows(movie)
+    assert movie.meta["external_ids"] is None
+    assert movie.similar_sources == ("tmdb",)
+    assert {row["source"] for row in movie.similar} == {"tmdb"}
+
+
+def test_external_ids_are_those_that_tmdb_knows() -> None:
+    ids = {"imdb_id": None, "wikidata_id": "Q5", "facebook_id": "", "instagram_id": " ", "twitter_id": 12, "new_id": 7}
+    assert transformed(external_ids=ids).meta["external_ids"] == {"wikidata_id": "Q5", "twitter_id": "12"}
+    assert transformed(external_ids={"imdb_id": None}).meta["external_ids"] == {}
 
 
 def test_the_barest_answer_makes_rows() -> None:

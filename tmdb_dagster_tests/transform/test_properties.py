@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tmdb_dagster.tmdb.errors import InvalidResponse
-from tmdb_dagster.tmdb.models import PARTS, parse_movie
+from tmdb_dagster.tmdb.models import parse_movie
+from tmdb_dagster.tmdb.parts import PARTS
 from tmdb_dagster.transform.card import card_row
 from tmdb_dagster_tests.transform.builders import FETCHED_AT, movie_body, transformed
 from tmdb_dagster_tests.transform.checks import check_rows
@@ -63,6 +64,10 @@ COLUMNS = {
     "images": {"still_images"},
     "keywords": {"keywords"},
     "watch/providers": {"streaming"},
+    "translations": set[str](),
+    "recommendations": set[str](),
+    "external_ids": {"external_ids"},
+    "alternative_titles": set[str](),
 }
 
 

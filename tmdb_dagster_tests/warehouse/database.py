@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from tmdb_dagster.tmdb.models import parse_movie
-from tmdb_dagster.transform.movie import ImageUrls, MovieRows, ScorePrior, transform_movie
+from tmdb_dagster.transform.movie import Countries, ImageUrls, MovieRows, ScorePrior, transform_movie
 from tmdb_dagster.warehouse.movies import FetchedMovie, Written, write_movies
 from tmdb_dagster.warehouse.responses import canonical, stored_response
 from tmdb_dagster_tests.transform.builders import movie_body
@@ -67,7 +67,7 @@ def movie_rows(work_id: int, *, fetched_at: datetime = FETCHED_AT, **changes: An
         work_id=work_id,
         fetched_at=fetched_at,
         prior=ScorePrior(mean=6.5, votes=25),
-        regions=("US",),
+        countries=Countries(watch=("US",), certification="US"),
         images=ImageUrls("https://images.example/t/p", "https://thumbs.example/vi"),
     )
 

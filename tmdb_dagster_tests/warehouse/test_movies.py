@@ -49,6 +49,7 @@ def test_a_movie_fills_every_table_and_ends_the_claim(engine: Engine) -> None:
     ours = ("updated_at", "last_seen_at", "computed_at", "created_at", "id", "rating_id")
     found = contents(engine, *DERIVED, without=ours)
     assert sorted(found.pop("aggregates"), key=lambda row: str(row["method_version"])) == expected.aggregates
+    found["similar_movies"].sort(key=lambda row: (row["source"], row["rank_order"]))
     assert found == {
         "works_meta": [{**expected.meta, "fetched_at": "2026-11-23T02:22:07+00:00"}],
         "rating_sources": [expected.rating],
@@ -151,8 +152,8 @@ def test_similar_movies_are_replaced_and_other_sources_kept(engine: Engine) -> N
     work_id, neighbour = claimed_work(engine, 1), claimed_work(engine, 2)
     write(
         engine,
-        fetched_movie(work_id, similar=similar(11, 12, 13)),
-        fetched_movie(neighbour, imdb_id="", similar=similar(11)),
+        fetched_movie(work_id, similar=similar(11, 12, 13), recommendations=similar(12, 20)),
+        fetched_movie(neighbour, imdb_id="", similar=similar(11), recommendations=None),
     )
     execute(
         engine,
@@ -161,22 +162,48 @@ def test_similar_movies_are_replaced_and_other_sources_kept(engine: Engine) -> N
     )
     claim_again(engine)
 
-    write(engine, fetched_movie(work_id, similar=similar(13, 14)))
+    write(engine, fetched_movie(work_id, similar=similar(13, 14), recommendations=similar(14, 12)))
 
     found = rows(engine, "SELECT work_id, source, similar_tmdb_id, rank_order FROM similar_movies ORDER BY 1, 2, 4")
     assert [tuple(row) for row in found] == [
         (work_id, "other", "11", 7),
         (work_id, "tmdb", "13", 1),
         (work_id, "tmdb", "14", 2),
+        (work_id, "tmdb_recommendation", "14", 1),
+        (work_id, "tmdb_recommendation", "12", 2),
         (neighbour, "tmdb", "11", 1),
     ]
     assert value(engine, "SELECT similar_movie_ids FROM works_meta WHERE work_id = :id", id=work_id) == [13, 14]
 
     claim_again(engine)
-    write(engine, fetched_movie(work_id, similar=similar()))
+    write(engine, fetched_movie(work_id, similar=similar(), recommendations=similar()))
     assert [
         tuple(row) for row in rows(engine, "SELECT source FROM similar_movies WHERE work_id = :id", id=work_id)
     ] == [("other",)]
+
+
+def test_what_an_answer_does_not_say_stays(engine: Engine) -> None:
+    work_id = claimed_work(engine, 9001)
+    write(engine, fetched_movie(work_id))
+    ids, recommended = {"imdb_id": "tt9990001", "wikidata_id": "Q5"}, [("32", 1), ("51", 2)]
+
+    def found() -> tuple[Any, list[tuple[Any, ...]]]:
+        query = "SELECT similar_tmdb_id, rank_order FROM similar_movies WHERE source = 'tmdb_recommendation' ORDER BY 2"
+        return value(engine, "SELECT external_ids FROM works_meta"), [tuple(row) for row in rows(engine, query)]
+
+    assert found() == (ids, recommended)
+    claim_again(engine)
+    write(engine, fetched_movie(work_id, external_ids=None, recommendations=None, tagline="New."))
+    assert found() == (ids, recommended)
+    assert value(engine, "SELECT tagline FROM works_meta") == "New."
+    written = versions(engine, "works_meta", "similar_movies")
+    claim_again(engine)
+    write(engine, fetched_movie(work_id, external_ids=None, recommendations=None, tagline="New."))
+    assert versions(engine, "works_meta", "similar_movies") == written
+
+    claim_again(engine)
+    write(engine, fetched_movie(work_id, external_ids={"imdb_id": None}, recommendations={"results": []}))
+    assert found() == ({}, [])
 
 
 def test_what_other_tools_write_is_left_alone(engine: Engine) -> None:
