@@ -96,3 +96,9 @@ def test_the_tiers_do_not_depend_on_the_sessions_time_zone(engine: Engine, zone:
         days = "SELECT calculate_staleness_days((now() AT TIME ZONE 'utc')::date - {})"
         assert connection.exec_driver_sql(days.format(30)).scalar() == 2
         assert connection.exec_driver_sql(days.format(31)).scalar() == 7
+
+
+def test_a_query_that_asks_a_function_may_use_several_processors(engine: Engine) -> None:
+    serial = "proparallel <> 's' AND provolatile <> 'v' AND prokind = 'f' AND pronamespace = 'public'::regnamespace"
+
+    assert rows(engine, f"SELECT proname FROM pg_proc WHERE {serial}") == []  # noqa: S608 - a constant

@@ -2,7 +2,7 @@
 -- belongs to the last tier, as if it were released at '-infinity'.
 CREATE OR REPLACE FUNCTION age_tiers()
 RETURNS TABLE (age_tier text, released_from date, released_to date, refresh_days integer, priority integer)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT tiers.*
     FROM (SELECT (now() AT TIME ZONE 'utc')::date AS today) AS d, LATERAL (VALUES
         ('0-30', d.today - 30, 'infinity'::date, 2, 60),

@@ -1,5 +1,5 @@
 -- Callers name the parameter, so its name is part of the contract; so are those of the other functions.
-CREATE OR REPLACE FUNCTION calculate_staleness_days(release_date date) RETURNS integer LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION calculate_staleness_days(release_date date) RETURNS integer LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT t.refresh_days FROM age_tiers() t
     WHERE coalesce(release_date, '-infinity') BETWEEN t.released_from AND t.released_to
 $$;

@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION endpoint_pattern(endpoint text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION endpoint_pattern(endpoint text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT regexp_replace(endpoint, '(?<!/)/[0-9]+\y', '/{id}', 'g')
 $$;
 

@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION failure_reason(message text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION failure_reason(message text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT regexp_replace(
         regexp_replace(
             regexp_replace(

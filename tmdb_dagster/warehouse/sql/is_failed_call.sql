@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION is_failed_call(call tmdb_api_logs) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION is_failed_call(call tmdb_api_logs) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT call.error_message IS NOT NULL OR call.http_status < 200 OR call.http_status >= 400
 $$;
 

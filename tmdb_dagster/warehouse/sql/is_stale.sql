@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION is_stale(work_id_input bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION is_stale(work_id_input bigint) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT w.last_refreshed_at IS NULL
         OR w.last_refreshed_at > now() + interval '1 day' -- by a wrong clock
         OR w.last_refreshed_at <= now() - make_interval(days => t.refresh_days)

@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION queueable_works()
 RETURNS TABLE (work_id bigint, tmdb_id text, title text, release_date date, last_refreshed_at timestamptz)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT w.work_id, w.tmdb_id, w.title, w.release_date, w.last_refreshed_at
     FROM works w
     WHERE w.tmdb_id ~ '^[0-9]+$'

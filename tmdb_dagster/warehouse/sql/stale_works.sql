@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION stale_works(limit_count integer)
 RETURNS TABLE (
     work_id bigint, tmdb_id text, title text, release_date date, last_refreshed_at timestamptz,
     priority integer, reason text
-) LANGUAGE sql STABLE AS $$
+) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT * FROM (
         SELECT DISTINCT ON (b.work_id) * FROM (
             (

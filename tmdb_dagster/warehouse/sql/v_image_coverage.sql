@@ -1,3 +1,4 @@
+-- Two branches: an OR of the two would keep several processors from counting.
 CREATE OR REPLACE VIEW v_image_coverage WITH (security_invoker = true) AS
 SELECT
     i.kind,
@@ -6,8 +7,12 @@ SELECT
     coalesce(sum(i.bytes), 0)::bigint AS bytes,
     min(i.next_attempt_at) AS next_attempt_at,
     max(i.last_error) AS last_error
-FROM image_inventory i
-WHERE i.status = 'stored' OR EXISTS (SELECT FROM work_images l WHERE l.key = i.key)
+FROM (
+    SELECT kind, status, bytes, next_attempt_at, last_error FROM image_inventory WHERE status = 'stored'
+    UNION ALL
+    SELECT kind, status, bytes, next_attempt_at, last_error FROM image_inventory m
+    WHERE status <> 'stored' AND EXISTS (SELECT FROM work_images l WHERE l.key = m.key)
+) AS i
 GROUP BY i.kind, i.status;
 
 COMMENT ON VIEW v_image_coverage IS 'The images by kind and status: what is in our store, and what movies lack.';

@@ -220,7 +220,7 @@ rate_limits = Table(
         JSONB,
         nullable=False,
         server_default=text("'[]'"),
-        comment="The limits of the runs that ask: calls, seconds, and asked_at of the last permit.",
+        comment="The limits of the runs that ask: calls, seconds, margin in seconds, and asked_at of the last permit.",
     ),
     comment="The rate limit that all runs share.",
 )

@@ -68,7 +68,7 @@ _FUNCTIONS = text("""
     SELECT p.proname AS name, p.prokind::text AS kind, pg_get_function_arguments(p.oid) AS arguments,
         oidvectortypes(p.proargtypes) AS types, coalesce(p.proargnames[1:p.pronargs], '{}') AS names,
         pg_get_function_result(p.oid) AS result, p.prosrc AS source, pg_get_functiondef(p.oid) AS definition,
-        p.prosecdef AS as_owner, obj_description(p.oid, 'pg_proc') AS comment,
+        p.prosecdef AS as_owner, p.proparallel AS parallel, obj_description(p.oid, 'pg_proc') AS comment,
         pg_has_role(p.proowner, 'USAGE') AS owned, pg_get_userbyid(p.proowner) AS owner
     FROM pg_proc p
     WHERE p.pronamespace = CAST(:schema AS regnamespace) AND p.prokind IN ('f', 'p', 'w')
@@ -155,6 +155,7 @@ class Function:
     source: str
     definition: str
     as_owner: bool
+    parallel: str
     comment: str | None
     owned: bool
     owner: str

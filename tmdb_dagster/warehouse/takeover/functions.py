@@ -34,7 +34,11 @@ class FunctionPlan:
                     f"The function {function.name}({function.types}) belongs to the role {there.owner}: migrate as "
                     "that role, or as a member of it."
                 )
-            elif there.source != _body(function, there) or (self._own and there.comment != function.comment):
+            elif (
+                there.source != _body(function, there)
+                or there.parallel != function.parallel
+                or (self._own and there.comment != function.comment)
+            ):
                 self._make(function, there)
 
     def _other_result(self, function: Function, there: Function) -> None:
