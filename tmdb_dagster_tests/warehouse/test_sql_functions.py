@@ -101,4 +101,4 @@ def test_the_tiers_do_not_depend_on_the_sessions_time_zone(engine: Engine, zone:
 def test_a_query_that_asks_a_function_may_use_several_processors(engine: Engine) -> None:
     serial = "proparallel <> 's' AND provolatile <> 'v' AND prokind = 'f' AND pronamespace = 'public'::regnamespace"
 
-    assert rows(engine, f"SELECT proname FROM pg_proc WHERE {serial}") == []  # noqa: S608 - a constant
+    assert rows(engine, f"SELECT proname FROM pg_proc WHERE {serial}") == []
