@@ -27,11 +27,12 @@ from tmdb_dagster.defs.movies import enrich_candidates, movies
 from tmdb_dagster.defs.refresh import refresh_queue
 from tmdb_dagster.defs.report import ops_report
 from tmdb_dagster.defs.resources import CatalogueResource, NoOutputKept
+from tmdb_dagster.defs.run_figures import run_figures
 from tmdb_dagster.defs.schedules import schedules
 from tmdb_dagster.defs.sensors import sensors
 
 defs = Definitions(
-    assets=[ingest_candidates, movies, movie_images, enrich_candidates, refresh_queue, ops_report],
+    assets=[ingest_candidates, movies, movie_images, enrich_candidates, refresh_queue, ops_report, *run_figures],
     asset_checks=asset_checks,
     jobs=[
         weekly_ingest_job,

@@ -19,6 +19,11 @@ class RateLimit:
     calls: int
     seconds: float
 
+    @property
+    def window(self) -> str:
+        """In words: `any second`, `any 10 seconds`."""
+        return "any second" if self.seconds == 1 else f"any {self.seconds:g} seconds"
+
     def __str__(self) -> str:
         return f"{self.calls}/{self.seconds:g}s"
 

@@ -15,7 +15,7 @@ from tmdb_dagster.pipeline.outcome import MovieOutcome
 from tmdb_dagster.pipeline.run import Run, open_run
 from tmdb_dagster.services.provide import provide_services
 from tmdb_dagster.settings import Settings
-from tmdb_dagster.shown import visible
+from tmdb_dagster.shown import counted, visible
 
 
 def add_movies(settings: Settings, names: Sequence[str], *, collections: bool, now: bool) -> None:
@@ -28,9 +28,11 @@ def add_movies(settings: Settings, names: Sequence[str], *, collections: bool, n
             _ingest(run, titles)
             return
         added = queue_movies(run, titles)
-    click.echo(f"Queued {added.queued} movies; the sensor refresh_worker ingests them where the daemon runs.")
+    queued = counted(added.queued, "movie")
+    click.echo(f"Queued {queued}; the sensor refresh_worker drains the queue where the daemon runs.")
     if added.complete:
-        click.echo(f"{added.complete} are in the catalogue already: `tmdb-dagster refresh` asks for them anew.")
+        there = counted(added.complete, "movie is", "movies are")
+        click.echo(f"{there} in the catalogue already: `tmdb-dagster refresh` asks TMDB anew.")
 
 
 def _ingest(run: Run, titles: dict[int, str]) -> None:
@@ -49,4 +51,4 @@ def _ingest(run: Run, titles: dict[int, str]) -> None:
         why = "" if outcome.status.fresh else f": {outcome.message}"
         click.echo(visible(f"{outcome.status}: {outcome.tmdb_id} {outcome.display_title}{why}"))
     if failed := sum(not outcome.status.fresh for outcome in outcomes):
-        raise click.ClickException(f"{failed} of {len(outcomes)} movies could not be added.")
+        raise click.ClickException(f"{failed} of {counted(len(outcomes), 'movie')} could not be added.")

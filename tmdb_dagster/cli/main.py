@@ -310,7 +310,7 @@ def status(as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps(health, option=orjson.OPT_INDENT_2))
     else:
-        show(health, Console(soft_wrap=True))
+        show(health, Console())
     raise click.exceptions.Exit(1 if health.needs_a_person else 0)
 
 

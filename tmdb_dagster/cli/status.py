@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from itertools import groupby
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tmdb_dagster.shown import visible
-from tmdb_dagster.transform.health import CatalogueTier, Health, QueueEntries, images_by_status
+from tmdb_dagster.shown import counted, visible
+from tmdb_dagster.transform.health import ENDED, CatalogueTier, Health, QueueEntries, images_by_status
 
 _STYLES = {"failed": "red", "incomplete": "yellow", "succeeded": "green"}
 
+Zone = tzinfo | None
+"""Of the times that are shown; None: this machine's."""
+
 
 def show(health: Health, console: Console) -> None:
-    """Print it for a person."""
-    console.print(_runs(health))
+    """Print it for a person: in local time where a terminal asks, elsewhere in UTC."""
+    zone = None if console.is_terminal else UTC
+    console.print(_runs(health, zone))
     console.print(_calls(health))
     console.print(_queue(health))
-    console.print(_catalogue(health))
+    console.print(_catalogue(health, zone))
     console.print(_images(health))
     for problem in health.problems:
         kind = ("problem: ", "red") if problem.severity == "error" else ("warning: ", "yellow")
@@ -42,13 +46,15 @@ def _table(title: str, *columns: str, rows: Iterable[Iterable[object]]) -> Table
     return table
 
 
-def _runs(health: Health) -> RenderableType:
+def _runs(health: Health, zone: Zone) -> RenderableType:
+    """The newest, and the last of each kind."""
     if not health.runs:
         return Text("No run yet.")
+    older = [run for run in health.last_runs if run not in health.runs]
     return _table(
         "Last runs",
-        "ended, UTC",
-        "source",
+        f"ended, {health.at.astimezone(zone):%Z}",
+        "run",
         "trigger",
         "status",
         ">seen",
@@ -59,10 +65,10 @@ def _runs(health: Health) -> RenderableType:
         ">s",
         rows=(
             (
-                f"{run.ended_at:%m-%d %H:%M}",
+                f"{run.ended_at.astimezone(zone):%m-%d %H:%M}",
                 run.source,
                 run.trigger_type or "",
-                Text(run.status, _STYLES[run.status]),
+                Text(ENDED[run.status], _STYLES[run.status]),
                 run.movies_checked,
                 run.movies_skipped,
                 run.movies_excluded,
@@ -70,7 +76,7 @@ def _runs(health: Health) -> RenderableType:
                 run.movies_failed,
                 "" if run.duration_s is None else f"{run.duration_s:.0f}",
             )
-            for run in health.runs
+            for run in [*health.runs, *older]
         ),
     )
 
@@ -78,12 +84,13 @@ def _runs(health: Health) -> RenderableType:
 def _calls(health: Health) -> RenderableType:
     calls, limit = health.calls, health.rate_limit
     line = Text("TMDB calls of the last day: ", "bold")
-    line.append(f"{calls.calls}", "default")
+    line.append(f"{calls.calls:,}", "not bold")
     if not calls.calls:
         return line
-    near = f"at most {calls.peak} in {limit.seconds:g} s, where {limit.calls} are allowed" if limit else "no limit set"
+    near = f"at most {calls.peak} in {limit.window}, where {limit.calls} are allowed" if limit else "no limit set"
     line.append(
-        f", {near}; {calls.errors} failed ({calls.error_rate:.1%}), {calls.retries} retries, "
+        f", {near}; {counted(calls.errors, 'error')} ({calls.error_rate:.1%}), "
+        f"{counted(calls.retries, 'retry', 'retries')}, "
         f"{calls.rate_limited} refused (429); median {calls.p50_ms} ms, 95 % within {calls.p95_ms} ms",
         "not bold",
     )
@@ -92,9 +99,9 @@ def _calls(health: Health) -> RenderableType:
 
 def _queue(health: Health) -> RenderableType:
     open_entries = [entry for entry in health.queue if entry.status in ("queued", "processing")]
-    failed = sum(entry.entries for entry in health.queue if entry.status == "failed")
+    given_up = sum(entry.entries for entry in health.queue if entry.status == "failed")
     done = sum(entry.entries for entry in health.queue if entry.status == "completed")
-    summary = f"{done} completed, {failed} failed"
+    summary = f"{done:,} completed, {given_up:,} given up"
     if not open_entries:
         return Text.assemble(("Queue: ", "bold"), f"empty; {summary}")
     table = _table(
@@ -127,7 +134,7 @@ def _queue_status(entry: QueueEntries) -> str:
     return "left by a dead run" if entry.status == "processing" and not entry.claimed else entry.status
 
 
-def _catalogue(health: Health) -> RenderableType:
+def _catalogue(health: Health, zone: Zone) -> RenderableType:
     if not health.catalogue:
         return Text("The catalogue is empty.")
     rows = []
@@ -138,7 +145,7 @@ def _catalogue(health: Health) -> RenderableType:
             (
                 status,
                 *(_sum(tiers, name) for name in ("works", "stale", "never_refreshed", "gone", "over_six_months")),
-                f"{oldest:%Y-%m-%d}" if oldest else "",
+                f"{oldest.astimezone(zone):%Y-%m-%d}" if oldest else "",
             )
         )
     names = (">works", ">stale", ">never", ">gone", ">> 6 months", "oldest")
@@ -155,8 +162,8 @@ def _images(health: Health) -> RenderableType:
     if not images:
         return line.append("none rehosted", "not bold")
     return line.append(
-        f"{images['stored'] / images.total():.1%} of {images.total()} in the store; {images['pending']} not tried yet, "
-        f"{images['failed']} to be tried again, {images['gave_up']} given up",
+        f"{images['stored'] / images.total():.1%} of {images.total():,} in the store; "
+        f"{images['pending']:,} not tried yet, {images['failed']:,} to be tried again, {images['gave_up']:,} given up",
         "not bold",
     )
 

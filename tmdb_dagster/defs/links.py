@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from tmdb_dagster.defs.code_location import LOCATION
 
 
-def written_by(jobs: Sequence[str], *, schedules: Sequence[str], sensors: Sequence[str]) -> str:
+def written_by(jobs: Sequence[str], *, schedules: Sequence[str] = (), sensors: Sequence[str] = ()) -> str:
     """A sentence on what writes an asset: only of jobs that are made of assets does the UI say so itself."""
-    return (
-        f"Written by {_links('job', jobs)}, which are started by {_links('schedule', schedules)}, by "
-        f"{_links('sensor', sensors)}, or by hand."
-    )
+    starters = [f"by {_links(kind, names)}" for kind, names in (("schedule", schedules), ("sensor", sensors)) if names]
+    are = "are" if len(jobs) > 1 else "is"
+    return f"Written by {_links('job', jobs)}, which {are} started {', '.join(starters)}, or by hand."
 
 
 def _links(kind: str, names: Sequence[str]) -> str:

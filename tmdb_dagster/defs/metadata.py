@@ -83,7 +83,7 @@ def poster(url: str | None) -> dict[str, MetadataValue]:
 def call_figures(calls: CallFigures) -> dict[str, Any]:
     """How many calls were made, and how they went."""
     known = {
-        "error rate (%)": None if calls.error_rate is None else 100 * calls.error_rate,
+        "error rate (%)": None if calls.error_rate is None else round(100 * calls.error_rate, 1),
         "latency p50 (ms)": calls.latency_ms(50),
         "latency p95 (ms)": calls.latency_ms(95),
     }
@@ -91,7 +91,7 @@ def call_figures(calls: CallFigures) -> dict[str, Any]:
         "TMDB calls": calls.calls,
         "retries": calls.retries,
         "refused by the rate limit (429)": calls.rate_limited,
-        "failed calls": calls.failed,
+        "call errors": calls.failed,
         "bytes received": calls.bytes,
         **{name: value for name, value in known.items() if value is not None},
     }
@@ -111,7 +111,7 @@ def call_tables(calls: RunCalls) -> dict[str, Any]:
                 {
                     "endpoint": endpoint,
                     "calls": figures.calls,
-                    "failed": figures.failed,
+                    "errors": figures.failed,
                     "retries": figures.retries,
                     "p50_ms": figures.latency_ms(50),
                     "p95_ms": figures.latency_ms(95),
@@ -120,7 +120,7 @@ def call_tables(calls: RunCalls) -> dict[str, Any]:
             ],
             endpoint="string",
             calls="int",
-            failed="int",
+            errors="int",
             retries="int",
             p50_ms="int",
             p95_ms="int",
@@ -144,7 +144,7 @@ def queue_figures(queue: Iterable[QueueEntries]) -> dict[str, Any]:
         "queue: due": due,
         "queue: queued": entries["queued"],
         "queue: processing": entries["processing"],
-        "queue: failed": entries["failed"],
+        "queue: given up": entries["failed"],
         "queue: oldest (h)": round(oldest_s / 3600, 2),
     }
 
@@ -166,12 +166,12 @@ def health_figures(health: Health) -> dict[str, Any]:
         "TMDB calls": calls.calls,
         "retries": calls.retries,
         "refused by the rate limit (429)": calls.rate_limited,
-        "failed calls": calls.errors,
+        "call errors": calls.errors,
         **{name: round(value, 1) for name, value in known.items() if value is not None},
         "works": works,
-        "complete": sum(tier.works for tier in health.catalogue if tier.status == "complete"),
-        "failed": sum(tier.works for tier in health.catalogue if tier.status == "failed"),
-        "stale": sum(tier.stale for tier in health.catalogue),
+        "complete works": sum(tier.works for tier in health.catalogue if tier.status == "complete"),
+        "failed works": sum(tier.works for tier in health.catalogue if tier.status == "failed"),
+        "stale works": sum(tier.stale for tier in health.catalogue),
         **queue_figures(health.queue),
     }
 

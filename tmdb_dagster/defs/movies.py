@@ -29,6 +29,7 @@ from tmdb_dagster.defs.links import written_by
 from tmdb_dagster.defs.metadata import MovieTally, exclusion_figures, image_metadata, ingest_metadata, movie_metadata
 from tmdb_dagster.defs.partitions import movie_partitions, partition_of, tmdb_id_of
 from tmdb_dagster.defs.resources import CatalogueResource
+from tmdb_dagster.defs.run_figures import WEEKLY_INGEST, record_figures
 from tmdb_dagster.defs.tables import MOVIE_TABLES, OWNERS, row_counts, table_spec
 from tmdb_dagster.defs.times import AFTER_DAILY_REFRESH
 from tmdb_dagster.shown import visible
@@ -212,7 +213,7 @@ def enrich_candidates(
         excluded = exclusion_figures(Counter(batch.exclusions) + tally.exclusions)
         figures = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
         counts = row_counts(run.engine)
-    counts["works"] |= checked | figures | excluded
+    record_figures(context.op_execution_context, WEEKLY_INGEST, checked | figures | excluded)
     yield from _table_results(context, counts)
     for table in sorted(counts.keys() - {key.to_user_string() for key in context.selected_asset_keys}):
         context.log_event(

@@ -20,11 +20,11 @@ from pydantic import Field
 
 from tmdb_dagster.defs.failures import clear_failures
 from tmdb_dagster.defs.links import written_by
-from tmdb_dagster.defs.metadata import MovieTally, ingest_metadata, queue_figures
+from tmdb_dagster.defs.metadata import ingest_metadata, queue_figures
 from tmdb_dagster.defs.movies import record_movies, tallied
 from tmdb_dagster.defs.resources import CatalogueResource
+from tmdb_dagster.defs.run_figures import DAILY_REFRESH, DRAIN, record_figures
 from tmdb_dagster.defs.tables import row_counts, table_spec
-from tmdb_dagster.defs.times import AFTER_DAILY_REFRESH
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -40,13 +40,14 @@ if TYPE_CHECKING:
             "refresh_queue",
             group="refresh",
             deps=["works"],
-            more="Materialised by itself, its entries are counted; the jobs drain it.\n\n"
+            more="Materialised by itself, its entries are counted; the jobs drain it. What their last "
+            "runs did is at the assets `daily_refresh` and `drain_refresh_queue`.\n\n"
             + written_by(
                 ["daily_refresh", "drain_refresh_queue"],
                 schedules=["daily_refresh_schedule"],
                 sensors=["refresh_worker", "rescue_dead_work", "retry_daily_refresh"],
             ),
-        ).replace_attributes(freshness_policy=AFTER_DAILY_REFRESH)
+        )
     ],
 )
 def refresh_queue(context: AssetExecutionContext, catalogue: CatalogueResource) -> MaterializeResult[None]:
@@ -89,8 +90,13 @@ def daily_refresh(
             "pages of changes": queued.pages,
             **_drain_figures(report.drained),
         }
-        metadata = _record_refresh(context, run, figures, tally, time.monotonic() - started)
-    yield Output(figures, metadata={**metadata, "changes read up to": str(queued.cursor)})
+        metadata = {
+            **figures,
+            "changes read up to": str(queued.cursor),
+            **ingest_metadata(tally, run.api_log.calls, time.monotonic() - started),
+        }
+        _record_refresh(context, DAILY_REFRESH, run, metadata)
+    yield Output(figures, metadata=metadata)
 
 
 @op(out=Out(dict))
@@ -105,7 +111,8 @@ def drain_refresh_queue(
     started = time.monotonic()
     with tallied(context) as tally, catalogue.run(context) as run:
         figures = _drain_figures(drain_queue(run, request, partial(record_movies, context, tally)))
-        metadata = _record_refresh(context, run, figures, tally, time.monotonic() - started)
+        metadata = figures | ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
+        _record_refresh(context, DRAIN, run, metadata)
     yield Output(figures, metadata=metadata)
 
 
@@ -114,7 +121,7 @@ def _drain_figures(report: "DrainReport") -> dict[str, int]:
         "entries taken": report.claimed,
         "entries completed": report.completed,
         "entries to be tried again": report.retried,
-        "entries failed": report.failed,
+        "entries given up": report.failed,
         "movies gone": report.gone,
     }
 
@@ -126,15 +133,9 @@ def _queue_metadata(engine: "Engine") -> dict[str, Any]:
         return queue_figures(queue_status(connection))
 
 
-def _record_refresh(
-    context: OpExecutionContext, run: "Run", figures: dict[str, int], tally: MovieTally, seconds: float
-) -> dict[str, Any]:
-    """A materialisation of the queue and of every table that the refresh wrote; returns all that the UI shows."""
-    ingested = ingest_metadata(tally, run.api_log.calls, seconds)
-    metadata = {**figures, **ingested, **_queue_metadata(run.engine)}
-    context.log_event(AssetMaterialization("refresh_queue", metadata=metadata))
-    counts = row_counts(run.engine)
-    counts["works"] |= ingested
-    for table, table_metadata in counts.items():
-        context.log_event(AssetMaterialization(table, metadata=table_metadata))
-    return metadata
+def _record_refresh(context: OpExecutionContext, job: str, run: "Run", metadata: dict[str, Any]) -> None:
+    """Record what the run did, how the queue stands now, and every table that it wrote."""
+    record_figures(context, job, metadata)
+    states = {"refresh_queue": _queue_metadata(run.engine), **row_counts(run.engine)}
+    for table, state in states.items():
+        context.log_event(AssetMaterialization(table, metadata=state))

@@ -22,8 +22,9 @@ from tmdb_dagster.transform.attribution import attribution_markdown
             owners=OWNERS,
             kinds={"postgres", "markdown"},
             freshness_policy=AFTER_DAILY_REPORT,
-            description="What was done, what it cost, what is wrong, and what changed in the lists, in charts: "
-            "*Show Markdown* at the metadata `report`.\n\n" + attribution_markdown(with_justwatch=True),
+            description="What was done, what it cost, what is wrong, and what changed in the lists: in short at the "
+            "metadata `summary`, and with charts and tables at those below it (*Show Markdown*).\n\n"
+            + attribution_markdown(with_justwatch=True),
         )
     ],
 )
@@ -31,15 +32,16 @@ def ops_report(context: AssetExecutionContext, catalogue: CatalogueResource) -> 
     """Draw the report of this moment."""
     from tmdb_dagster.pipeline.ops_report import ops_data
     from tmdb_dagster.report.ops_report import ops_report as draw
+    from tmdb_dagster.report.summary import summary
 
     with catalogue.database(context.op_execution_context) as (engine, settings), engine.begin() as connection:
         data = ops_data(connection, settings.tmdb_rate_limit)
-    page = draw(data)
     for problem in data.health.problems:
         context.log.warning(visible(f"{problem.name}: {problem.text} {problem.advice}"))
     return MaterializeResult(
         metadata={
-            "report": MetadataValue.md(page.markdown()),
+            "summary": MetadataValue.md(summary(data)),
+            **{title: MetadataValue.md(section) for title, section in draw(data).markdown().items()},
             **health_figures(data.health),
         }
     )

@@ -10,10 +10,11 @@ from tmdb_dagster.pipeline.discover import SOURCES
 from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.report.ops_report import DAYS, ListChange, OpsData
 from tmdb_dagster.transform.list_movers import list_movers
-from tmdb_dagster.warehouse.health import calls_by_endpoint, calls_hourly, failures, read_health
+from tmdb_dagster.warehouse.health import calls_by_endpoint, calls_hourly, failures, last_runs, read_health
 from tmdb_dagster.warehouse.snapshots import newest_snapshot
 
 RUNS = 30
+"""Ingests and daily refreshes; drains of the queue come by the hour."""
 
 _A_WEEK = timedelta(days=6)
 """The lists are fetched weekly, and not at the same second."""
@@ -22,8 +23,9 @@ _A_WEEK = timedelta(days=6)
 def ops_data(connection: Connection, rate_limit: RateLimit | None) -> OpsData:
     """Ask the catalogue."""
     return OpsData(
-        read_health(connection, rate_limit, runs=RUNS),
-        failures(connection, runs=RUNS),
+        read_health(connection, rate_limit),
+        [run for run in last_runs(connection, each=RUNS) if run.kind != "drain"][:RUNS],
+        failures(connection),
         calls_by_endpoint(connection, "7 days"),
         calls_hourly(connection, hours=24 * DAYS),
         [change for source in SOURCES["all"] if (change := _list_change(connection, source)) is not None],

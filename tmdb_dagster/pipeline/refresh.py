@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
+from typing import ClassVar
 
 from sqlalchemy import Connection, Engine
 
@@ -59,6 +60,8 @@ class DrainRequest:
     Raises InvalidRequest for a value that is not allowed.
     """
 
+    source: ClassVar = "drain"
+
     batch_size: int = 25
     max_items: int = 100
     trigger_type: str = "manual"
@@ -72,6 +75,8 @@ class DrainRequest:
 @dataclass(frozen=True)
 class RefreshRequest(DrainRequest):
     """What to refresh: `use_changes` asks TMDB what has changed; at most `max_stale` stale works are queued."""
+
+    source: ClassVar = "refresh"
 
     use_changes: bool = True
     max_stale: int = 200
@@ -143,7 +148,7 @@ def drain_queue(run: Run, request: DrainRequest, on_settled: OnSettled) -> Drain
     Ends with a row in scheduled_ingestion_log, whatever happens. Raises what `enrich` raises.
     """
     report = DrainReport()
-    with always_logged(partial(_write_log, run, request.trigger_type, run.lease.now(), report), run.settings.redact):
+    with always_logged(partial(_write_log, run, request, run.lease.now(), report), run.settings.redact):
         _drain(run, request, report, on_settled)
     return report
 
@@ -155,9 +160,7 @@ def refresh_daily(run: Run, request: RefreshRequest, on_settled: OnSettled) -> R
     ChangesUnavailable after everything else is done, and what `enrich` raises.
     """
     report = RefreshReport()
-    with always_logged(
-        partial(_write_log, run, request.trigger_type, run.lease.now(), report.drained), run.settings.redact
-    ):
+    with always_logged(partial(_write_log, run, request, run.lease.now(), report.drained), run.settings.redact):
         rescue(run.engine)
         report.queued.stale = run_transaction(run.engine, enqueue_stale, request.max_stale)
         unread = _queue_changed(run, report.queued) if request.use_changes else None
@@ -304,13 +307,13 @@ def _first_day(connection: Connection, today: date) -> date | None:
     return min(today, max(first.astimezone(UTC).date(), today - LONGEST_WINDOW))
 
 
-def _write_log(run: Run, trigger_type: str, started_at: datetime, report: DrainReport, error: str | None) -> None:
+def _write_log(run: Run, request: DrainRequest, started_at: datetime, report: DrainReport, error: str | None) -> None:
     row = partial(
         log_ingest,
         started_at=started_at,
         run_id=run.run_id,
-        source="refresh",
-        trigger_type=trigger_type,
+        source=request.source,
+        trigger_type=request.trigger_type,
         movies_checked=report.claimed,
         movies_skipped=report.cached + report.busy,
         movies_ingested=report.completed - report.cached - report.gone - report.exclusions.total(),

@@ -70,7 +70,7 @@ def runs(moments: Sequence[str], parts: Sequence[Part], failed: Sequence[bool], 
     crosses = [place for place in places if failed[place]]
     if crosses:
         heights = [bottom[place] for place in crosses]
-        movies.plot(crosses, heights, "x", color=BAD, markeredgewidth=2, label="the run failed", clip_on=False)
+        movies.plot(crosses, heights, "x", color=BAD, markeredgewidth=2, label="the run broke off", clip_on=False)
     movies.set_ylabel("movies")
     _whole_numbers(movies.yaxis)
     _legend(movies)
@@ -116,7 +116,7 @@ def trends(
     at = _dates(moments)
     percent = [100 * rate for rate in error_rates]
     errors.plot(at, percent, "o-", color=BAD, markersize=3, linewidth=1)
-    errors.set_ylabel("failed calls (%)")
+    errors.set_ylabel("errors (%)")
     errors.set_ylim(0, max(5.0, *percent) * 1.1)
     latency.plot(at, p95, "o-", color=CALM, markersize=3, linewidth=1, label="95 of 100 within")
     latency.plot(at, p50, "o-", color=GOOD, markersize=3, linewidth=1, label="median")

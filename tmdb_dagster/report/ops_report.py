@@ -12,15 +12,32 @@ from tmdb_dagster.report import charts
 from tmdb_dagster.report.charts import BAD, CALM, GOOD, GREY, WAITING, Part
 from tmdb_dagster.report.page import Cell, Page, Section, Table
 from tmdb_dagster.shown import counted
-from tmdb_dagster.transform.health import EndpointCalls, Failures, Health, HourlyCalls, RunRow, images_by_status
+from tmdb_dagster.transform.health import (
+    ENDED,
+    EndpointCalls,
+    Failures,
+    Health,
+    HourlyCalls,
+    RunKind,
+    RunRow,
+    images_by_status,
+)
 from tmdb_dagster.transform.list_movers import CHANGES, ListSnapshot, Mover
 
 DAYS = 7
 
+RUN_KINDS: dict[RunKind, str] = {"ingest": "ingest", "refresh": "daily refresh", "drain": "drain of the queue"}
+_BOTH = "ingests and daily refreshes"
+
 _MOVERS_SHOWN = 5
 _ROWS_SHOWN = 20
 _STATUSES = {"complete": GOOD, "ingesting": CALM, "pending": WAITING, "failed": BAD}
-_IMAGE_STATUSES = {"stored": GOOD, "pending": CALM, "failed": WAITING, "gave_up": BAD}
+_IMAGE_STATUSES = {
+    "stored": ("stored", GOOD),
+    "pending": ("not tried yet", CALM),
+    "failed": ("to be tried again", WAITING),
+    "gave_up": ("given up", BAD),
+}
 
 
 @dataclass(frozen=True)
@@ -34,9 +51,10 @@ class ListChange:
 
 @dataclass(frozen=True)
 class OpsData:
-    """All that the report shows."""
+    """All that the report shows; `runs` are the ingests and daily refreshes, newest first."""
 
     health: Health
+    runs: list[RunRow]
     failures: list[Failures]
     endpoints: list[EndpointCalls]
     hours: list[HourlyCalls]
@@ -51,7 +69,7 @@ def ops_report(data: OpsData) -> Page:
         [
             _attention(data.health),
             _failures(data.failures),
-            _runs(data.health),
+            _runs(data),
             _queue(data.health),
             _catalogue(data.health),
             _images(data.health),
@@ -84,10 +102,11 @@ def _failures(failures: Sequence[Failures]) -> Section:
     return Section("What failed, and why", table=table)
 
 
-def _runs(health: Health) -> Section:
-    runs = list(reversed(health.runs))
+def _runs(data: OpsData) -> Section:
+    sentences = [run_sentence(run) for run in data.health.last_runs]
+    runs = list(reversed(data.runs))
     if not runs:
-        return Section("Runs", ["No run yet."])
+        return Section("Runs", sentences or ["No run yet."])
     parts = [
         Part("ingested or refreshed", GOOD, [run.movies_ingested for run in runs]),
         Part("failed", BAD, [run.movies_failed for run in runs]),
@@ -98,38 +117,40 @@ def _runs(health: Health) -> Section:
         [run.status == "failed" for run in runs],
         [run.duration_s or 0.0 for run in runs],
     )
-    last = health.runs[0]
-    sentence = (
-        f"The last run ({last.source}, {last.trigger_type}) ended {last.ended_at:%Y-%m-%d %H:%M} and {last.status}: "
-        f"{last.movies_checked} checked, {last.movies_skipped} skipped, {_excluded(last)}"
-        f"{last.movies_ingested} ingested, {last.movies_failed} failed."
-    )
-    return Section("Runs", [sentence], chart)
+    charted = f"{counted(len(runs), 'ingest or daily refresh', _BOTH)}, the newest on the right:"
+    return Section("Runs", [*sentences, charted], chart)
 
 
-def _excluded(run: RunRow) -> str:
-    reasons = ", ".join(f"{count} {reason}" for reason, count in run.exclusions.items())
-    return f"{run.movies_excluded} excluded ({reasons}), " if run.movies_excluded else ""
+def run_sentence(run: RunRow) -> str:
+    """What a run did, in one sentence."""
+    lists = "all lists" if run.source == "all" else run.source
+    of = [*([lists] if run.kind == "ingest" else []), *([run.trigger_type] if run.trigger_type else [])]
+    excluded = ", ".join(f"{count} {reason}" for reason, count in run.exclusions.items())
+    figures = [
+        f"{run.movies_checked:,} {'checked' if run.kind == 'ingest' else 'taken from the queue'}",
+        f"{run.movies_skipped:,} skipped",
+        *([f"{run.movies_excluded:,} excluded ({excluded})"] if run.movies_excluded else []),
+        f"{run.movies_ingested:,} {'ingested' if run.kind == 'ingest' else 'refreshed'}",
+        f"{run.movies_failed:,} failed",
+    ]
+    by = f" ({', '.join(of)})" if of else ""
+    ended = f"{run.ended_at:%Y-%m-%d %H:%M}, {ENDED[run.status]}"
+    return f"Last {RUN_KINDS[run.kind]}{by}: {ended}; {', '.join(figures)}."
 
 
 def _calls(data: OpsData) -> Section:
     calls, limit = data.health.calls, data.health.rate_limit
-    window = "second" if limit and limit.seconds == 1 else f"{limit.seconds if limit else 0:g} seconds"
-    near = (
-        f" The most in any {window} were {calls.peak} of the {limit.calls} allowed."
-        if limit
-        else " No rate limit is set."
-    )
+    near = f"At most {calls.peak} in {limit.window}, where {limit.calls} are allowed." if limit else "No limit is set."
     sentence = (
-        f"{calls.calls:,} calls in the last day, {calls.errors:,} failed, {calls.retries:,} retries, "
-        f"{calls.rate_limited:,} refused by the rate limit.{near}"
+        f"{counted(calls.calls, 'call')} in the last day, {counted(calls.errors, 'error')}, "
+        f"{counted(calls.retries, 'retry', 'retries')}, {calls.rate_limited:,} refused by the rate limit. {near}"
     )
     if not data.hours:
         return Section("Calls to TMDB", [sentence, f"No call in {DAYS} days."])
     hours = _hours(data.hours)
     parts = [
         Part("answered", GOOD, [hour.calls - hour.errors for hour in hours]),
-        Part("failed", BAD, [hour.errors for hour in hours]),
+        Part("errors", BAD, [hour.errors for hour in hours]),
     ]
     return Section(
         "Calls to TMDB",
@@ -166,10 +187,10 @@ def _endpoints(data: OpsData) -> list[Section]:
     rows = data.endpoints[:_ROWS_SHOWN]
     parts = [
         Part("answered", GOOD, [row.calls - row.errors for row in rows]),
-        Part("failed", BAD, [row.errors for row in rows]),
+        Part("errors", BAD, [row.errors for row in rows]),
     ]
     table = Table(
-        ["endpoint", "calls", "failed", "retries", "429s", "median ms", "p95 ms", "MB"],
+        ["endpoint", "calls", "errors", "retries", "429s", "median ms", "p95 ms", "MB"],
         [
             [
                 row.endpoint,
@@ -209,12 +230,20 @@ def _queue(health: Health) -> Section:
         of_reason["due"] += entry.due
         of_reason["later"] += entry.entries - entry.due if entry.status == "queued" else 0
         of_reason["processing"] += entry.entries if entry.status == "processing" else 0
-        of_reason["failed"] += entry.entries if entry.status == "failed" else 0
-    colours = {"processing": GOOD, "due": WAITING, "later": GREY, "failed": BAD}
+        of_reason["given up"] += entry.entries if entry.status == "failed" else 0
+    colours = {"processing": GOOD, "due": WAITING, "later": GREY, "given up": BAD}
     parts = [Part(name, colour, [of[name] for of in counts.values()]) for name, colour in colours.items()]
-    oldest = max((entry.oldest_age_s or 0 for entry in entries), default=0)
-    sentence = f"{sum(entry.due for entry in entries)} are due; the oldest waits for {oldest / 3600:.1f} hours."
-    return Section("Refresh queue", [sentence], charts.stacked_rows(list(counts), parts, unit="movies"))
+    return Section("Refresh queue", [queue_sentence(health)], charts.stacked_rows(list(counts), parts, unit="movies"))
+
+
+def queue_sentence(health: Health) -> str:
+    """How many entries are due, wait and were given up, and since when the oldest waits."""
+    waiting = sum(entry.entries for entry in health.queue if entry.status in ("queued", "processing"))
+    given_up = sum(entry.entries for entry in health.queue if entry.status == "failed")
+    oldest = max((entry.oldest_age_s or 0 for entry in health.queue), default=0)
+    due = f"{sum(entry.due for entry in health.queue):,} due now"
+    since = f"; the oldest has waited for {oldest / 3600:.1f} hours" if waiting else ""
+    return f"{counted(waiting, 'movie')} in the queue, {due}{since}. {given_up:,} given up."
 
 
 def _catalogue(health: Health) -> Section:
@@ -227,7 +256,7 @@ def _catalogue(health: Health) -> Section:
     parts = [Part(name, colour, [of[name] for of in counts.values()]) for name, colour in _STATUSES.items()]
     works, stale = sum(tier.works for tier in health.catalogue), sum(tier.stale for tier in health.catalogue)
     oldest = min((tier.oldest_refresh_at for tier in health.catalogue if tier.oldest_refresh_at), default=None)
-    sentences = [f"{counted(works, 'movie')}; due for a refresh, by the age of their release: {stale:,}."]
+    sentences = [f"{counted(works, 'movie')}, {stale:,} of them due for a refresh."]
     if oldest is not None:
         sentences.append(f"The longest unrefreshed dates from {oldest:%Y-%m-%d}.")
     return Section("Catalogue by age and status", sentences, charts.stacked_rows(labels, parts, unit="movies"))
@@ -239,7 +268,9 @@ def _images(health: Health) -> Section:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for count in health.images:
         counts[count.kind][count.status] += count.images
-    parts = [Part(name, colour, [of[name] for of in counts.values()]) for name, colour in _IMAGE_STATUSES.items()]
+    parts = [
+        Part(name, colour, [of[status] for of in counts.values()]) for status, (name, colour) in _IMAGE_STATUSES.items()
+    ]
     by_status = images_by_status(health.images)
     stored, total = by_status["stored"], by_status.total()
     size = sum(count.bytes for count in health.images) / 1e6
@@ -258,7 +289,7 @@ def _lists(lists: Sequence[ListChange]) -> list[Section]:
 
 def _list(change: ListChange) -> Section:
     title = f"List {change.now.source}"
-    fetched = f"Fetched {change.now.fetched_at:%Y-%m-%d %H:%M}: {len(change.now.places)} places."
+    fetched = f"Fetched {change.now.fetched_at:%Y-%m-%d %H:%M}: {counted(len(change.now.places), 'movie')}."
     if change.compared_with is None:
         return Section(title, [f"{fetched} There is nothing to compare it with yet."])
     counts = Counter(mover.change for mover in change.movers)

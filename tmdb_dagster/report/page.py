@@ -38,10 +38,12 @@ class Page:
     subtitle: str
     sections: Sequence[Section]
 
-    def markdown(self) -> str:
-        """One text that needs no other: charts are inside, and nothing but TMDB's logo is linked to."""
-        parts = [f"# {self.title}", self.subtitle, *(_section_markdown(section) for section in self.sections)]
-        return "\n\n".join([*parts, attribution_markdown(with_justwatch=True)])
+    def markdown(self) -> dict[str, str]:
+        """A text for each section that needs no other, by title: charts are inside, and TMDB's logo is linked to."""
+        return {section.title: self._section(section) for section in self.sections}
+
+    def _section(self, section: Section) -> str:
+        return "\n\n".join([_section_markdown(section), self.subtitle, attribution_markdown(with_justwatch=True)])
 
 
 def _section_markdown(section: Section) -> str:

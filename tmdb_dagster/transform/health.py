@@ -11,6 +11,15 @@ from typing import Literal
 from tmdb_dagster.rate_limit import RateLimit
 
 Period = Literal["1 day", "7 days", "30 days"]
+RunKind = Literal["ingest", "refresh", "drain"]
+"""An ingest, a daily refresh, a drain of the refresh queue."""
+
+RunStatus = Literal["failed", "incomplete", "succeeded"]
+"""The run failed as a whole; it ended, and some of its movies failed; none did."""
+
+ENDED: dict[RunStatus, str] = {"failed": "broke off", "incomplete": "incomplete", "succeeded": "succeeded"}
+"""How a run ended, in words: what `failed` beside them are movies."""
+
 Severity = Literal["error", "warning"]
 """error: a person must act. warning: it may mend itself, or can wait."""
 
@@ -24,7 +33,7 @@ class RunRow:
     duration_s: float | None
     source: str
     trigger_type: str | None
-    status: Literal["failed", "incomplete", "succeeded"]
+    status: RunStatus
     movies_checked: int
     movies_skipped: int
     movies_ingested: int
@@ -35,6 +44,7 @@ class RunRow:
     run_id: str | None
     movies_excluded: int = 0
     exclusions: Mapping[str, int] = field(default_factory=dict)
+    kind: RunKind = "ingest"
 
 
 @dataclass(frozen=True)
@@ -179,10 +189,14 @@ class Failures:
 
 @dataclass(frozen=True)
 class Health:
-    """All that one look at the catalogue shows, and what is wrong in it, what needs a person first."""
+    """All that one look at the catalogue shows, and what is wrong in it, what needs a person first.
+
+    `runs` are the newest; `last_runs` the last of each kind, which may be older.
+    """
 
     at: datetime
     runs: list[RunRow]
+    last_runs: list[RunRow]
     rate_limit: RateLimit | None
     calls: CallTotals
     errors: list[ApiErrors]

@@ -33,12 +33,12 @@ _Row = TypeVar("_Row")
 
 # A run names a movie that failed as "Title: error"; an error of a call begins with its path.
 _FAILURES = text("""
-    WITH last_runs AS (SELECT * FROM v_run_history ORDER BY ended_at DESC LIMIT :runs),
+    WITH runs AS (SELECT * FROM v_run_history WHERE ended_at > now() - interval '7 days'),
     found (what, message, number, at, example) AS (
-        SELECT 'runs', error_message, 1, ended_at, source FROM last_runs WHERE error_message IS NOT NULL
+        SELECT 'runs', error_message, 1, ended_at, source FROM runs WHERE error_message IS NOT NULL
         UNION ALL
         SELECT 'movies', coalesce(parts[2], failed), 1, ended_at, parts[1]
-        FROM last_runs, jsonb_array_elements_text(failed_titles) AS failed,
+        FROM runs, jsonb_array_elements_text(failed_titles) AS failed,
             coalesce(regexp_match(failed, '^(.+?): (/.+)$'), regexp_match(failed, '^(.+?): (.+)$')) AS parts
         UNION ALL
         SELECT 'calls', coalesce(message, 'HTTP ' || http_status), calls, last_seen_at, NULL
@@ -64,6 +64,7 @@ def read_health(connection: Connection, rate_limit: RateLimit | None, *, runs: i
     return Health(
         utc_now(),
         run_history(connection, limit=runs),
+        last_runs(connection),
         rate_limit,
         call_totals(connection, window_s=rate_limit.seconds if rate_limit else 10),
         api_errors(connection),
@@ -77,6 +78,14 @@ def read_health(connection: Connection, rate_limit: RateLimit | None, *, runs: i
 def run_history(connection: Connection, *, limit: int = 20) -> list[RunRow]:
     """The last runs, newest first."""
     return _rows(connection, RunRow, "v_run_history ORDER BY ended_at DESC LIMIT :limit", limit=limit)
+
+
+def last_runs(connection: Connection, *, each: int = 1) -> list[RunRow]:
+    """The last runs of each kind, newest first: ingests, daily refreshes, drains of the queue."""
+    source = """unnest(ARRAY['ingest', 'refresh', 'drain']) AS wanted,
+        LATERAL (SELECT * FROM v_run_history WHERE kind = wanted ORDER BY ended_at DESC LIMIT :each) AS r
+        ORDER BY ended_at DESC"""
+    return _rows(connection, RunRow, source, each=each)
 
 
 def calls_by_endpoint(connection: Connection, period: Period = "1 day") -> list[EndpointCalls]:
@@ -97,9 +106,9 @@ def api_errors(connection: Connection, period: Period = "1 day", *, limit: int =
     return _rows(connection, ApiErrors, source, period=period, limit=limit)
 
 
-def failures(connection: Connection, *, runs: int, limit: int = 20) -> list[Failures]:
-    """What failed in the last `runs`, in a week's calls, in the queue and among the images, most frequent first."""
-    return [Failures(*row) for row in connection.execute(_FAILURES, {"runs": runs, "limit": limit})]
+def failures(connection: Connection, *, limit: int = 20) -> list[Failures]:
+    """What failed in a week's runs and calls, in the queue and among the images, most frequent first."""
+    return [Failures(*row) for row in connection.execute(_FAILURES, {"limit": limit})]
 
 
 def call_totals(connection: Connection, *, window_s: float) -> CallTotals:

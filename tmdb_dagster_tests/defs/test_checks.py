@@ -112,7 +112,8 @@ SPOILED = [
     ),
     (
         "few_failed_works",
-        f"""UPDATE works SET ingestion_status = 'failed', ingestion_error = '/movie/' || tmdb_id || ': refused'
+        f"""UPDATE works SET ingestion_status = 'failed', failures = 4,
+            ingestion_error = '/movie/' || tmdb_id || ': refused'
         WHERE work_id < {FIRST} + 2""",
         "2 x /movie/{id}: refused",
     ),
@@ -154,6 +155,12 @@ SPOILED = [
     (
         "last_refresh",
         _run("refresh", "TMDB is down"),
+        "TMDB is down",
+    ),
+    (
+        "last_refresh",
+        f"""{_run("refresh", None)}; UPDATE scheduled_ingestion_log SET created_at = now() - interval '1 hour';
+        {_run("drain", "TMDB is down")}""",
         "TMDB is down",
     ),
     ("queue_moves", "UPDATE refresh_queue SET due_at = now() - interval '25 hours'", ""),
@@ -237,7 +244,12 @@ TOLERATED = [
         f"""INSERT INTO run_leases (run_id, job, expires_at) VALUES ('alive', 'test', now() + interval '1 hour');
         UPDATE works SET ingestion_status = 'ingesting', claimed_by = 'alive' WHERE work_id = {FIRST}""",
     ),
-    ("few_failed_works", f"UPDATE works SET ingestion_status = 'failed', gone_at = now() WHERE work_id < {FIRST} + 2"),
+    (
+        "few_failed_works",
+        f"UPDATE works SET ingestion_status = 'failed', failures = 4, gone_at = now() WHERE work_id < {FIRST} + 2",
+    ),
+    # The queue tries them again.
+    ("few_failed_works", f"UPDATE works SET ingestion_status = 'failed', failures = 3 WHERE work_id < {FIRST} + 2"),
     # TMDB has no votes.
     (
         "complete_works_have_rows",
@@ -259,6 +271,11 @@ TOLERATED = [
         "last_ingest",
         f"""{_run("mixed", "TMDB is down")}; UPDATE scheduled_ingestion_log SET created_at = now() - interval '1 day';
         {_run("mixed", None)}""",
+    ),
+    (
+        "last_refresh",
+        f"""{_run("drain", "TMDB is down")}; UPDATE scheduled_ingestion_log SET created_at = now() - interval '1 day';
+        {_run("refresh", None)}""",
     ),
     ("ingested_lately", "DELETE FROM sync_state"),
     # As in a catalogue that was taken over.

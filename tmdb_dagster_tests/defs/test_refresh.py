@@ -52,18 +52,28 @@ def test_a_daily_refresh_shows_what_it_did(
     figures = result.output_for_node("daily_refresh")
     assert figures["stale works queued"] == 5
     assert (figures["entries taken"], figures["entries completed"]) == (3, 3)
-    [queue] = materializations(instance, "refresh_queue")
-    shown = metadata(queue)
-    assert shown["unchanged"] == 3
-    assert shown["TMDB calls"] == figures["pages of changes"] + 3
-    assert (shown["queue: queued"], shown["queue: due"]) == (2, 2)
-    assert shown["queue: oldest (h)"] >= 0
+    [refresh] = map(metadata, materializations(instance, "daily_refresh"))
+    assert refresh["unchanged"] == 3
+    assert refresh["TMDB calls"] == figures["pages of changes"] + 3
+    [queue] = map(metadata, materializations(instance, "refresh_queue"))
+    assert queue == {
+        "queue: due": 2,
+        "queue: queued": 2,
+        "queue: processing": 0,
+        "queue: given up": 0,
+        "queue: oldest (h)": pytest.approx(0, abs=0.1),
+    }
     assert len(materializations(instance, "movies")) == 5 + 3
     works = [metadata(found) for found in materializations(instance, "works")]
-    assert [shown["dagster/row_count"] for shown in works] == [5, 5]
-    assert sorted((shown["ingested"], shown["unchanged"]) for shown in works) == [(0, 3), (5, 0)]
+    assert works == [{"dagster/row_count": 5}] * 2
+    [ingest] = map(metadata, materializations(instance, "weekly_ingest"))
+    assert (ingest["ingested"], ingest["unchanged"]) == (5, 0)
 
     assert execute(DRAIN).output_for_node(DRAIN)["entries completed"] == 2
+    [drain] = map(metadata, materializations(instance, DRAIN))
+    assert (drain["unchanged"], drain["entries completed"]) == (2, 2)
+    assert len(materializations(instance, "daily_refresh")) == 1, "a drain is no daily refresh"
+    assert rows(engine, "SELECT kind FROM v_run_history ORDER BY ended_at") == [("ingest",), ("refresh",), ("drain",)]
     assert (
         value(engine, "SELECT trigger_type FROM scheduled_ingestion_log ORDER BY created_at DESC LIMIT 1") == "manual"
     )

@@ -56,7 +56,7 @@ def test_a_title_that_means_one_movie_adds_it_now(engine: Engine, sandbox: Sandb
     assert f"ingested: {tmdb_id} {body['title']}" in done.output
     assert value(engine, "SELECT count(*) FROM work_cards_cache") == 1
     again = add(str(tmdb_id))
-    assert "1 are in the catalogue already" in again.output
+    assert "1 movie is in the catalogue already" in again.output
 
 
 def test_of_several_movies_none_is_guessed(engine: Engine, sandbox: SandboxServer) -> None:

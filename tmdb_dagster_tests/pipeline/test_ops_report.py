@@ -15,6 +15,7 @@ from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.report.ops_report import OpsData, ops_report
 from tmdb_dagster.report.page import Page
+from tmdb_dagster.report.summary import MOST_CHARACTERS, summary
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
 from tmdb_dagster_tests.warehouse.database import add_work, execute
@@ -42,7 +43,7 @@ def _check_charts(page: Page) -> int:
             assert (300 < picture.width < 900, 100 < picture.height < 700) == (True, True)
             colours = picture.convert("RGB").getcolors(100_000)
             assert colours is None or len(colours) > 20, "an empty picture"
-    assert len(page.markdown()) < MOST_MARKDOWN_BYTES
+    assert sum(map(len, page.markdown().values())) < MOST_MARKDOWN_BYTES
     return len(charts)
 
 
@@ -54,13 +55,23 @@ def test_an_empty_catalogue_has_a_report_without_charts(engine: Engine) -> None:
         "What needs a person": "Nothing.",
         "What failed, and why": "Nothing failed.",
         "Runs": "No run yet.",
-        "Calls to TMDB": "0 calls in the last day, 0 failed, 0 retries, 0 refused by the rate limit. The most in any "
-        "10 seconds were 0 of the 40 allowed. No call in 7 days.",
+        "Calls to TMDB": "0 calls in the last day, 0 errors, 0 retries, 0 refused by the rate limit. At most 0 in any "
+        "10 seconds, where 40 are allowed. No call in 7 days.",
         "Refresh queue": "The queue is empty.",
         "Catalogue": "There is no movie yet.",
         "Images": "No image is wanted yet, or they stay at TMDB.",
         "Lists": "No list has been fetched yet.",
     }
+
+
+def test_the_summary_of_an_empty_catalogue(engine: Engine) -> None:
+    assert summary(_data(engine)).splitlines() == [
+        "* **Needs a person:** nothing.",
+        "* No run yet.",
+        "* 0 calls to TMDB in the last day, at most 0 of the 40 allowed in any 10 seconds.",
+        "* 0 movies in the queue, 0 due now. 0 given up.",
+        "* 0 movies, 0 of them due for a refresh.",
+    ]
 
 
 def _snapshot(engine: Engine, source: str, age: str, *tmdb_ids: int) -> None:
@@ -99,9 +110,10 @@ def test_one_of_everything_is_drawn(start_run: Callable[..., Run], engine: Engin
 
     texts = _texts(page)
     assert _check_charts(page) == 8
-    assert texts["Runs"].endswith("1 checked, 0 skipped, 1 ingested, 0 failed.")
-    assert texts["Calls to TMDB"].startswith("1 calls in the last day, 0 failed")
-    assert texts["Refresh queue"].startswith("1 are due")
+    assert texts["Runs"].startswith("Last ingest (all lists, manual): ")
+    assert "succeeded; 1 checked, 0 skipped, 1 ingested, 0 failed. 1 ingest or daily refresh," in texts["Runs"]
+    assert texts["Calls to TMDB"].startswith("1 call in the last day, 0 errors")
+    assert texts["Refresh queue"].startswith("1 movie in the queue, 1 due now; the oldest has waited for 0.0 hours.")
     assert texts["Images"] == "1 of 1 images are in our store (100.0 %), 0.0 MB."
     assert texts["List popular"].endswith("There is nothing to compare it with yet.")
 
@@ -163,17 +175,56 @@ def test_a_catalogue_at_work_is_drawn_with_what_needs_a_person(busy: Engine) -> 
         "queue_moves",
         "error_rate",
     ]
-    assert len(data.health.runs) == 30
+    assert len(data.runs) == 30
     failed = [(row[0], row[1], row[2]) for row in tables["What failed, and why"].rows]
     # One row a reason, whatever movie, attempt or byte it was, and the runs first.
     assert failed == [
         (1, "runs", "TMDB answered none of the last 10 movies"),
         (212, "calls", "/movie/{id}: TMDB answered 503"),
-        (26, "movies", "/movie/{id}: no complete answer from TMDB: IncompleteRead(bytes read, more expected)."),
+        (29, "movies", "/movie/{id}: no complete answer from TMDB: IncompleteRead(bytes read, more expected)."),
         (6, "queue entries", "TMDB answered 503"),
     ]
     assert [row[0] for row in tables["Calls by endpoint"].rows] == ["/movie/{id}"]
-    assert "of the 40 allowed" in texts["Calls to TMDB"]
+    assert "where 40 are allowed" in texts["Calls to TMDB"]
     # Compared with a week ago, and not with the snapshot between.
     assert re.search(r"Since .*: 0 entered, 1 left, 3 rose, 0 fell\.$", texts["List popular"])
     assert list(tables["List popular"].rows[0]) == ["left", "Movie 8", 1, None]
+
+
+def test_the_summary_says_how_things_are_so_shortly_that_dagster_shows_it(busy: Engine) -> None:
+    lines = summary(_data(busy)).splitlines()
+
+    assert lines[0] == "* **Needs a person:** `queue_moves`, `error_rate`."
+    assert lines[1].startswith("* Last ingest (all lists, scheduled): ")
+    assert lines[2] == (
+        "* Failed within 7 days, though a later try may have gone well: 1 run, 212 calls, 29 movies, 6 queue entries. "
+        "Most often: /movie/{id}: TMDB answered 503"
+    )
+    assert lines[-1].startswith("* Lists in a week. popular: 0 entered, 1 left, 3 rose, 0 fell; ")
+    assert sum(len(line) + 1 for line in lines) <= MOST_CHARACTERS
+
+
+def test_a_day_of_drains_hides_no_refresh_and_no_ingest(engine: Engine) -> None:
+    execute(
+        engine,
+        """INSERT INTO scheduled_ingestion_log (source, trigger_type, movies_checked, movies_skipped, movies_ingested,
+            movies_failed, duration_ms, failed_titles, created_at)
+        VALUES ('popular', 'manual', 9, 6, 3, 0, 1, CAST('{}' AS text[]), now() - interval '3 days'),
+            ('refresh', 'scheduled', 50, 0, 40, 10, 1, '{"A: /movie/1: no answer"}', now() - interval '1 day')
+        UNION ALL SELECT 'drain', 'scheduled', 1, 0, 1, 0, 1, '{}', now() - n * interval '10 minutes'
+        FROM generate_series(1, 100) n""",
+    )
+
+    data = _data(engine)
+
+    last = [sentence.split(":")[0] for sentence in ops_report(data).sections[2].sentences]
+    assert last == [
+        "Last drain of the queue (scheduled)",
+        "Last daily refresh (scheduled)",
+        "Last ingest (popular, manual)",
+        "2 ingests and daily refreshes, the newest on the right",
+    ]
+    assert [(run.kind, run.movies_failed) for run in data.runs] == [("refresh", 10), ("ingest", 0)]
+    assert [(one.what, one.count) for one in data.failures] == [("movies", 1)]
+    for sentence in ("40 refreshed, 10 failed", "3 ingested, 0 failed", "1 refreshed, 0 failed"):
+        assert sentence in summary(data)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tmdb_dagster.report.page import Page, Section, Table
 
 HOSTILE = '<script>alert("x")</script> | [link](http://elsewhere) `code` *bold*'
@@ -15,8 +17,8 @@ PAGE = Page(
 )
 
 
-def test_the_report_needs_no_file() -> None:
-    markdown = PAGE.markdown()
+def test_a_section_needs_no_file() -> None:
+    markdown = PAGE.markdown()["Full"]
 
     assert "![Full](data:image/png;base64,cG5n)" in markdown
     outside = re.findall(r"(?<!\\)\]\((http[^)]+)\)", markdown)
@@ -24,7 +26,7 @@ def test_the_report_needs_no_file() -> None:
 
 
 def test_what_comes_from_elsewhere_is_shown_as_it_is() -> None:
-    markdown = PAGE.markdown()
+    markdown = PAGE.markdown()["Full"]
 
     assert "<script>" not in markdown.replace("\\<script\\>", "")
     assert "[link](" not in markdown
@@ -33,8 +35,9 @@ def test_what_comes_from_elsewhere_is_shown_as_it_is() -> None:
     assert len(re.findall(r"(?<!\\)\|", row)) == 3, "a title with a bar does not break the table"
 
 
-def test_the_sources_are_named() -> None:
-    markdown = PAGE.markdown()
+@pytest.mark.parametrize("section", ["Empty", "Full"])
+def test_the_sources_are_named_in_every_section(section: str) -> None:
+    markdown = PAGE.markdown()[section]
 
     assert "not endorsed, certified, or otherwise approved by TMDB" in markdown
     assert "https://www.themoviedb.org/assets/2/v4/logos/" in markdown
@@ -42,4 +45,4 @@ def test_the_sources_are_named() -> None:
 
 
 def test_missing_cells_are_empty() -> None:
-    assert "|  | 5 |" in PAGE.markdown()
+    assert "|  | 5 |" in PAGE.markdown()["Full"]

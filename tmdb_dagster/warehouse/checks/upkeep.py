@@ -13,7 +13,10 @@ QUEUE_WAITS_H = 24
 """Hours for which an entry that is due may wait in the queue."""
 
 FAILED_SHARE = 0.05
-"""Share of the catalogue that may be failed; movies that TMDB knows no more do not count."""
+"""Share of the catalogue that may have failed FAILURES times; movies that TMDB knows no more do not count."""
+
+FAILURES = 4
+"""So often the queue has tried a work in vain, within half a day, before its failure is a person's matter."""
 
 FEWEST_WORKS = 20
 """A smaller catalogue says nothing about a share."""
@@ -21,7 +24,7 @@ FEWEST_WORKS = 20
 LEAST_COVERAGE = 0.95
 """Share of the images that should be in the store."""
 
-_FAILED = "ingestion_status = 'failed' AND gone_at IS NULL"
+_FAILED = f"ingestion_status = 'failed' AND gone_at IS NULL AND failures >= {FAILURES}"
 _FAILED_ENTRY = "status = 'failed' AND processed_at > now() - interval '7 days'"
 # Without a date an entry is due at once.
 _DUE = "status = 'queued' AND coalesce(due_at, queued_at) <= now()"
@@ -34,16 +37,25 @@ _MISSING = """
 """
 
 
+_LAST = "(SELECT * FROM v_run_history WHERE kind = '{kind}' ORDER BY ended_at DESC LIMIT 1)"
+_LAST_INGEST, _LAST_REFRESH, _LAST_DRAIN = (_LAST.format(kind=kind) for kind in ("ingest", "refresh", "drain"))
+# A refresh drains the queue, too.
+_DRAIN_SINCE = f"""
+    SELECT * FROM {_LAST_DRAIN} AS d WHERE NOT EXISTS (SELECT FROM {_LAST_REFRESH} AS l WHERE l.ended_at > d.ended_at)
+"""  # noqa: S608 - our own texts
+
+
 def _last_run(kind: str, runs: str) -> str:
-    """Passes where the newest of `runs` did not fail as a whole, or there is none."""
+    """Passes where none of `runs`, the last ones, failed as a whole."""
     return f"""
         SELECT coalesce(bool_and(status <> 'failed'), true) AS passed,
             max('The last {kind} (' || source || ', ' || to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
                 || ' UTC) failed: ' || error_message) AS text,
-            coalesce(jsonb_object_agg('hours ago', round(extract(epoch FROM now() - ended_at) / 3600, 1)), '{{}}')
-                AS figures,
+            jsonb_strip_nulls(
+                jsonb_build_object('hours ago', round(extract(epoch FROM now() - max(ended_at)) / 3600, 1))
+            ) AS figures,
             coalesce(array_agg(error_message) FILTER (WHERE error_message IS NOT NULL), '{{}}') AS examples
-        FROM (SELECT * FROM v_run_history WHERE {runs} ORDER BY ended_at DESC LIMIT 1) AS r
+        FROM ({runs}) AS r
     """  # noqa: S608 - our own texts
 
 
@@ -68,16 +80,17 @@ UPKEEP_CHECKS = (
         "error",
         "The last ingest did not fail as a whole.",
         "Its run in Dagster says what to do.",
-        _last_run("ingest", "source <> 'refresh'"),
+        _last_run("ingest", _LAST_INGEST),
         cheap=True,
     ),
     Check(
         "last_refresh",
         "works",
         "error",
-        "The last refresh did not fail as a whole; a refresh that went well does not mend an ingest that failed.",
+        "The last refresh did not fail as a whole, nor a drain of the queue since; one that went well does not mend an "
+        "ingest that failed.",
         "Its run in Dagster says what to do.",
-        _last_run("refresh", "source = 'refresh'"),
+        _last_run("refresh", f"{_LAST_REFRESH} UNION ALL ({_DRAIN_SINCE})"),
         cheap=True,
     ),
     Check(
@@ -122,11 +135,13 @@ UPKEEP_CHECKS = (
         "few_failed_works",
         "works",
         "error",
-        f"At most {FAILED_SHARE:.0%} of the works have failed, those that TMDB knows no more apart.",
-        "works.ingestion_error says why each failed: mend the cause, then run batch_ingest.",
+        f"At most {FAILED_SHARE:.0%} of the works have failed {FAILURES} times in a row, those that TMDB knows no more "
+        "apart.",
+        "works.ingestion_error says why each failed: mend the cause. The queue goes on trying them by itself, and "
+        "`tmdb-dagster refresh ID` tries one at once.",
         f"""
         SELECT works < {FEWEST_WORKS} OR failed <= {FAILED_SHARE} * works AS passed,
-            failed || ' of ' || works || ' movies are failed.' AS text,
+            failed || ' of ' || works || ' movies have failed {FAILURES} times or more.' AS text,
             jsonb_build_object('failed works', failed, 'failed (%)', round(100.0 * failed / greatest(works, 1), 1))
                 AS figures,
             {reasons("ingestion_error", "works", _FAILED)} AS examples

@@ -4,7 +4,7 @@ SELECT
     l.created_at - make_interval(secs => coalesce(l.duration_ms, 0) / 1000.0) AS started_at,
     l.created_at AS ended_at,
     (l.duration_ms / 1000.0)::float8 AS duration_s,
-    l.source,
+    CASE l.source WHEN 'mixed' THEN 'all' ELSE l.source END AS source,
     l.trigger_type,
     CASE
         WHEN l.error_message IS NOT NULL THEN 'failed'
@@ -20,14 +20,16 @@ SELECT
     l.error_message,
     l.run_id,
     l.movies_excluded,
-    coalesce(l.exclusions, '{}') AS exclusions
+    coalesce(l.exclusions, '{}') AS exclusions,
+    CASE WHEN l.source IN ('refresh', 'drain') THEN l.source ELSE 'ingest' END AS kind
 FROM scheduled_ingestion_log l;
 
 COMMENT ON VIEW v_run_history IS 'The runs, newest last: one row for each row of scheduled_ingestion_log.';
 COMMENT ON COLUMN v_run_history.started_at IS 'When it began.';
 COMMENT ON COLUMN v_run_history.ended_at IS 'When it ended.';
 COMMENT ON COLUMN v_run_history.duration_s IS 'Seconds from start to end.';
-COMMENT ON COLUMN v_run_history.source IS 'Lists asked for, or refresh.';
+COMMENT ON COLUMN v_run_history.source IS
+    'Lists asked for, as the config names them; refresh or drain where none were.';
 COMMENT ON COLUMN v_run_history.trigger_type IS 'scheduled or manual.';
 COMMENT ON COLUMN v_run_history.status IS
     'failed (the run as a whole), incomplete (some movies failed) or succeeded.';
@@ -41,3 +43,4 @@ COMMENT ON COLUMN v_run_history.error_message IS 'Why the run as a whole failed;
 COMMENT ON COLUMN v_run_history.run_id IS 'Dagster run.';
 COMMENT ON COLUMN v_run_history.movies_excluded IS 'Kept out, by the owner or by the settings.';
 COMMENT ON COLUMN v_run_history.exclusions IS 'How many of these for which reason, as JSON.';
+COMMENT ON COLUMN v_run_history.kind IS 'ingest, refresh (the daily one) or drain (of the refresh queue).';

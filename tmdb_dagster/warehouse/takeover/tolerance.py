@@ -82,6 +82,7 @@ WRITTEN_VALUES = {
         "mixed_daily",
         "mixed_weekly",
         "refresh",
+        "drain",
     ),
 }
 """Values that a CHECK which was there before has to let through."""
