@@ -29,8 +29,10 @@ DAYS = 7
 RUN_KINDS: dict[RunKind, str] = {"ingest": "ingest", "refresh": "daily refresh", "drain": "drain of the queue"}
 _BOTH = "ingests and daily refreshes"
 
-_MOVERS_SHOWN = 5
-_ROWS_SHOWN = 20
+# A section is to fit on a screen: Dagster opens longer ones at their end.
+_MOVERS_SHOWN = 3
+_ROWS_SHOWN = 8
+_CELL_CHARACTERS = 160
 _STATUSES = {"complete": GOOD, "ingesting": CALM, "pending": WAITING, "failed": BAD}
 _IMAGE_STATUSES = {
     "stored": ("stored", GOOD),
@@ -287,6 +289,12 @@ def _lists(lists: Sequence[ListChange]) -> list[Section]:
     return sections + [_list(change) for change in lists]
 
 
+def _short(cell: Cell) -> Cell:
+    if isinstance(cell, str) and len(cell) > _CELL_CHARACTERS:
+        return f"{cell[:_CELL_CHARACTERS]} ..."
+    return cell
+
+
 def _list(change: ListChange) -> Section:
     title = f"List {change.now.source}"
     fetched = f"Fetched {change.now.fetched_at:%Y-%m-%d %H:%M}: {counted(len(change.now.places), 'movie')}."
@@ -305,5 +313,5 @@ def _list(change: ListChange) -> Section:
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table | None:
     """The first rows; None where there are none."""
-    shown = list(islice(rows, _ROWS_SHOWN))
+    shown = [[_short(cell) for cell in row] for row in islice(rows, _ROWS_SHOWN)]
     return Table(columns, shown) if shown else None
