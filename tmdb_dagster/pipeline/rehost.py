@@ -173,7 +173,7 @@ class Rehoster:
 
         Raises RunEnding, and what the database raises.
         """
-        results, states = self.fetch(wanted)
+        results, states = self.fetch(wanted, shown_by=work_id)
         report = ImageReport.of(len(wanted), results, states)
         missing = [one.key for one in wanted if one.key not in states.stored]
         adopted: Mapping[str, str] = {}
@@ -183,11 +183,12 @@ class Rehoster:
         return urls_shown(self._images, self.store, wanted, states.stored, adopted), report
 
     def fetch(
-        self, wanted: Sequence[WantedImage], *, everything: bool = False
+        self, wanted: Sequence[WantedImage], *, shown_by: int | None = None, everything: bool = False
     ) -> tuple[list[ImageResult], ImageStates]:
         """Fetch those of `wanted` that are due, and wait for those that others are fetching.
 
-        `everything`: failed ones are due at once. Returns what was tried here, and how all of them stand.
+        `shown_by`: the work that is to show them; without one, movies show them already. `everything`: failed ones are
+        due at once. Returns what was tried here, and how all of them stand.
         """
         if not wanted:
             return [], ImageStates({}, frozenset())
@@ -196,7 +197,9 @@ class Rehoster:
         open_images = list(wanted)
         stored: dict[str, str] = {}
         while True:
-            claimed, states = run_transaction(self._engine, self._claim, open_images, everything=everything)
+            claimed, states = run_transaction(
+                self._engine, self._claim, open_images, shown_by=shown_by, everything=everything
+            )
             if claimed:
                 done = self._transfer_all(claimed)
                 run_transaction(self._engine, settle_images, self._run_id, self.store.name, done)
@@ -211,9 +214,11 @@ class Rehoster:
             self._ending.sleep(_BUSY_POLL_S)
 
     def _claim(
-        self, connection: Connection, images: Sequence[WantedImage], *, everything: bool
+        self, connection: Connection, images: Sequence[WantedImage], *, shown_by: int | None, everything: bool
     ) -> tuple[list[WantedImage], ImageStates]:
-        claimed = claim_images(connection, self._run_id, self.store.name, images, everything=everything)
+        claimed = claim_images(
+            connection, self._run_id, self.store.name, images, shown_by=shown_by, everything=everything
+        )
         return claimed, image_states(connection, self.store.name, [image.key for image in images])
 
     def _transfer_all(self, images: Sequence[WantedImage]) -> list[ImageResult]:

@@ -54,8 +54,8 @@ def remove_movies(
 ) -> Removed:
     """Remove movies, each in a transaction of its own, and keep them out from now on where there is a reason for it.
 
-    A movie that a run ingests is waited for, up to BUSY_WAIT_S. Raises what `check_removal` raises, MovieBusy and
-    StoreError; the movies before it are gone then, and it is whole.
+    A movie that a run ingests, or whose images it fetches, is waited for, up to BUSY_WAIT_S. Raises what
+    `check_removal` raises, MovieBusy and StoreError; the movies before it are gone then, and it is whole.
     """
     require_ids(tmdb_ids)
     check_removal(engine, tmdb_ids)
@@ -90,7 +90,10 @@ def _remove(
         if run_id is None:
             return None if keys is None else len(keys) if store else 0
         if time.monotonic() > deadline:
-            raise MovieBusy(f"Movie {tmdb_id} is being ingested by run {run_id}: try again when that has ended.")
+            raise MovieBusy(
+                f"Movie {tmdb_id} is being ingested by run {run_id}, or its images are fetched: try again when "
+                "that has ended."
+            )
         time.sleep(_BUSY_POLL_S)
 
 

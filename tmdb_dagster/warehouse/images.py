@@ -2,6 +2,10 @@
 
 An image is claimed by one statement, as a movie is, and the claim counts while its run's lease lives: two movies
 with one actor never fetch the photo twice, be they of one run or of two.
+
+Whoever learns that a file is there says in the same transaction which work is to show it, and whoever removes a file
+locks its row before asking whether anybody shows it. So no file goes that a movie is about to show. Works are locked
+before images, and both in the order of their keys.
 """
 
 from __future__ import annotations
@@ -54,6 +58,18 @@ _WANT = text(f"""
     WHERE NOT {_LIVE} AND ({_CHANGED} OR ({_RUN} IS NOT NULL AND {_DUE}))
     RETURNING {_IMAGE}
 """)  # noqa: S608 - constants only
+_LOCK_WORK = text("SELECT work_id FROM works WHERE work_id = :work_id FOR KEY SHARE")
+# Of the works that show an image, one is enough: while it is there, so is the image.
+_LOCK_SHOWING = text("""
+    SELECT work_id FROM works
+    WHERE work_id IN (SELECT min(work_id) FROM work_images WHERE key = ANY(:keys) GROUP BY key)
+    ORDER BY work_id FOR KEY SHARE
+""")
+_SHOWN = text("SELECT DISTINCT key FROM work_images WHERE key = ANY(:keys) AND work_id = ANY(:work_ids)")
+_SHOW = text("""
+    INSERT INTO work_images (work_id, key) SELECT :work_id, key FROM unnest(CAST(:keys AS text[])) AS key ORDER BY key
+    ON CONFLICT DO NOTHING
+""")
 _STATES = text(f"""
     SELECT i.key, CASE WHEN i.status = 'stored' AND i.store = :store THEN i.sha256 END AS sha256, {_LIVE} AS busy
     FROM image_inventory i WHERE i.key = ANY(:keys)
@@ -83,13 +99,15 @@ _DUE_PAGE = text(f"""
         AND EXISTS (SELECT FROM work_images l WHERE l.key = i.key)
     ORDER BY i.key LIMIT :limit
 """)  # noqa: S608 - constants only
-# A movie that is being written shows its images only then, and a run lasts six hours at most.
-_ORPHANS = text(f"""
+_IS_ORPHAN = f"NOT {_LIVE} AND NOT EXISTS (SELECT FROM work_images l WHERE l.key = i.key)"
+# Not at once: what one answer of TMDB's leaves out, the next one often has again.
+_LOCK_ORPHANS = text(f"""
     SELECT i.key FROM image_inventory i
-    WHERE coalesce(i.checked_at, i.source_at) < clock_timestamp() - interval '1 day' AND NOT {_LIVE}
-        AND NOT EXISTS (SELECT FROM work_images l WHERE l.key = i.key)
+    WHERE coalesce(i.checked_at, i.source_at) < clock_timestamp() - interval '1 day' AND {_IS_ORPHAN}
     ORDER BY i.key LIMIT :limit FOR UPDATE SKIP LOCKED
 """)  # noqa: S608 - constants only
+# Somebody may have begun to show one between the look and the lock.
+_ORPHANS = text(f"SELECT i.key FROM image_inventory i WHERE i.key = ANY(:keys) AND {_IS_ORPHAN}")  # noqa: S608
 _MARK_MOVED = text("""
     UPDATE image_inventory SET status = 'pending', checked_at = clock_timestamp()
     WHERE status = 'stored' AND store IS DISTINCT FROM :store
@@ -157,14 +175,32 @@ class ImageStates:
     busy: frozenset[str]
 
 
-def claim_images(
-    connection: Connection, run_id: str, store: str, images: Sequence[WantedImage], *, everything: bool = False
+def claim_images(  # noqa: PLR0913 - by keyword
+    connection: Connection,
+    run_id: str,
+    store: str,
+    images: Sequence[WantedImage],
+    *,
+    shown_by: int | None = None,
+    everything: bool = False,
 ) -> list[WantedImage]:
     """Claim those of `images` that are to be fetched: new, changed, lost, or failed and due (`everything`: at once).
 
-    Returns them as they are to be fetched. What somebody alive is fetching is left out.
+    `shown_by` is the work that is to show all of them from now on. Without one, those that no movie shows any more are
+    left out. Returns them as they are to be fetched. What somebody alive is fetching is left out.
     """
-    return _want(connection, run_id, store, images, everything=everything)
+    if shown_by is None:
+        keys = {"keys": [image.key for image in images]}
+        showing = list(connection.scalars(_LOCK_SHOWING, keys))
+        shown = set(connection.scalars(_SHOWN, {**keys, "work_ids": showing}))
+        return _want(
+            connection, run_id, store, [image for image in images if image.key in shown], everything=everything
+        )
+    if connection.scalar(_LOCK_WORK, {"work_id": shown_by}) is None:
+        return []
+    claimed = _want(connection, run_id, store, images, everything=everything)
+    connection.execute(_SHOW, {"work_id": shown_by, "keys": list({image.key for image in images})})
+    return claimed
 
 
 def register_images(connection: Connection, images: Sequence[WantedImage]) -> None:
@@ -243,7 +279,8 @@ def due_images(connection: Connection, store: str, *, after: str, limit: int, ev
 
 def orphans(connection: Connection, limit: int) -> list[str]:
     """Images that no movie has shown for a day, locked: nobody wants one of them before the transaction ends."""
-    return list(connection.scalars(_ORPHANS, {"limit": limit}))
+    locked = list(connection.scalars(_LOCK_ORPHANS, {"limit": limit}))
+    return list(connection.scalars(_ORPHANS, {"keys": locked}))
 
 
 def forget_images(connection: Connection, keys: Sequence[str]) -> None:

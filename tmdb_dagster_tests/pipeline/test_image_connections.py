@@ -22,7 +22,7 @@ from tmdb_dagster.pipeline.errors import RunEnding
 from tmdb_dagster.pipeline.run import Run
 from tmdb_dagster.transform.image_plan import WantedImage
 from tmdb_dagster_tests.images.pictures import jpeg
-from tmdb_dagster_tests.warehouse.database import until
+from tmdb_dagster_tests.warehouse.database import until, value
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
 _LATENCY_S = 0.02
@@ -131,7 +131,10 @@ def photos(name: str, count: int) -> list[WantedImage]:
 def fetch(run: Run, images: list[WantedImage]) -> int:
     """How many were fetched."""
     assert run.rehoster is not None
-    results, _ = run.rehoster.fetch(images)
+    work_id = value(
+        run.engine, "INSERT INTO works (tmdb_id, title) VALUES (:key, 'A') RETURNING work_id", key=images[0].key
+    )
+    results, _ = run.rehoster.fetch(images, shown_by=work_id)
     return sum(result.error is None for result in results)
 
 

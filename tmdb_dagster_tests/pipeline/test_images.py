@@ -285,16 +285,6 @@ def test_one_movies_images_are_repaired_on_demand(start: Start, engine: Engine, 
     assert all(image["sha256"] for image in movie.images)
 
 
-@pytest.fixture
-def co_starring(sandbox: SandboxServer) -> tuple[int, int]:
-    """Two movies made to share their whole cast."""
-    first, second = some_movies(sandbox, 2)
-    cast = orjson.loads(sandbox.catalogue.body(603, ("credits",), None).plain)["credits"]
-    for tmdb_id in (first, second):
-        sandbox.faults.add(Fault(f"/movie/{tmdb_id}", "patch", body={"credits": cast}))
-    return first, second
-
-
 def test_a_shared_photo_is_fetched_once_by_two_runs_at_the_same_moment(
     start: Start, engine: Engine, sandbox: SandboxServer, co_starring: tuple[int, int]
 ) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from tmdb_dagster.transform.image_plan import WantedImage
 from tmdb_dagster.warehouse.images import ImageResult, claim_images, register_images, settle_images
-from tmdb_dagster_tests.warehouse.database import rows, take_lease, value
+from tmdb_dagster_tests.warehouse.database import add_work, rows, take_lease, value
 
 STORE = "folder /images"
 FIRST = datetime(2026, 11, 20, 3, tzinfo=UTC)
@@ -25,10 +25,12 @@ OLD, NEWER, NEWEST = photo("/old.jpg", 0), photo("/newer.jpg", 1), photo("/newes
 
 
 def claimed(engine: Engine, *images: WantedImage, everything: bool = False) -> list[str]:
-    """The sources that a run is to fetch."""
+    """The sources that a run is to fetch, for a new movie that shows these images."""
     take_lease(engine, "run-1")
+    work_id = add_work(engine, value(engine, "SELECT count(*) + 1 FROM works"))
     with engine.begin() as connection:
-        return [image.source_path for image in claim_images(connection, "run-1", STORE, images, everything=everything)]
+        images_claimed = claim_images(connection, "run-1", STORE, images, shown_by=work_id, everything=everything)
+        return [image.source_path for image in images_claimed]
 
 
 def settled(engine: Engine, image: WantedImage, error: str | None = None) -> None:
