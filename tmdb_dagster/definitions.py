@@ -30,9 +30,19 @@ from tmdb_dagster.defs.resources import CatalogueResource, NoOutputKept
 from tmdb_dagster.defs.run_figures import run_figures
 from tmdb_dagster.defs.schedules import schedules
 from tmdb_dagster.defs.sensors import sensors
+from tmdb_dagster.defs.titles import movie_titles
 
 defs = Definitions(
-    assets=[ingest_candidates, movies, movie_images, enrich_candidates, refresh_queue, ops_report, *run_figures],
+    assets=[
+        ingest_candidates,
+        movies,
+        movie_images,
+        enrich_candidates,
+        refresh_queue,
+        ops_report,
+        movie_titles,
+        *run_figures,
+    ],
     asset_checks=asset_checks,
     jobs=[
         weekly_ingest_job,

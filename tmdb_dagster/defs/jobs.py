@@ -12,6 +12,7 @@ from tmdb_dagster.defs.movies import batch_ingest, enrich_candidates, ingest_mov
 from tmdb_dagster.defs.refresh import daily_refresh, drain_refresh_queue
 from tmdb_dagster.defs.report import ops_report
 from tmdb_dagster.defs.retention import retention
+from tmdb_dagster.defs.titles import movie_titles
 
 # A run whose process died without a word is ended after so many seconds.
 MAX_RUNTIME_S = 6 * 60 * 60
@@ -34,8 +35,8 @@ data_quality_job = define_asset_job(
 
 ops_report_job = define_asset_job(
     "ops_report",
-    selection=AssetSelection.assets(ops_report),
-    description="Draw the operator's report now.",
+    selection=AssetSelection.assets(ops_report, movie_titles),
+    description="Draw the operator's report now, and list the movies by title.",
     tags=_TAGS,
 )
 

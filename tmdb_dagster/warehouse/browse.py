@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
 
+from tmdb_dagster.warehouse.claims import HAS_TMDB_ID
+
 PAGE = 60
 """Movies of a page."""
 
@@ -23,6 +25,10 @@ _MOVIES = text("""
     ORDER BY w.release_date DESC NULLS LAST, w.work_id DESC
     LIMIT :limit OFFSET :offset
 """)
+_TITLES = text(f"""
+    SELECT tmdb_id, coalesce(title, 'TMDB movie ' || tmdb_id) || coalesce(' (' || year || ')', '') AS title
+    FROM works w WHERE {HAS_TMDB_ID} ORDER BY release_date DESC LIMIT :limit
+""")  # noqa: S608 - constants only
 # Of the newest cards: the genres of all would be a walk through the catalogue.
 _GENRES = text("""
     SELECT DISTINCT genre
@@ -82,6 +88,11 @@ def find_movies(connection: Connection, query: Query) -> tuple[Sequence[RowMappi
         .all()
     )
     return rows[:PAGE], len(rows) > PAGE
+
+
+def newest_titles(connection: Connection, limit: int) -> dict[str, str]:
+    """Titles with their years by TMDB id, the newest releases and the unknown ones first."""
+    return {row.tmdb_id: row.title for row in connection.execute(_TITLES, {"limit": limit})}
 
 
 def genres(connection: Connection) -> Sequence[str]:

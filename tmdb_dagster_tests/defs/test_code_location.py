@@ -116,6 +116,7 @@ ASSETS: dict[str, tuple[str, set[str], bool, set[str]]] = {
     "candidates": ("discovery", {"postgres"}, False, LISTS),
     "movies": ("catalogue", {"tmdb", "postgres"}, True, {"candidates"}),
     "movie_images": ("catalogue", {"tmdb", "file"}, True, {"movies"}),
+    "movie_titles": ("catalogue", {"postgres", "markdown"}, False, {"works"}),
     "works": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "movie_responses": ("catalogue", {"postgres"}, False, TABLE_DEPS),
     "works_meta": ("catalogue", {"postgres"}, False, {*TABLE_DEPS, "movie_images"}),
@@ -191,7 +192,7 @@ def test_what_writes_an_asset_that_no_job_names_is_linked_to(asset: str, code_lo
 FRESHNESS = {
     **dict.fromkeys([*LISTS, "candidates", "weekly_ingest"], ("0 6 * * 0", 5)),
     **dict.fromkeys(["daily_refresh", *(key for key in ASSETS if ASSETS[key][3] >= TABLE_DEPS)], ("0 7 * * *", 5)),
-    "ops_report": ("0 8 * * *", 4),
+    **dict.fromkeys(["ops_report", "movie_titles"], ("0 8 * * *", 4)),
 }
 
 
@@ -243,7 +244,7 @@ JOBS = {
     "rebuild_from_raw": {"rebuild_from_raw"},
     "repair_images": {"repair_images"},
     "data_quality": {"discovery_checks", "catalogue_checks", "log_checks"},
-    "ops_report": {"draw_ops_report", "log_checks"},
+    "ops_report": {"draw_ops_report", "movie_titles", "log_checks"},
     "add_movies": {"add_movies"},
     "remove_movies": {"remove_movies"},
     "exclude_movies": {"exclude_movies"},
