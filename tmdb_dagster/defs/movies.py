@@ -203,10 +203,10 @@ def enrich_candidates(
             yield from _table_results(context, row_counts(run.engine))
             return
         except (MostMoviesFailed, TmdbOutage):
+            figures = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
+            record_figures(context.op_execution_context, WEEKLY_INGEST, figures)
             if tally.written:  # the run has failed, and the tables have not
-                counts = row_counts(run.engine)
-                counts["works"] |= ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
-                for table, metadata in counts.items():
+                for table, metadata in row_counts(run.engine).items():
                     context.log_event(AssetMaterialization(table, metadata=metadata))
             raise
         checked = {"movies checked": batch.movies_checked, "movies skipped": batch.movies_skipped}

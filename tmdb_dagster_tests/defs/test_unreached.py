@@ -77,7 +77,7 @@ def test_tables_that_a_failed_ingest_wrote_are_materialised_with_its_figures(
     assert not failed.success
     written = [instance.get_latest_materialization_event(AssetKey(table)) for table in TABLES]
     assert {event.run_id for event in written if event} == {failed.run_id}
-    figures = metadata(materializations(instance, "works")[0])
+    figures = metadata(materializations(instance, "weekly_ingest")[0])
     assert figures["failed"] > figures["ingested"] > 0
     assert len(figures["titles failed"].records) == figures["failed"]
 
