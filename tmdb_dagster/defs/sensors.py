@@ -61,7 +61,8 @@ ABSENT_S = 75
 """A run that has been seen without a lease for so long is dead: not one that has just begun, is between two steps, or
 was cut off for a while."""
 
-# Between its start and its lease a run loads the code location and opens the database.
+# Between its launch and its start a run waits for a process, and between its start and its lease it loads the code
+# location and opens the database. If either takes longer, it may be lost: another one costs little.
 _STARTING = timedelta(minutes=1)
 _UNFINISHED = [
     DagsterRunStatus.QUEUED,
@@ -123,7 +124,7 @@ def _has_just_failed(instance: DagsterInstance, record: RunRecord) -> bool:
 
 
 def _starting_runs(instance: DagsterInstance) -> set[str]:
-    """Runs that wait for their turn, or have begun too lately to hold a lease."""
+    """Runs that wait for their turn, or were launched or have begun too lately to hold a lease."""
     from tmdb_dagster.clock import utc_now
 
     records = instance.get_run_records(RunsFilter(job_name=drain_refresh_queue_job.name, statuses=_UNFINISHED))
@@ -131,8 +132,15 @@ def _starting_runs(instance: DagsterInstance) -> set[str]:
     return {
         record.dagster_run.run_id
         for record in records
-        if record.dagster_run.status != DagsterRunStatus.STARTED or (record.start_time or 0) > lately
+        if record.dagster_run.status == DagsterRunStatus.QUEUED or _came_so_far_at(record) > lately
     }
+
+
+def _came_so_far_at(record: RunRecord) -> float:
+    """When it started, or, if it has not, when it was launched."""
+    if record.dagster_run.status == DagsterRunStatus.STARTED:
+        return record.start_time or 0
+    return record.update_timestamp.timestamp()
 
 
 def _most_workers(instance: DagsterInstance) -> int:

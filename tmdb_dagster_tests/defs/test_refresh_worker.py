@@ -19,6 +19,7 @@ from dagster import (
     build_sensor_context,
 )
 from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.test_utils import create_run_for_test
 from sqlalchemy import Engine
 
@@ -98,6 +99,22 @@ def test_a_worker_that_failed_is_replaced_after_a_pause(
     monkeypatch.setattr("tmdb_dagster.defs.sensors._PAUSE_AFTER_FAILURE", timedelta(0))
 
     assert isinstance(_tick(instance), SensorResult)
+
+
+def test_a_worker_that_was_launched_and_does_not_start_is_not_waited_for(
+    instance: DagsterInstance, engine: Engine, settings_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _queue_works(engine, 3)
+    create_run_for_test(instance, job_name=DRAIN, status=DagsterRunStatus.STARTING)
+    assert isinstance(_tick(instance), SkipReason), "it may be on its way"
+
+    monkeypatch.setattr("tmdb_dagster.defs.sensors._STARTING", timedelta(0))
+    assert isinstance(_tick(instance), SensorResult), "the process that took it may have died"
+
+    location = RegisteredCodeLocationOrigin("ours")
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), DRAIN)
+    create_run_for_test(instance, job_name=DRAIN, status=DagsterRunStatus.QUEUED, remote_job_origin=origin)
+    assert isinstance(_tick(instance), SkipReason), "it waits for its turn"
 
 
 def test_a_worker_that_could_not_be_started_is_replaced_after_a_pause(

@@ -179,6 +179,7 @@ def test_the_chart_is_set_as_one_machine_is() -> None:
     assert chart["dagsterDaemon"]["runMonitoring"] == {
         "enabled": instance["run_monitoring"]["enabled"],
         "startTimeoutSeconds": instance["run_monitoring"]["start_timeout_seconds"],
+        "pollIntervalSeconds": instance["run_monitoring"]["poll_interval_seconds"],
         "maxResumeRunAttempts": instance["run_monitoring"]["max_resume_run_attempts"],
     }
     assert chart["retention"]["sensor"]["purgeAfterDays"] == instance["retention"]["sensor"]["purge_after_days"]
