@@ -10,6 +10,7 @@ from dagster import DagsterEventType, DagsterInstance, Failure
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.plan.objects import StepFailureData
 
+from tmdb_dagster.defs.console import tell_last
 from tmdb_dagster.errors import TmdbDagsterError
 
 PERMANENT = "permanent"
@@ -28,8 +29,9 @@ def clear_failures() -> Iterator[None]:
     try:
         yield
     except TmdbDagsterError as error:
-        told = {PERMANENT: error.permanent}
-        raise Failure(description=_redacted(str(error)), metadata=told, allow_retries=False) from None
+        sentence = _redacted(str(error))
+        tell_last(sentence)
+        raise Failure(description=sentence, metadata={PERMANENT: error.permanent}, allow_retries=False) from None
     except Exception as error:
         trace = "".join(traceback.format_exception(error))
         if (shown := _redacted(trace)) == trace:

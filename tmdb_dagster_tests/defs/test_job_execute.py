@@ -38,6 +38,20 @@ def test_a_job_runs_by_its_example_and_dagster_remembers_it(
     assert [record.partition_key for record in records if record.run_id == run_id] == ["603"]
 
 
+def test_a_run_that_fails_ends_with_one_sentence_and_no_frames(
+    start_job: StartJob, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    process = start_job("ingest_movie", {"ops": {"ingest_movie": {"config": {"tmdb_id": 2_000_000_000}}}})
+
+    assert process.wait(TIMEOUT_S) == 1
+    output = (tmp_path / "output").read_text("utf8")
+    *_, last = output.splitlines()
+    assert last.startswith("Movie 2000000000 could not be ingested: /movie/2000000000: TMDB answered 404: ")
+    assert "RUN_FAILURE" in output
+    assert "Stack Trace" not in output
+    assert "site-packages/dagster/_core" not in output
+
+
 def test_two_ingests_at_once_share_the_rate_limit_and_the_movies(
     start_job: StartJob, engine: Engine, tmp_path: Path
 ) -> None:
