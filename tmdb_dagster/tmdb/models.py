@@ -150,6 +150,8 @@ class SimilarMovie(_Model):
     title: Title | None = None
     release_date: ReleaseDate = None
     poster_path: str | None = None
+    adult: bool | None = None
+    softcore: bool | None = None
 
 
 class SimilarMovies(_Model):
@@ -245,6 +247,8 @@ class _Details(_Model):
 class Movie(_Details):
     """`GET /movie/{id}` with the PARTS appended that are read; one that is missing or malformed is None."""
 
+    adult: bool | None = None
+    softcore: bool | None = None
     credits: Credits | None = None
     videos: Videos | None = None
     similar: SimilarMovies | None = None

@@ -45,7 +45,7 @@ def _translations(body: Mapping[str, Any], fallback: str) -> Iterator[Mapping[st
     for entry in (
         *(entry for entry in of_language if entry.get("iso_3166_1") == country),
         *of_language,
-        *(entry for entry in usable if entry.get("iso_639_1") == original),
+        *(entry for entry in usable if has_text(original) and entry.get("iso_639_1") == original),
     ):
         texts = entry["data"]
         if entry["iso_639_1"] == original and not has_text(texts.get("title")):

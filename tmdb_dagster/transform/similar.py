@@ -17,9 +17,17 @@ _CONFIDENCE = 0.3
 
 
 def others(found: SimilarMovies | None, movie: Movie) -> list[SimilarMovie]:
-    """The first 10 movies of a list, each once, without the movie itself."""
+    """The first 10 movies of a list, each once, without the movie itself.
+
+    Of adult ones beside a movie that is none only the id is told: whoever shows the movie would show their posters.
+    """
     listed = found.results if found else ()
-    return distinct_by((one for one in listed if one.id != movie.id), key=lambda one: one.id)[:_LENGTH]
+    first = distinct_by((one for one in listed if one.id != movie.id), key=lambda one: one.id)[:_LENGTH]
+    return [SimilarMovie(id=one.id) if _is_adult(one) and not _is_adult(movie) else one for one in first]
+
+
+def _is_adult(movie: Movie | SimilarMovie) -> bool:
+    return bool(movie.adult or movie.softcore)
 
 
 def similar_sources(movie: Movie) -> tuple[str, ...]:

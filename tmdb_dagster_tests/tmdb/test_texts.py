@@ -91,6 +91,8 @@ ODD: list[Any] = [
 def test_an_odd_translation_costs_only_itself(odd: Any) -> None:
     assert texts(odd) == ("Yoake", "", None)
     assert texts(odd, *ALL, odd) == ("Dawn", "A night ends.", "Wake up.")
+    for original in (None, ["ja"], ""):
+        assert texts(odd, JAPANESE, original_language=original) == ("Yoake", "", None)
 
 
 @pytest.mark.parametrize("part", [None, [], "text", {}, {"translations": {"en": 1}}, {"success": False}])

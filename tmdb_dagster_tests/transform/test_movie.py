@@ -154,7 +154,7 @@ def test_recommended_movies_stand_beside_similar_ones() -> None:
         ),
         ({"title": " ", "release_date": "", "poster_path": None}, (None, None, None)),
         ({"title": "x" * 5000, "release_date": "soon", "poster_path": "//evil.example/a.jpg"}, (None, None, None)),
-        ({"title": ["A"], "release_date": 2001, "poster_path": {}}, (None, None, None)),
+        ({"title": ["A"], "release_date": 2001, "poster_path": {}, "adult": "perhaps"}, (None, None, None)),
         ({}, (None, None, None)),
     ],
 )
@@ -163,6 +163,19 @@ def test_a_similar_movie_is_named_as_far_as_its_row_says(row: dict[str, Any], na
     check_rows(movie)
     [found] = movie.similar
     assert (found["title"], found["year"], found["poster_url"]) == named
+
+
+def test_adult_movies_are_named_by_adult_ones_alone() -> None:
+    found = {"results": [{"id": 31, "title": "A", "poster_path": "/a.jpg", "adult": True}, {"id": 32, "title": "B"}]}
+
+    def titles(**changes: Any) -> list[str | None]:
+        movie = transformed(similar=found, recommendations=None, **changes)
+        assert movie.meta["similar_movie_ids"] == [31, 32]
+        return [row["title"] for row in movie.similar]
+
+    assert titles() == [None, "B"]
+    assert titles(adult=False) == [None, "B"]
+    assert titles(softcore=True) == ["A", "B"]
 
 
 @pytest.mark.parametrize("part", [None, "text", [], {}, {"success": False, "status_code": 34}, {"imdb_id": 7}])
