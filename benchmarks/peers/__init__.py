@@ -1,0 +1,1 @@
+"""What others make of the same work; see benchmarks/README.md."""
