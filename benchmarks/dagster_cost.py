@@ -91,14 +91,15 @@ def execute_job(  # noqa: PLR0913 - what a job is started with
     *,
     module: str = "tmdb_dagster.definitions",
     rate_limit: str = "unlimited",
+    **variables: str,
 ) -> Cost:
-    """A whole `dagster job execute` on a fresh catalogue."""
+    """A whole `dagster job execute` on a fresh catalogue; further keywords are environment variables."""
     config_file = server.folder / "run_config.yaml"
     config_file.write_text(json.dumps(config))  # JSON is YAML
     command = ["job", "execute", "-m", module, "-j", job, "-c", str(config_file)]
     with server.fresh() as database:
-        variables = _environment(server, tmdb, database, rate_limit)
-        return run(installed("dagster", *command), environment=variables, folder=server.folder)
+        inherited = _environment(server, tmdb, database, rate_limit)
+        return run(installed("dagster", *command), environment=inherited | variables, folder=server.folder)
 
 
 def weekly(movies: int, source: str = "popular") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How memory grows with the number of movies."""
+"""How memory grows with the number of movies; `python -m benchmarks.memory` asks it of jobs that rehost images."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import sys
 
 import click
 
-from benchmarks.dagster_cost import execute_job, weekly
+from benchmarks.dagster_cost import empty_job, execute_job, weekly
+from benchmarks.images import image_host
 from benchmarks.measure import run
-from benchmarks.report import Target, show_table
-from benchmarks.stage import Postgres, environment, sandbox
+from benchmarks.report import Target, show_table, show_targets
+from benchmarks.stage import Postgres, environment, postgres, sandbox
 
 MOVIES = 10_000
 CATALOGUE = 12_000
@@ -42,3 +43,35 @@ def measure_memory(server: Postgres) -> list[Target]:
         Target(f"{name}: MB above the base for {MOVIES} movies", peak - base, LIMIT_MB)
         for name, (base, peak, _) in grown.items()
     ]
+
+
+@click.command()
+@click.option("--movies", default="1000,5000", show_default=True, help="Two numbers of movies, of 23 images each.")
+def main(movies: str) -> None:
+    """Run weekly_ingest into a folder of images, and compare the peaks of memory. It takes about ten minutes."""
+    few, many = map(int, movies.split(","))
+    with sandbox(movies=many + 1000, latency_ms="0") as tmdb, postgres() as server, image_host() as (host, _):
+        empty_job(server, tmdb)  # makes Dagster's own tables
+        costs = {}
+        for count in (few, many):
+            folder = server.folder / f"images-{count}"
+            folder.mkdir()
+            costs[count] = execute_job(
+                server,
+                tmdb,
+                "weekly_ingest",
+                weekly(count, "mixed_weekly"),
+                TMDB_IMAGE_URL=f"{host}/t/p",
+                YOUTUBE_IMAGE_URL=f"{host}/vi",
+                MOVIE_IMAGES_STORE="local",
+                MOVIE_IMAGES_FOLDER=str(folder),
+                MOVIE_IMAGES_PUBLIC_URL=host,
+            )
+            stored = sum(path.is_file() for path in folder.rglob("*"))
+            click.echo(f"{count} movies: {stored} images, {costs[count].wall_s:.0f} s, {costs[count].peak_mb:.0f} MB")
+    grown = costs[many].peak_mb / costs[few].peak_mb
+    show_targets([Target(f"peak memory with {many} movies / with {few}", grown, 1.1)])
+
+
+if __name__ == "__main__":
+    main()
