@@ -131,13 +131,17 @@ _TRAILER = _object(
     type=_any_text("What it is, in TMDB's words: Trailer, Teaser, Clip, Featurette, ...; may be empty.", "Trailer"),
     thumbnail_url=_or_null(_url("A still of it.", "https://images.example/trailers/7_1.jpg?v=51c0de11")),
 )
+_UNTOLD = "TMDB does not say it, or the movie is adult beside one that is not"
 _SIMILAR_MOVIE = _object(
     "A similar movie.",
     tmdb_id=_numeric_text("TMDB's id of it.", "604"),
-    title=_or_null(_text("Its title.", "The Matrix Reloaded")),
-    year=_or_null(_integer("Year of its release date.", 2003)),
+    title=_or_null(_text("Its title.", "The Matrix Reloaded"), _UNTOLD),
+    year=_or_null(_integer("Year of its release date.", 2003), _UNTOLD),
     poster=_or_null(
-        _url("Its poster, 342 pixels wide, at TMDB.", "https://image.tmdb.org/t/p/w342/9TGHDvWrqKBzwDxDodHYXEmOE6J.jpg")
+        _url(
+            "Its poster, 342 pixels wide, at TMDB.", "https://image.tmdb.org/t/p/w342/9TGHDvWrqKBzwDxDodHYXEmOE6J.jpg"
+        ),
+        _UNTOLD,
     ),
 )
 _ASKED_AT = _moment("When TMDB was asked, UTC. It does not count for the etag.", "2026-11-23T02:22:07Z")

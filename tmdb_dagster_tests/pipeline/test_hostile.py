@@ -146,6 +146,10 @@ def test_a_value_that_a_refresh_cannot_read_stays_as_it_was(
     assert after._asdict() == {**before._asdict(), "tagline": "New"}
 
 
+def _translation(language: Any, country: Any, data: Any) -> dict[str, Any]:
+    return {"iso_639_1": language, "iso_3166_1": country, "data": data}
+
+
 OUT_OF_RANGE: list[dict[str, Any]] = [
     {"budget": HUGE, "revenue": -1, "runtime": 2**40, "vote_count": 2**31},
     {"budget": 1e300, "runtime": "139", "vote_average": 11, "popularity": -5},
@@ -162,6 +166,38 @@ OUT_OF_RANGE: list[dict[str, Any]] = [
     {"credits": {"cast": [None, {"id": 1}, {"id": HUGE, "name": "x"}], "crew": [{"job": "Director"}]}},
     {"watch/providers": {"results": {"US": [], "U\0S": {}}}},
     {"similar": {"results": [{"id": 0}, {"id": HUGE}, {"id": 5}, {"id": 5}, {"id": 603}]}},
+    {
+        "recommendations": {
+            "results": [
+                None,
+                {"id": HUGE},
+                {"id": 603},
+                *({"id": 5, "title": "x\0" * 9, "poster_path": 7},) * 3,
+                {"id": "6"},
+            ]
+        }
+    },
+    {
+        "external_ids": {
+            "imdb_id": "no id",
+            "wikidata_id": "Q\0",
+            "facebook_id": 10**12,
+            "twitter_id": ["x"],
+            "new": DEEP,
+        }
+    },
+    {
+        "title": "",
+        "overview": None,
+        "translations": {
+            "translations": [
+                *(_translation("en", "US", {"title": "", "overview": 5, "tagline": DEEP}) for _ in range(10_000)),
+                _translation("zh-Hant-TW", "TW", {"title": "\0"}),
+                _translation(None, {"US": 1}, [1]),
+                _translation("en", "GB", {"title": "T\0", "overview": "O\0" * 100_000}),
+            ]
+        },
+    },
 ]
 
 
