@@ -11,11 +11,13 @@ from __future__ import annotations
 import http.client
 import io
 import ipaddress
+import os
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,11 +54,17 @@ def tls_context(*bundles: str | None) -> ssl.SSLContext:
 
     Raises CertificatesUnreadable.
     """
-    context = ssl.create_default_context()
     environment = requests.Session().merge_environment_settings("", {}, None, None, None)["verify"]
-    for bundle in (certifi.where(), environment, *bundles):
-        if not isinstance(bundle, str):
-            continue
+    named = [certifi.where(), environment, *bundles]
+    system = tuple(os.environ.get(variable) for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    return _trusting(tuple(path for path in named if isinstance(path, str)), system)
+
+
+@lru_cache(maxsize=8)
+def _trusting(bundles: tuple[str, ...], _system: tuple[str | None, ...]) -> ssl.SSLContext:
+    """Made once in a process: to read hundreds of certificates takes as long as a dozen movies."""
+    context = ssl.create_default_context()
+    for bundle in bundles:
         try:
             if Path(bundle).is_dir():
                 context.load_verify_locations(capath=bundle)
