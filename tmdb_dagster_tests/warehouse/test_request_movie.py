@@ -57,7 +57,7 @@ def ask(engine: Engine, reader: str) -> Ask:
 
 
 def limit(engine: Engine, **caps: int) -> None:
-    """As docs/supabase.md says."""
+    """As docs/app.md says."""
     for name, cap in caps.items():
         execute(
             engine,
