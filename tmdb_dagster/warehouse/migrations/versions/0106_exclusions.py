@@ -48,7 +48,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP VIEW v_problems, v_run_history")  # `migrate` of the older version makes its own
+    op.execute("DROP VIEW IF EXISTS v_problems, v_run_history")  # `migrate` of the older version makes its own
     op.execute("DROP TABLE excluded_movies")
     op.execute("ALTER TABLE works DROP COLUMN adult_since")
     op.execute("ALTER TABLE list_snapshots DROP COLUMN adult, DROP COLUMN original_language")

@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """The extension and its schema stay: others may use them by now."""
-    op.execute("DROP VIEW v_cards")
+    op.execute("DROP VIEW IF EXISTS v_cards")
     op.execute("DROP INDEX IF EXISTS work_cards_cache_computed_at_idx, works_titles_idx")

@@ -15,4 +15,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP VIEW v_problems, v_run_history")  # `migrate` of the older version makes its own
+    op.execute("DROP VIEW IF EXISTS v_problems, v_run_history")  # `migrate` of the older version makes its own
