@@ -75,8 +75,10 @@ work_images = Table(
         primary_key=True,
         comment="The image.",
     ),
-    Column("sha256", Text, comment="SHA-256 of the file that the movie's rows show; NULL: they show TMDB's."),
+    Column(
+        "sha256", Text, comment="SHA-256 of the file that the movie's rows show; NULL: they show TMDB's, or none yet."
+    ),
     Index(None, "key"),
     Index("work_images_at_tmdb_idx", "key", postgresql_where=text("sha256 IS NULL")),
-    comment="Which images a movie shows.",
+    comment="Which images a movie shows, or is to show once it is written.",
 )
