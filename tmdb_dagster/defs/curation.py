@@ -11,6 +11,7 @@ from tmdb_dagster.defs.metadata import ingest_metadata
 from tmdb_dagster.defs.movies import record_movies, tallied
 from tmdb_dagster.defs.partitions import remove_partitions
 from tmdb_dagster.defs.resources import CatalogueResource
+from tmdb_dagster.defs.tables import record_tables
 
 
 class AddMoviesConfig(Config):
@@ -52,6 +53,7 @@ def add_movies(
         titles = resolve(run, config.movies, collections=config.collections)
         ingest_movies(run, titles, partial(record_movies, context, tally))
         metadata = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
+        record_tables(context, run.engine)
     return Output(dict(tally.statuses), metadata=metadata)
 
 

@@ -30,11 +30,10 @@ from tmdb_dagster.defs.metadata import MovieTally, exclusion_figures, image_meta
 from tmdb_dagster.defs.partitions import movie_partitions, partition_of, tmdb_id_of
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.run_figures import WEEKLY_INGEST, record_figures
-from tmdb_dagster.defs.tables import MOVIE_TABLES, OWNERS, row_counts, table_spec
+from tmdb_dagster.defs.tables import MOVIE_TABLES, OWNERS, RULES, record_tables, row_counts, table_spec, table_written
 from tmdb_dagster.defs.times import AFTER_DAILY_REFRESH
 from tmdb_dagster.shown import visible
 from tmdb_dagster.transform.attribution import attribution_markdown
-from tmdb_dagster.transform.movie import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from tmdb_dagster.pipeline.outcome import MovieOutcome
@@ -45,10 +44,6 @@ WRITERS = ("weekly_ingest", "daily_refresh", "drain_refresh_queue", "ingest_movi
 """The jobs that write movies, and what starts them."""
 SCHEDULES = ("weekly_ingest_schedule", "daily_refresh_schedule")
 SENSORS = ("refresh_worker", "retry_weekly_ingest", "retry_daily_refresh")
-
-_WITH_IMAGES = ("works_meta", "work_cards_cache")
-_RULES = str(SCHEMA_VERSION)
-"""The code version of what is derived from an answer: assets that older rules made show as outdated in the UI."""
 
 
 class MovieConfig(Config):
@@ -144,7 +139,7 @@ def _record_images(context: OpExecutionContext, outcomes: "list[MovieOutcome]") 
     group_name="catalogue",
     owners=OWNERS,
     kinds={"tmdb", "postgres"},
-    code_version=_RULES,
+    code_version=RULES.value,
     description="\n\n".join(
         [
             "Each movie of the catalogue: one call to TMDB, written to all tables. Its partition is its TMDB id.",
@@ -166,14 +161,13 @@ def movies(
 
 
 def _movie_table_spec(table: str) -> AssetSpec:
-    deps = ["candidates", "movies", *(["movie_images"] if table in _WITH_IMAGES else [])]
     more = (
         "Materialised without `candidates`, it takes in those that wait, which writes all tables of movies; where none "
         "wait, its rows are counted and TMDB is asked nothing."
     )
-    return table_spec(table, group="catalogue", deps=deps, more=more).replace_attributes(
+    return table_spec(table, group="catalogue", deps=["candidates", "movies"], more=more).replace_attributes(
         freshness_policy=AFTER_DAILY_REFRESH,
-        code_version=None if table == "movie_responses" else _RULES,  # answers are kept as they came
+        code_version=None if table == "movie_responses" else RULES.value,  # answers are kept as they came
     )
 
 
@@ -206,8 +200,7 @@ def enrich_candidates(
             figures = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
             record_figures(context.op_execution_context, WEEKLY_INGEST, figures)
             if tally.written:  # the run has failed, and the tables have not
-                for table, metadata in row_counts(run.engine).items():
-                    context.log_event(AssetMaterialization(table, metadata=metadata))
+                record_tables(context.op_execution_context, run.engine)
             raise
         checked = {"movies checked": batch.movies_checked, "movies skipped": batch.movies_skipped}
         excluded = exclusion_figures(Counter(batch.exclusions) + tally.exclusions)
@@ -216,16 +209,14 @@ def enrich_candidates(
     record_figures(context.op_execution_context, WEEKLY_INGEST, checked | figures | excluded)
     yield from _table_results(context, counts)
     for table in sorted(counts.keys() - {key.to_user_string() for key in context.selected_asset_keys}):
-        context.log_event(
-            AssetMaterialization(table, metadata=counts[table])
-        )  # not asked for, and written all the same
+        context.log_event(table_written(table, counts[table]))  # not asked for, and written all the same
 
 
 def _table_results(
     context: AssetExecutionContext, counts: "Mapping[str, Mapping[str, Any]]"
 ) -> Iterator[MaterializeResult[None]]:
     for key in context.selected_asset_keys:
-        yield MaterializeResult(asset_key=key, metadata=counts[key.to_user_string()])
+        yield MaterializeResult(asset_key=key, metadata=counts[key.to_user_string()], data_version=RULES)
 
 
 @op(out=Out(dict, is_required=False))
@@ -238,6 +229,8 @@ def ingest_movie(
     with catalogue.run(context) as run:
         outcome = ingest_one(run, config.tmdb_id, force_refresh=config.force_refresh)
         record_movies(context, MovieTally(), [outcome])
+        if outcome.status.written:
+            record_tables(context, run.engine)
     yield Output(vars(outcome), metadata=movie_metadata(outcome))
 
 
@@ -254,6 +247,7 @@ def batch_ingest(
     with tallied(context) as tally, catalogue.run(context) as run:
         report = vars(ingest_page(run, request, partial(record_movies, context, tally)))
         metadata = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
+        record_tables(context, run.engine)
     return Output(report, metadata={**metadata, **{name: value for name, value in report.items() if value is not None}})
 
 
@@ -276,6 +270,5 @@ def rebuild_from_raw(
 
     with catalogue.database(context) as (engine, settings):
         rebuild(engine, settings, on_rebuilt, config.tmdb_ids)
-        for table, metadata in row_counts(engine).items():
-            context.log_event(AssetMaterialization(table, metadata=metadata))
+        record_tables(context, engine)
     return Output({"rebuilt": rebuilt, "failed": failed}, metadata={"rebuilt": rebuilt, "failed": failed})

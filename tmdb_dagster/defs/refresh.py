@@ -24,7 +24,7 @@ from tmdb_dagster.defs.metadata import ingest_metadata, queue_figures
 from tmdb_dagster.defs.movies import record_movies, tallied
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.run_figures import DAILY_REFRESH, DRAIN, record_figures
-from tmdb_dagster.defs.tables import row_counts, table_spec
+from tmdb_dagster.defs.tables import record_tables, table_spec
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         table_spec(
             "refresh_queue",
             group="refresh",
-            deps=["works"],
+            deps=[DAILY_REFRESH],
             more="Materialised by itself, its entries are counted; the jobs drain it. What their last "
             "runs did is at the assets `daily_refresh` and `drain_refresh_queue`.\n\n"
             + written_by(
@@ -136,6 +136,5 @@ def _queue_metadata(engine: "Engine") -> dict[str, Any]:
 def _record_refresh(context: OpExecutionContext, job: str, run: "Run", metadata: dict[str, Any]) -> None:
     """Record what the run did, how the queue stands now, and every table that it wrote."""
     record_figures(context, job, metadata)
-    states = {"refresh_queue": _queue_metadata(run.engine), **row_counts(run.engine)}
-    for table, state in states.items():
-        context.log_event(AssetMaterialization(table, metadata=state))
+    context.log_event(AssetMaterialization("refresh_queue", metadata=_queue_metadata(run.engine)))
+    record_tables(context, run.engine)

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dagster import AssetSpec, TableColumn, TableColumnConstraints, TableSchema
+from dagster import (
+    AssetMaterialization,
+    AssetSpec,
+    DataVersion,
+    OpExecutionContext,
+    TableColumn,
+    TableColumnConstraints,
+    TableSchema,
+)
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from tmdb_dagster.transform.attribution import JUSTWATCH_MARKDOWN, TMDB_NOTICE
+from tmdb_dagster.transform.movie import SCHEMA_VERSION
 from tmdb_dagster.warehouse.tables import metadata
 from tmdb_dagster.warehouse.tables.catalogue import (
     aggregates,
@@ -19,6 +29,8 @@ from tmdb_dagster.warehouse.tables.catalogue import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Engine, Table
 
 OWNERS = ["team:catalogue"]
@@ -34,6 +46,10 @@ MOVIE_TABLES: list[Table] = [
 ]
 """What one movie is written to."""
 
+
+RULES = DataVersion(str(SCHEMA_VERSION))
+"""The rules by which answers become rows, as the version of code and of data: what older ones made is `Unsynced` in the
+UI, and what reads these tables is so when the rules have changed, not after each run."""
 
 _SHOWS_PROVIDERS = ("movie_responses", "works_meta", "work_cards_cache")
 _FROM_TMDB = (*(table.name for table in MOVIE_TABLES), "list_snapshots")
@@ -70,9 +86,20 @@ def table_spec(name: str, *, group: str, deps: list[str], more: str = "") -> Ass
     )
 
 
+def table_written(table: str, metadata: Mapping[str, Any]) -> AssetMaterialization:
+    """That a run has written a table."""
+    return AssetMaterialization(table, metadata=metadata, tags={DATA_VERSION_TAG: RULES.value})
+
+
 def row_counts(engine: Engine) -> dict[str, dict[str, Any]]:
     """The metadata of a materialisation of each of MOVIE_TABLES: how many rows it has."""
     from tmdb_dagster.warehouse.catalogue import count_rows
 
     with engine.begin() as connection:
         return {table.name: {"dagster/row_count": count_rows(connection, table.name)} for table in MOVIE_TABLES}
+
+
+def record_tables(context: OpExecutionContext, engine: Engine) -> None:
+    """Record that a run has written MOVIE_TABLES, after the movies that it wrote."""
+    for table, counts in row_counts(engine).items():
+        context.log_event(table_written(table, counts))

@@ -17,6 +17,8 @@ from dagster import (
     build_run_status_sensor_context,
     build_sensor_context,
 )
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 from dagster._core.test_utils import create_run_for_test
 from sqlalchemy import Engine
 
@@ -225,3 +227,19 @@ def test_a_failed_run_of_an_asset_is_told_by_its_key(
 
     [alert] = _Webhook.received
     assert alert["text"].startswith(f"Run {result.run_id} of candidates failed. No snapshot of popular")
+
+
+def test_what_reads_a_table_is_not_unsynced_after_each_run(
+    execute: Execute, instance: DagsterInstance, code_location: Definitions, engine: Engine, sandbox: SandboxServer
+) -> None:
+    execute("weekly_ingest", source="popular", max_movies=2, pages_per_source=1)
+    execute("ops_report")
+    _age_all(engine)
+
+    execute("daily_refresh")
+    execute("ingest_movie", tmdb_id=603)
+
+    graph = code_location.resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(instance, graph, loading_context=LoadingContextForTest(instance))
+    unsynced = {key for key in graph.get_all_asset_keys() if resolver.get_status(key) == StaleStatus.STALE}
+    assert unsynced == set()
