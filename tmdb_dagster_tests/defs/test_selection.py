@@ -96,7 +96,7 @@ def test_a_part_of_the_weekly_ingest_asks_for_that_part(
     )
 
     assert sandbox.stats.by_endpoint == {"/movie/popular": 1, "/movie/{id}": 2}
-    assert _recorded(result) == {"popular_snapshot", "candidates", "movies", *TABLES}
+    assert _recorded(result) == {"popular_snapshot", "candidates", "movies", "weekly_ingest", *TABLES}
     assert {row.edge_function for row in rows(engine, "SELECT edge_function FROM tmdb_api_logs")} == {"weekly_ingest"}
 
 
@@ -154,7 +154,7 @@ def test_candidates_wait_for_a_run_that_materialises_a_table(
     assert result.success
     assert sandbox.stats.by_endpoint == {"/movie/{id}": 4}
     assert value(engine, "SELECT count(*) FROM works WHERE ingestion_status = 'complete'") == 4
-    assert _recorded(result) == {"movies", *TABLES}, "all tables were written"
+    assert _recorded(result) == {"movies", "weekly_ingest", *TABLES}, "all tables were written"
     assert metadata(materializations(instance, "works")[0])["ingested"] == 4
     [row] = rows(engine, "SELECT * FROM scheduled_ingestion_log")
     assert (row.movies_ingested, row.error_message) == (4, None)
