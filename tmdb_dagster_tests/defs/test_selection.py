@@ -155,7 +155,7 @@ def test_candidates_wait_for_a_run_that_materialises_a_table(
     assert sandbox.stats.by_endpoint == {"/movie/{id}": 4}
     assert value(engine, "SELECT count(*) FROM works WHERE ingestion_status = 'complete'") == 4
     assert _recorded(result) == {"movies", "weekly_ingest", *TABLES}, "all tables were written"
-    assert metadata(materializations(instance, "works")[0])["ingested"] == 4
+    assert metadata(materializations(instance, "weekly_ingest")[0])["ingested"] == 4
     [row] = rows(engine, "SELECT * FROM scheduled_ingestion_log")
     assert (row.movies_ingested, row.error_message) == (4, None)
 
