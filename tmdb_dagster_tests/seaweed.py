@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -20,10 +19,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tmdb_dagster.settings import REPOSITORY
+
 ACCESS_KEY = "test-access-key"
 SECRET_KEY = "test-secret-key"
 _START_S = 60
 _STOP_S = 15
+
+# As an operator is told to write it.
+_PUBLIC = (REPOSITORY / "docs/postgres.md").read_text("utf8").split("```json\n")[1].split("```")[0]
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,8 @@ class S3Server:
         bucket = f"images-{uuid.uuid4().hex[:12]}"
         self.client().create_bucket(Bucket=bucket)
         if public:
-            allow = {"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject"]}
-            statement = {**allow, "Resource": [f"arn:aws:s3:::{bucket}/*"]}
-            policy = {"Version": "2012-10-17", "Statement": [statement]}
-            self.client().put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+            policy = _PUBLIC.replace("movie-images", bucket)
+            self.client().put_bucket_policy(Bucket=bucket, Policy=policy)
         return bucket
 
     def variables(self, bucket: str, **changes: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -115,6 +116,24 @@ def test_a_new_database_is_closed_but_for_the_dashboards_reads(supabase: Engine)
         assert anon.scalar(text("SELECT is_stale(:work_id)"), {"work_id": work_id}) is True
     with acting_as(supabase, "service_role") as service:
         assert service.scalar(text("SELECT count(*) FROM works")) == 1
+
+
+def test_the_old_app_reads_what_it_read_by_the_policies_of_the_page(supabase: Engine) -> None:
+    migrate(supabase)
+    work_id = add_work(supabase, 603)
+    tables = ("works", "works_meta", "work_cards_cache", "rating_sources", "aggregates", "similar_movies")
+    page = (REPOSITORY / "docs/supabase.md").read_text("utf8")
+    (policies,) = [block for block in re.findall(r"```sql\n(.*?)```", page, re.DOTALL) if "CREATE POLICY" in block]
+    assert not any(may(supabase, "anon", f"SELECT * FROM {table}") for table in tables)
+    assert not may(supabase, "anon", "SELECT * FROM get_stale_movies(10)")
+
+    execute(supabase, policies)
+
+    assert all(may(supabase, "anon", f"SELECT * FROM {table}") for table in tables)
+    assert not any(may(supabase, "anon", f"DELETE FROM {table}") for table in tables)
+    with acting_as(supabase, "anon") as anon:
+        assert anon.scalar(text("SELECT count(*) FROM works")) == 1
+        assert anon.scalar(text("SELECT work_id FROM get_stale_movies(10)")) == work_id
 
 
 def test_a_takeover_closes_new_tables_and_leaves_old_ones_as_they_are(supabase: Engine) -> None:
