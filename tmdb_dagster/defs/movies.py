@@ -38,6 +38,7 @@ from tmdb_dagster.transform.attribution import attribution_markdown
 if TYPE_CHECKING:
     from tmdb_dagster.pipeline.outcome import MovieOutcome
     from tmdb_dagster.pipeline.rebuild import Rebuilt
+    from tmdb_dagster.pipeline.run import Run
 
 
 WRITERS = ("weekly_ingest", "daily_refresh", "drain_refresh_queue", "ingest_movie", "batch_ingest", "add_movies")
@@ -82,6 +83,21 @@ def tallied(context: OpExecutionContext) -> Iterator[MovieTally]:
     finally:
         if lost := tally.lost():
             context.instance.add_run_tags(context.run_id, {"movies": lost})
+
+
+@contextmanager
+def failure_recorded(context: OpExecutionContext, job: str, run: "Run", tally: MovieTally) -> Iterator[None]:
+    """Record what a run did that fails because of its movies, and the tables where it has written any."""
+    from tmdb_dagster.pipeline.errors import MostMoviesFailed, TmdbOutage
+
+    started = time.monotonic()
+    try:
+        yield
+    except (MostMoviesFailed, TmdbOutage):
+        record_figures(context, job, ingest_metadata(tally, run.api_log.calls, time.monotonic() - started))
+        if tally.written:
+            record_tables(context, run.engine)
+        raise
 
 
 def record_movies(context: OpExecutionContext, tally: MovieTally, outcomes: "list[MovieOutcome]") -> None:
@@ -176,7 +192,7 @@ def enrich_candidates(
     context: AssetExecutionContext, catalogue: CatalogueResource
 ) -> Iterator[MaterializeResult[None]]:
     """Ingest the candidates of this run, or those that wait, each a partition of `movies`, and log the ingest."""
-    from tmdb_dagster.pipeline.errors import MostMoviesFailed, NoCandidates, TmdbOutage
+    from tmdb_dagster.pipeline.errors import NoCandidates
     from tmdb_dagster.pipeline.ingest import ingest_candidates
 
     started = time.monotonic()
@@ -184,24 +200,19 @@ def enrich_candidates(
     chosen_here = "ingest_candidates" in (node.name for node in context.job_def.nodes)
     with tallied(context.op_execution_context) as tally, catalogue.run(context.op_execution_context) as run:
         try:
-            batch = ingest_candidates(
-                run,
-                [context.run.run_id, *filter(None, repeated)],
-                partial(record_movies, context.op_execution_context, tally),
-                waiting=not chosen_here,
-            )
+            with failure_recorded(context.op_execution_context, WEEKLY_INGEST, run, tally):
+                batch = ingest_candidates(
+                    run,
+                    [context.run.run_id, *filter(None, repeated)],
+                    partial(record_movies, context.op_execution_context, tally),
+                    waiting=not chosen_here,
+                )
         except NoCandidates:
             if chosen_here:
                 raise
             context.log.info("No candidates wait: rows are counted, and TMDB is asked nothing.")
             yield from _table_results(context, row_counts(run.engine))
             return
-        except (MostMoviesFailed, TmdbOutage):
-            figures = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
-            record_figures(context.op_execution_context, WEEKLY_INGEST, figures)
-            if tally.written:  # the run has failed, and the tables have not
-                record_tables(context.op_execution_context, run.engine)
-            raise
         checked = {"movies checked": batch.movies_checked, "movies skipped": batch.movies_skipped}
         excluded = exclusion_figures(Counter(batch.exclusions) + tally.exclusions)
         figures = ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)

@@ -21,7 +21,7 @@ from pydantic import Field
 from tmdb_dagster.defs.failures import clear_failures
 from tmdb_dagster.defs.links import written_by
 from tmdb_dagster.defs.metadata import ingest_metadata, queue_figures
-from tmdb_dagster.defs.movies import record_movies, tallied
+from tmdb_dagster.defs.movies import failure_recorded, record_movies, tallied
 from tmdb_dagster.defs.resources import CatalogueResource
 from tmdb_dagster.defs.run_figures import DAILY_REFRESH, DRAIN, record_figures
 from tmdb_dagster.defs.tables import record_tables, table_spec
@@ -82,7 +82,8 @@ def daily_refresh(
         request = RefreshRequest(**config.model_dump())
     started = time.monotonic()
     with tallied(context) as tally, catalogue.run(context) as run:
-        report = refresh_daily(run, request, partial(record_movies, context, tally))
+        with failure_recorded(context, DAILY_REFRESH, run, tally):
+            report = refresh_daily(run, request, partial(record_movies, context, tally))
         queued = report.queued
         figures = {
             "stale works queued": queued.stale,
@@ -110,7 +111,8 @@ def drain_refresh_queue(
         request = DrainRequest(**config.model_dump())
     started = time.monotonic()
     with tallied(context) as tally, catalogue.run(context) as run:
-        figures = _drain_figures(drain_queue(run, request, partial(record_movies, context, tally)))
+        with failure_recorded(context, DRAIN, run, tally):
+            figures = _drain_figures(drain_queue(run, request, partial(record_movies, context, tally)))
         metadata = figures | ingest_metadata(tally, run.api_log.calls, time.monotonic() - started)
         _record_refresh(context, DRAIN, run, metadata)
     yield Output(figures, metadata=metadata)

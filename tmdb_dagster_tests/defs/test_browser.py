@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import requests
-from dagster import DagsterInstance, Definitions
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from dagster import DagsterInstance
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.services.provide import start_image_server, stop_services
 from tmdb_dagster.settings import REPOSITORY, Settings
 from tmdb_dagster_tests.browser import chromium, keep, loaded, needs_browser
-from tmdb_dagster_tests.defs.conftest import execute_job
 from tmdb_dagster_tests.defs.events import materializations
+from tmdb_dagster_tests.defs.night import LOST, MOVIES, a_night_with_failures
 
-MOVIES = 12
 SWITCHED_ON = 12
 """Schedules and sensors."""
 VIEWPORT: ViewportSize = {"width": 1600, "height": 1000}
@@ -41,7 +40,7 @@ class Ui(NamedTuple):
     url: str
     movie: str
     title: str
-    failed_run: str
+    failed_ingest: str
 
 
 def _free_port() -> int:
@@ -53,11 +52,10 @@ def _free_port() -> int:
 def ui(
     database_address: Callable[[str], str],
     worker_id: str,
-    code_location: Definitions,
     sandbox_server: SandboxServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Ui]:
-    """The UI on two ingests, a report, all checks and a failed run."""
+    """The UI after a night with failures."""
     home = tmp_path_factory.mktemp("ui")
     (home / "dagster.yaml").symlink_to(REPOSITORY / "dagster.yaml")
     sandbox_server.reset()
@@ -92,27 +90,14 @@ def ui(
         try:
             # The runs go on while the server starts.
             with DagsterInstance.from_config(str(home)) as instance:
-                failed_run = _operate(code_location, instance)
+                failed_ingest = a_night_with_failures(instance, sandbox_server.faults)
                 movie = materializations(instance, "movies")[-1]
             url = f"http://127.0.0.1:{port}"
             _wait_for(url, server, home / "output")
-            yield Ui(url, str(movie.partition), str(movie.metadata["title"].value), failed_run)
+            yield Ui(url, str(movie.partition), str(movie.metadata["title"].value), failed_ingest)
         finally:
             _end(server)
             stop_services(home / "state")
-
-
-def _operate(code_location: Definitions, instance: DagsterInstance) -> str:
-    """Run every job that the pages show; returns the id of the run that fails."""
-    run = partial(execute_job, code_location, instance)
-    assert run("weekly_ingest", max_movies=MOVIES // 2, pages_per_source=1).success
-    assert run("daily_refresh").success
-    assert run("weekly_ingest", max_movies=MOVIES // 2, pages_per_source=2).success
-    failed = run("ingest_movie", tmdb_id=2_000_000_000)
-    assert not failed.success
-    assert run("ops_report").success
-    assert run("data_quality").success
-    return failed.run_id
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
@@ -155,6 +140,130 @@ def _shown(page: Page, *texts: str) -> None:
         expect(page.get_by_text(text).first).to_be_visible()
 
 
+class Walk:
+    """A person's way through the UI: from the page on which it opens, by clicks alone."""
+
+    def __init__(self, ui: Ui, page: Page) -> None:
+        self.page, self.clicks = page, 0
+        page.goto(ui.url)
+
+    def click(self, target: Locator) -> None:
+        target.click()
+        self.clicks += 1
+
+    def open_catalogue(self) -> None:
+        self.click(self.page.get_by_role("link", name="Catalog"))
+        expect(self.page.locator("a[href='/assets/candidates']")).to_be_visible()
+
+    def open_asset(self, name: str) -> None:
+        """From the catalogue, which draws only what is in sight."""
+        link = self.page.locator(f"a[href='/assets/{name}']")
+        self.page.mouse.move(VIEWPORT["width"] / 2, VIEWPORT["height"] / 2)
+        for _ in range(5):
+            if link.count() == 0:
+                self.page.mouse.wheel(0, VIEWPORT["height"] / 2)
+                self.page.wait_for_timeout(100)
+        self.click(link)
+
+    def entry(self, key: str) -> Locator:
+        """A metadata entry of an asset's page."""
+        return self.page.locator("tr").filter(has=self.page.get_by_text(key, exact=True))
+
+    def figure(self, key: str) -> Locator:
+        """Its value."""
+        return self.entry(key).locator("td").last
+
+
+@pytest.fixture
+def walk(ui: Ui, page: Page) -> Iterator[Walk]:
+    """Each of an operator's questions is answered within three clicks."""
+    walk = Walk(ui, page)
+    yield walk
+    assert walk.clicks <= 3
+
+
+def test_question_1_what_ran_and_did_it_succeed(ui: Ui, walk: Walk) -> None:
+    page, failed = walk.page, ui.failed_ingest
+    _shown(page, "weekly_ingest", "daily_refresh", "data_quality")
+
+    walk.click(page.get_by_role("link", name="Runs"))
+
+    rows = page.locator("[data-index]")
+    expect(rows.filter(has_text="daily_refresh").filter(has_text="Success").first).to_be_visible()
+    lossy = rows.filter(has_text=f"movies: {MOVIES // 2 - LOST} of {MOVIES // 2}, {LOST} failed")
+    expect(lossy).to_contain_text("weekly_ingest")
+    expect(rows.filter(has_text=failed[:8])).to_contain_text("Failure")
+    keep(page, "runs")
+    walk.click(page.get_by_text(failed[:8]))
+    _shown(page, "No page of any list could be fetched: /movie/popular: TMDB answered 404")
+
+
+def test_question_2_how_many_calls_and_how_near_is_the_limit(ui: Ui, walk: Walk) -> None:
+    walk.open_catalogue()
+    walk.open_asset("ops_report")
+
+    expect(walk.figure("TMDB calls")).to_have_text(re.compile(r"^[1-9][0-9]+$"))
+    expect(walk.figure("rate limit used at most (%)")).to_have_text(re.compile(r"^[0-9]+\.[0-9]$"))
+    expect(walk.figure("refused by the rate limit (429)")).to_have_text("0")
+
+
+def test_question_3_what_waits_in_the_queue(ui: Ui, walk: Walk) -> None:
+    walk.open_catalogue()
+    walk.open_asset("refresh_queue")
+
+    expect(walk.figure("queue: queued")).to_have_text("1")
+    expect(walk.figure("queue: due")).to_have_text("0")
+    expect(walk.figure("queue: given up")).to_have_text("0")
+
+
+def test_question_4_which_movies_failed_and_why(ui: Ui, walk: Walk) -> None:
+    walk.open_catalogue()
+    walk.open_asset("weekly_ingest")
+    expect(walk.figure("failed")).to_have_text(str(LOST))
+
+    movies = walk.entry("titles failed").locator("tbody tr")
+    expect(movies).to_have_count(LOST)
+    for movie in movies.all():
+        expect(movie).to_have_text(re.compile(r"^\w.+/movie/[0-9]+: TMDB's answer is not the movie [0-9]+\."))
+
+
+def test_question_5_is_the_data_right(ui: Ui, walk: Walk) -> None:
+    walk.open_catalogue()
+    # Of the assets, what the failed ingest came to: the three lists, and the candidates.
+    expect(walk.page.get_by_text("Failed", exact=True)).to_have_count(4)
+
+    walk.open_asset("works")
+    walk.click(walk.page.get_by_role("tab", name="Checks"))
+
+    checks = walk.page.locator("[class*=checkRow_]")
+    expect(checks.filter(has_text="Succeeded")).to_have_count(13)
+    expect(checks.filter(has_text=re.compile("Failed$"))).to_contain_text("last_ingest")
+    walk.page.wait_for_load_state("networkidle")
+    keep(walk.page, "checks")
+
+
+def test_question_6_do_the_movies_have_their_images(ui: Ui, walk: Walk) -> None:
+    walk.open_catalogue()
+    walk.open_asset("ops_report")
+    expect(walk.figure("image coverage (%)")).to_have_text(re.compile(r"^9[0-9]\.[0-9]$"))
+
+    walk.click(walk.figure("Images").get_by_text("[Show Markdown]"))
+
+    expect(walk.page.get_by_role("dialog")).to_contain_text(re.compile("[0-9]+ of [0-9]+ images are in our store"))
+
+
+def test_a_title_leads_to_its_movie(ui: Ui, walk: Walk) -> None:
+    walk.open_catalogue()
+    walk.open_asset("movie_titles")
+    walk.click(walk.page.get_by_role("link", name=ui.title))
+
+    expect(walk.page).to_have_url(f"{ui.url}/assets/movies?view=partitions&partition={ui.movie}")
+    _shown(walk.page, ui.title, "unchanged")
+    assert loaded(walk.page.get_by_alt_text("poster").first)
+    walk.page.get_by_text(ui.title).first.scroll_into_view_if_needed()
+    keep(walk.page, "partition")
+
+
 def test_the_asset_graph_shows_how_data_flows(ui: Ui, page: Page) -> None:
     groups = ",".join(f"global@global:{group}" for group in ("discovery", "catalogue", "refresh", "operations"))
     page.set_viewport_size({"width": 1600, "height": 1300})
@@ -184,21 +293,9 @@ def test_an_assets_figures_are_plots(ui: Ui, page: Page) -> None:
     keep(page, "plots")
 
 
-def test_the_queue_and_what_the_last_refresh_did_are_told_apart(ui: Ui, page: Page) -> None:
+def test_what_the_last_daily_refresh_did_has_a_page(ui: Ui, page: Page) -> None:
     page.goto(f"{ui.url}/assets/daily_refresh")
     _shown(page, "stale works queued", "changed works queued", "pages of changes", "entries completed")
-
-    page.goto(f"{ui.url}/assets/refresh_queue")
-    _shown(page, "queue: due", "queue: given up")
-
-
-def test_a_movie_shows_its_poster(ui: Ui, page: Page) -> None:
-    page.goto(f"{ui.url}/assets/movies?view=partitions&partition={ui.movie}")
-
-    _shown(page, ui.title, "ingested")
-    assert loaded(page.get_by_alt_text("poster").first)
-    page.get_by_text(ui.title).first.scroll_into_view_if_needed()
-    keep(page, "partition")
 
 
 def test_the_report_is_a_summary_and_sections_that_open_at_their_beginning(ui: Ui, page: Page) -> None:
@@ -224,25 +321,7 @@ def test_the_report_is_a_summary_and_sections_that_open_at_their_beginning(ui: U
     page.set_viewport_size(VIEWPORT)
 
     assert {"Runs", "Calls to TMDB", "Catalogue by age and status"} <= set(titles)
-    assert charts == 7
-
-
-def test_a_failed_run_says_why(ui: Ui, page: Page) -> None:
-    page.goto(f"{ui.url}/runs")
-    _shown(page, "weekly_ingest", "ops_report", "data_quality", "Failure")
-    keep(page, "runs")
-
-    page.get_by_text(ui.failed_run[:8]).first.click()
-
-    _shown(page, "Movie 2000000000 could not be ingested: /movie/2000000000: TMDB answered 404")
-
-
-def test_checks_show_what_holds(ui: Ui, page: Page) -> None:
-    page.goto(f"{ui.url}/assets/works?view=checks")
-
-    _shown(page, "complete_works_have_rows", "few_failed_works", "unique_tmdb_ids", "Passed")
-    page.wait_for_load_state("networkidle")
-    keep(page, "checks")
+    assert charts == 8
 
 
 def test_the_schedules_are_on(ui: Ui, page: Page) -> None:

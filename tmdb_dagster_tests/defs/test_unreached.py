@@ -18,6 +18,7 @@ from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.settings import REPOSITORY
 from tmdb_dagster_tests.defs.conftest import Execute, execute_job
 from tmdb_dagster_tests.defs.events import materializations, metadata
+from tmdb_dagster_tests.warehouse.database import execute as change
 from tmdb_dagster_tests.warehouse.database import rows
 
 LISTS = ["popular_snapshot", "candidates"]
@@ -80,6 +81,13 @@ def test_tables_that_a_failed_ingest_wrote_are_materialised_with_its_figures(
     figures = metadata(materializations(instance, "weekly_ingest")[0])
     assert figures["failed"] > figures["ingested"] > 0
     assert len(figures["titles failed"].records) == figures["failed"]
+
+    change(engine, "UPDATE works SET last_refreshed_at = last_refreshed_at - interval '31 days', retry_at = NULL")
+    refreshed = execute("daily_refresh")
+
+    assert not refreshed.success
+    figures = metadata(materializations(instance, "daily_refresh")[0])
+    assert figures["failed"] > figures["unchanged"] > 0
 
 
 def test_tables_that_a_failed_ingest_has_not_written_are_red(
