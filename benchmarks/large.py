@@ -14,9 +14,10 @@ from statistics import median
 import click
 from sqlalchemy import Connection, Engine, text
 
+from benchmarks.dagster_cost import empty_job, execute_job, weekly
 from benchmarks.filler import fill
 from benchmarks.report import Target, show_table, show_targets
-from benchmarks.stage import postgres, sandbox
+from benchmarks.stage import Sandbox, postgres, sandbox
 from tmdb_dagster.pipeline.enrich import enrich
 from tmdb_dagster.pipeline.run import open_run
 from tmdb_dagster.rate_limit import RateLimit
@@ -127,6 +128,7 @@ def main(movies: int, calls: int, database: str | None, checks: bool) -> None:
             took_ms = measured_ms(engine, ask, REPETITIONS if limit < 60_000 else 1)
             lines.append([name, "", f"{took_ms:.1f}", f"{limit:g}"])
             targets.append(Target(f"{name}, ms", took_ms, limit))
+        targets.append(_ingest_target(stack, database))
         prior = measured_ms(engine, lambda _: score_prior(engine, update=True), 1)
         lines.append(["the scores' prior, each weekly ingest", "", f"{prior:.1f}", ""])
         for check in CHECKS.values() if checks else ():
@@ -137,18 +139,39 @@ def main(movies: int, calls: int, database: str | None, checks: bool) -> None:
     show_targets(targets)
 
 
+def _ingest_target(stack: ExitStack, database: str) -> Target:
+    """What weekly_ingest of 50 new movies takes here, beside what it takes in a catalogue of 1,000, by turns."""
+    server = stack.enter_context(postgres())
+    tmdb = stack.enter_context(sandbox(latency_ms="0"))
+    small = stack.enter_context(server.fresh())
+    _ingest(small, tmdb, tmdb.popular(2000)[-1000:])
+    empty_job(server, tmdb)  # makes Dagster's own tables
+    seconds: dict[str, list[float]] = {small: [], database: []}
+    config = weekly(50 * REPETITIONS)  # each run takes 50 that those before did not
+    config["ops"]["ingest_candidates"]["config"]["max_movies"] = 50
+    for _ in range(REPETITIONS):
+        for address, took_s in seconds.items():
+            took_s.append(execute_job(server, tmdb, "weekly_ingest", config, DATABASE_URL=address).wall_s)
+    ratio = median(seconds[database]) / median(seconds[small])
+    return Target("weekly_ingest of 50 movies, beside 1,000 works", ratio, 1.1)
+
+
 def _first_movie(database: str) -> None:
     """Ingest one movie, of which the others are copies."""
     with sandbox(latency_ms="0") as tmdb:
-        settings = load_settings(
-            database_url=database,
-            tmdb_api_key="benchmark",
-            tmdb_api_url=tmdb.api_url,
-            tmdb_rate_limit="unlimited",
-            movie_images_store="none",
-        )
-        with open_run(settings, run_id="filler", job="benchmark", origin="sandbox") as run:
-            enrich(run, [Movie(tmdb.popular(1)[0], "")], lambda _: None)
+        _ingest(database, tmdb, tmdb.popular(1))
+
+
+def _ingest(database: str, tmdb: Sandbox, movie_ids: list[int]) -> None:
+    settings = load_settings(
+        database_url=database,
+        tmdb_api_key="benchmark",
+        tmdb_api_url=tmdb.api_url,
+        tmdb_rate_limit="unlimited",
+        movie_images_store="none",
+    )
+    with open_run(settings, run_id="filler", job="benchmark", origin="sandbox") as run:
+        enrich(run, [Movie(movie_id, "") for movie_id in movie_ids], lambda _: None)
 
 
 if __name__ == "__main__":
