@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -36,9 +37,7 @@ TMDB_IMAGE_URL = "https://image.tmdb.org/t/p"
 YOUTUBE_IMAGE_URL = "https://img.youtube.com/vi"
 SECRETS = Path("/run/secrets")
 
-
 Network = IPv4Network | IPv6Network
-
 
 MOST_CALLS_AT_ONCE = 20
 
@@ -87,6 +86,7 @@ class Settings(BaseSettings):
     tmdb_api_url: str = Field(TMDB_API_URL, description="Base URL of the TMDB API.")
     tmdb_image_url: str = Field(TMDB_IMAGE_URL, description="Base URL of TMDB's images.")
     youtube_image_url: str = Field(YOUTUBE_IMAGE_URL, description="Base URL of YouTube's thumbnails.")
+    sandbox_day: date | None = Field(None, description="Day at which the sandbox stands still; none: it moves.")
     tmdb_rate_limit: Annotated[RateLimit | None, NoDecode] = Field(
         RateLimit(40, 10),
         validate_default=False,

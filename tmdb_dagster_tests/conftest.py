@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 
 from tmdb_dagster.cli.main import main
 from tmdb_dagster.pipeline.run import Run, open_run
+from tmdb_dagster.sandbox.life import FIRST_DAY
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.services.image_server import image_routes
 from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
@@ -73,6 +74,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the developer's machine reaches a test, nor does a .env file."""
     for name in SETTINGS_VARIABLES:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SANDBOX_DAY", FIRST_DAY.isoformat())  # a sandbox that a test starts is the same every day
     monkeypatch.chdir(tmp_path)
 
 

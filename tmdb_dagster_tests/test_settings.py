@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ DATABASE = "postgresql+psycopg2://me:word@host:5432/movies"
 ODD_DATABASE = "postgresql+psycopg2://me:a%23b%2Fc%3Fd%5De%3Af%25g@[::1]:5432/movies"
 
 READ: list[tuple[str, str, Any]] = [
+    ("SANDBOX_DAY", "2026-11-02", date(2026, 11, 2)),
     ("TMDB_API_KEY", SECRET, SECRET),
     ("TMDB_READ_ACCESS_TOKEN", SECRET, SECRET),
     ("TMDB_IMAGE_URL", "http://localhost:1/t/p/", "http://localhost:1/t/p"),

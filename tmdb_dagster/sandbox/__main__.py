@@ -7,6 +7,7 @@ import signal
 
 import click
 
+from tmdb_dagster.clock import utc_now
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.logs import configure_logging
 from tmdb_dagster.sandbox.server import SandboxServer
@@ -28,11 +29,12 @@ def _latency(_context: click.Context, _parameter: click.Parameter, value: str) -
 @click.option("--latency-ms", default="0", callback=_latency, help="Hold API calls back, e.g. 30-80.")
 @click.option("--rate-limit", default=None, help="Refuse more calls than this with 429, e.g. 40/10s.")
 def main(port: int, seed: int, movies: int, latency_ms: tuple[int, int], rate_limit: str | None) -> None:
-    """Serve a local TMDB with an invented catalogue."""
+    """Serve a local TMDB with an invented catalogue, which moves from day to day unless SANDBOX_DAY is set."""
     try:
         settings = load_settings()
         configure_logging(settings.log_format, settings.redact)
         server = SandboxServer(port=port, seed=seed, movies=movies, latency_ms=latency_ms, rate_limit=rate_limit)
+        server.catalogue.today = lambda: settings.sandbox_day or utc_now().date()
     except (ValueError, OSError, TmdbDagsterError) as error:
         raise click.ClickException(str(error)) from error
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,24 +1,26 @@
 """The invented catalogue: which movies there are, how lists order them, and which of them change.
 
-Nothing is stored but ids and outlines: every movie is made when it is asked for, from the seed and its id, and is the
-same each time.
+Nothing is stored but ids and outlines: every movie is made when it is asked for, from the seed, its id and the day, and
+is the same each time of a day.
 """
 
 from __future__ import annotations
 
 import gzip
 from bisect import bisect_left
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, timedelta
+from functools import cache, cached_property, lru_cache
 from typing import Literal, NamedTuple
 
 import orjson
 
 from tmdb_dagster.clock import utc_now
+from tmdb_dagster.sandbox.changes import Change, changes_of, foreign_changes
 from tmdb_dagster.sandbox.draw import Draw, hashed
+from tmdb_dagster.sandbox.life import FIRST_DAY, HIGHEST_ID, Revision, arrived_by, revision_on, still, trend
 from tmdb_dagster.sandbox.movie import (
+    AS_MADE,
     LANDMARKS,
     Json,
     Movie,
@@ -28,6 +30,7 @@ from tmdb_dagster.sandbox.movie import (
     list_row,
     make_movie,
     outline,
+    popularity_of,
 )
 from tmdb_dagster.sandbox.parts import (
     external_ids_of,
@@ -42,10 +45,8 @@ from tmdb_dagster.sandbox.translations import alternative_titles_of, translation
 
 ListName = Literal["popular", "now_playing", "trending"]
 
-HIGHEST_ID = 1_400_000
 LIST_PAGE = 20
 CHANGES_PAGE = 100
-FOREIGN_CHANGES_A_DAY = 120
 
 _OF_MOVIE = {
     "credits": credits_of,
@@ -80,92 +81,97 @@ def pack(body: object) -> Packed:
     return Packed(plain, gzip.compress(plain, compresslevel=1, mtime=0))
 
 
-@dataclass
-class Change:
-    """How often a movie was changed, and when last."""
-
-    revision: int = 0
-    poster_revision: int = 0
-    removed: bool = False
-    at: datetime | None = None
-
-
 class Catalogue:
-    """Movies by id, deterministic from the seed; `today` is the day that releases and lists are relative to."""
+    """Movies by id, deterministic from the seed and the day.
 
-    def __init__(self, *, seed: int = 1, movies: int = 2000, today: date = date(2026, 11, 1)) -> None:
+    `today` is the clock by which they change; unless it is set to another, they stand still.
+    """
+
+    def __init__(self, *, seed: int = 1, movies: int = 2000) -> None:
         if movies < len(LANDMARKS):
             raise ValueError(f"A catalogue has at least {len(LANDMARKS)} movies, not {movies}.")
         self.seed = seed
-        self.today = today
+        self.today: Callable[[], date] = still
         drawn = Draw(seed, "ids").sample(range(2, HIGHEST_ID), movies)
         others = [movie_id for movie_id in drawn if movie_id not in LANDMARKS]
         self.ids: tuple[int, ...] = tuple(sorted((*LANDMARKS, *others[: movies - len(LANDMARKS)])))
         self._known = frozenset(self.ids)
         self._changes: dict[int, Change] = {}
+        self._outline = cache(self._make_outline)
         self._row = lru_cache(maxsize=4096)(self._make_row)
         self._body = lru_cache(maxsize=400)(self._make_body)
+        self._sequences = lru_cache(maxsize=2)(self._make_sequences)
+        self._moved = lru_cache(maxsize=32)(self._find_moved)
+        self._known_as = cache(self._find_known_as)
 
     def __contains__(self, movie_id: int) -> bool:
         """True where TMDB would answer with the movie."""
-        return movie_id in self._known and not self._change(movie_id).removed
+        return self._exists(movie_id) and not self._change(movie_id).removed
+
+    def _exists(self, movie_id: int) -> bool:
+        return movie_id in self._known or movie_id in arrived_by(self.today())
+
+    def _ids_on(self, day: date) -> tuple[int, ...]:
+        return (*self.ids, *arrived_by(day))
 
     def _change(self, movie_id: int) -> Change:
         return self._changes.get(movie_id, Change())
 
+    def _revision(self, movie_id: int) -> Revision:
+        """What the days and touches have made of a movie."""
+        lived, by_hand = self._lived(movie_id, self.today()), self._change(movie_id)
+        return lived._replace(
+            number=lived.number + by_hand.touches,
+            overviews=lived.overviews + by_hand.touches,
+            posters=lived.posters + by_hand.posters,
+        )
+
+    def _lived(self, movie_id: int, day: date) -> Revision:
+        return revision_on(self.seed, movie_id, self._outline(movie_id).fame, day)
+
     def touch(self, movie_id: int, *, poster: bool = False) -> None:
         """Change a movie now: its votes and overview, and with `poster` also its poster; `/movie/changes` lists it."""
         old = self._change(self._checked(movie_id))
-        self._changes[movie_id] = Change(
-            old.revision + 1, old.poster_revision + int(poster), removed=old.removed, at=utc_now()
-        )
+        self._changes[movie_id] = Change(old.touches + 1, old.posters + int(poster), removed=old.removed, at=utc_now())
 
     def remove(self, movie_id: int) -> None:
         """Delete a movie now: from here on it is a 404, and `/movie/changes` lists its id."""
         old = self._change(self._checked(movie_id))
-        self._changes[movie_id] = Change(old.revision, old.poster_revision, removed=True, at=utc_now())
+        self._changes[movie_id] = Change(old.touches, old.posters, removed=True, at=utc_now())
 
     def _checked(self, movie_id: int) -> int:
-        if movie_id not in self._known:
+        if not self._exists(movie_id):
             raise KeyError(f"There is no movie {movie_id} in this catalogue.")
         return movie_id
 
-    @cached_property
-    def outlines(self) -> dict[int, Outline]:
-        """The outline of every movie."""
-        return {movie_id: outline(self.seed, movie_id, self.today) for movie_id in self.ids}
+    def _make_outline(self, movie_id: int) -> Outline:
+        return outline(self.seed, movie_id)
 
     @cached_property
     def _by_genre(self) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {}
-        for about in self.outlines.values():
-            found.setdefault(about.main_genre, []).append(about.id)
+        for movie_id in self.ids:
+            found.setdefault(self._outline(movie_id).main_genre, []).append(movie_id)
         return found
 
     def movie(self, movie_id: int) -> Movie:
         """The movie in its present revision."""
-        change = self._change(self._checked(movie_id))
-        return make_movie(self.seed, self.outlines[movie_id], self.today, change.revision, change.poster_revision)
+        return make_movie(self.seed, self._outline(self._checked(movie_id)), self._revision(movie_id))
 
     def movie_as_made(self, movie_id: int) -> Movie:
         """The movie before any change, also where it was removed since."""
-        return make_movie(self.seed, outline(self.seed, movie_id, self.today), self.today)
+        return make_movie(self.seed, self._outline(movie_id))
 
     def body(self, movie_id: int, parts: tuple[str, ...], image_languages: frozenset[str | None] | None) -> Packed:
         """The details with these parts appended; `image_languages` are the ones to show, None for all."""
-        change = self._change(movie_id)
         make = self._make_body if "changes" in parts else self._body
-        return make(movie_id, parts, image_languages, change.revision, change.poster_revision)
+        return make(movie_id, parts, image_languages, self._revision(movie_id))
 
     def _make_body(
-        self,
-        movie_id: int,
-        parts: tuple[str, ...],
-        image_languages: frozenset[str | None] | None,
-        *_revisions: int,
+        self, movie_id: int, parts: tuple[str, ...], image_languages: frozenset[str | None] | None, revision: Revision
     ) -> Packed:
-        movie = self.movie(movie_id)
-        body = details(movie, self.today, self._shares_imdb_id_with(movie_id))
+        movie = make_movie(self.seed, self._outline(movie_id), revision)
+        body = details(movie, self._shares_imdb_id_with(movie_id))
         for part in parts:
             body[part] = self._part(movie, part, image_languages)
         return pack(body)
@@ -195,7 +201,7 @@ class Catalogue:
 
     def _shares_imdb_id_with(self, movie_id: int) -> int | None:
         """The movie before this one, for one movie in 150: TMDB now and then gives two movies one `imdb_id`."""
-        position = bisect_left(self.ids, movie_id)
+        position = bisect_left(self.ids, movie_id) if movie_id in self._known else 0
         return self.ids[position - 1] if position and hashed(self.seed, "shared", movie_id) % 150 == 0 else None
 
     def _similar(self, movie: Movie) -> Json:
@@ -207,7 +213,7 @@ class Catalogue:
         total = draw.whole(count, 8000) if count == LIST_PAGE else len(chosen)
         return {
             "page": 1,
-            "results": [orjson.Fragment(self._row(one, 0, 0)) for one in chosen],
+            "results": [orjson.Fragment(self._row(one, AS_MADE)) for one in chosen],
             "total_pages": -(-total // LIST_PAGE),
             "total_results": total,
         }
@@ -221,22 +227,21 @@ class Catalogue:
         found = [one for one in dict.fromkeys(chosen) if one != movie.id][:count]
         return {
             "page": 1,
-            "results": [orjson.Fragment(_with_media_type(self._row(one, 0, 0))) for one in found],
+            "results": [orjson.Fragment(_with_media_type(self._row(one, AS_MADE))) for one in found],
             "total_pages": 2 if found else 1,
             "total_results": 2 * len(found),
         }
 
-    def _make_row(self, movie_id: int, revision: int, poster_revision: int) -> bytes:
-        movie = make_movie(self.seed, self.outlines[movie_id], self.today, revision, poster_revision)
-        return orjson.dumps(list_row(movie))
+    def _make_row(self, movie_id: int, revision: Revision) -> bytes:
+        return orjson.dumps(list_row(make_movie(self.seed, self._outline(movie_id), revision)))
 
     def list_page(self, name: ListName, page: int) -> Packed:
         """One page of a list; some movies are on two pages, as happens while TMDB's ranking moves."""
-        sequence = [movie_id for movie_id in self._sequences[name] if not self._change(movie_id).removed]
+        day = self.today()
+        sequence = [movie_id for movie_id in self._sequences(day)[name] if not self._change(movie_id).removed]
         rows = []
         for movie_id in sequence[(page - 1) * LIST_PAGE : page * LIST_PAGE]:
-            change = self._change(movie_id)
-            row = self._row(movie_id, change.revision, change.poster_revision)
+            row = self._row(movie_id, self._revision(movie_id))
             rows.append(_with_media_type(row) if name == "trending" else row)
         body: Json = {
             "page": page,
@@ -245,7 +250,7 @@ class Catalogue:
             "total_results": len(sequence),
         }
         if name == "now_playing":
-            first, last = self._in_cinemas
+            first, last = _in_cinemas(day)
             body = {"dates": {"maximum": last.isoformat(), "minimum": first.isoformat()}, **body}
         return pack(body)
 
@@ -265,8 +270,8 @@ class Catalogue:
         words = query.casefold().split()
         found = [
             movie_id
-            for movie_id, (title, released, _) in self._known_by.items()
-            if movie_id in self and all(word in title for word in words) and (year is None or released == year)
+            for movie_id, (title, released, _) in self._known_by()
+            if all(word in title for word in words) and (year is None or released == year)
         ]
         return pack(
             {
@@ -279,64 +284,53 @@ class Catalogue:
 
     def collection(self, collection_id: int) -> Packed | None:
         """A collection with its movies; None where there is none."""
-        parts = [one for one, (*_, collection) in self._known_by.items() if collection == collection_id and one in self]
+        parts = [one for one, (*_, collection) in self._known_by() if collection == collection_id]
         if not parts:
             return None
-        about = details(self.movie(parts[0]), self.today, None)["belongs_to_collection"]
+        about = details(self.movie(parts[0]), None)["belongs_to_collection"]
         return pack({**about, "overview": "", "parts": self._rows(parts)})
 
-    @cached_property
-    def _known_by(self) -> dict[int, tuple[str, str, int | None]]:
+    def _known_by(self) -> Iterator[tuple[int, tuple[str, str, int | None]]]:
         """Title, year and collection of every movie."""
-        known = {}
-        for movie_id, about in self.outlines.items():
-            body = details(make_movie(self.seed, about, self.today), self.today, None)
-            collection = body["belongs_to_collection"]
-            known[movie_id] = body["title"].casefold(), body["release_date"][:4], collection and collection["id"]
-        return known
+        return ((one, self._known_as(one)) for one in self._ids_on(self.today()) if one in self)
+
+    def _find_known_as(self, movie_id: int) -> tuple[str, str, int | None]:
+        body = details(self.movie_as_made(movie_id), None)
+        collection = body["belongs_to_collection"]
+        return body["title"].casefold(), body["release_date"][:4], collection and collection["id"]
 
     def _rows(self, movie_ids: Iterable[int]) -> list[orjson.Fragment]:
-        changes = {movie_id: self._change(movie_id) for movie_id in movie_ids}
-        return [orjson.Fragment(self._row(one, c.revision, c.poster_revision)) for one, c in changes.items()]
+        return [orjson.Fragment(self._row(one, self._revision(one))) for one in movie_ids]
 
-    @property
-    def _in_cinemas(self) -> tuple[date, date]:
-        return self.today - timedelta(days=42), self.today + timedelta(days=7)
-
-    @cached_property
-    def _sequences(self) -> dict[ListName, list[int]]:
-        everything = list(self.outlines.values())
-        first, last = self._in_cinemas
-        playing = [about for about in everything if about.released and first <= about.released <= last]
-
-        def trend(about: Outline) -> float:
-            return about.popularity * (0.2 + hashed(self.seed, "trend", about.id) % 1000 / 500)
-
-        def popularity(about: Outline) -> float:
-            return about.popularity
-
+    def _make_sequences(self, day: date) -> dict[ListName, list[int]]:
+        """The order of every list on a day."""
+        first, last = _in_cinemas(day)
+        popular = {
+            one: popularity_of(self.seed, self._outline(one), self._lived(one, day)) for one in self._ids_on(day)
+        }
+        trending = {one: popularity * trend(self.seed, one, day) for one, popularity in popular.items()}
+        playing = [one for one in popular if first <= (self._outline(one).released or date.max) <= last]
         return {
-            "popular": self._with_repeats(sorted(everything, key=popularity, reverse=True)),
-            "now_playing": self._with_repeats(sorted(playing, key=popularity, reverse=True)),
-            "trending": self._with_repeats(sorted(everything, key=trend, reverse=True)),
+            "popular": self._with_repeats(sorted(popular, key=popular.__getitem__, reverse=True)),
+            "now_playing": self._with_repeats(sorted(playing, key=popular.__getitem__, reverse=True)),
+            "trending": self._with_repeats(sorted(popular, key=trending.__getitem__, reverse=True)),
         }
 
-    def _with_repeats(self, ranking: list[Outline]) -> list[int]:
+    def _with_repeats(self, ranking: list[int]) -> list[int]:
         """The ids of a ranking, in which some pages start with the movie that the page before ended with."""
         ids: list[int] = []
-        for about in ranking:
+        for movie_id in ranking:
             if ids and len(ids) % LIST_PAGE == 0 and hashed(self.seed, "repeat", len(ids)) % 3 == 0:
                 ids.append(ids[-1])
-            ids.append(about.id)
+            ids.append(movie_id)
         return ids
 
     def changes_page(self, start: date, end: date, page: int) -> Json:
-        """`GET /movie/changes`: what was touched or removed, among ids of movies not in this catalogue."""
-        rows = self._touched(start, end) + [
-            row
-            for offset in range((end - start).days + 1)
-            for row in self._foreign_changes(start + timedelta(days=offset))
-        ]
+        """`GET /movie/changes`: what has changed or appeared, among ids of movies not in this catalogue."""
+        days = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
+        ours = dict.fromkeys([*self._touched(start, end), *(one for day in days for one in self._moved_on(day))])
+        rows = [{"id": movie_id, "adult": False} for movie_id in ours]
+        rows += [row for day in days for row in foreign_changes(self.seed, day) if row["id"] not in self._known]
         return {
             "results": rows[(page - 1) * CHANGES_PAGE : page * CHANGES_PAGE],
             "page": page,
@@ -344,40 +338,25 @@ class Catalogue:
             "total_results": len(rows),
         }
 
-    def _touched(self, start: date, end: date) -> list[Json]:
+    def _touched(self, start: date, end: date) -> list[int]:
         return [
-            {"id": movie_id, "adult": False}
+            movie_id
             for movie_id, change in list(self._changes.items())
             if change.at is not None and start <= change.at.date() <= end
         ]
 
-    def _foreign_changes(self, day: date) -> list[Json]:
-        draw = Draw(self.seed, "changes", day.toordinal())
-        rows: list[Json] = []
-        for _ in range(FOREIGN_CHANGES_A_DAY):
-            movie_id = draw.whole(2, HIGHEST_ID)
-            if movie_id in self._known:
-                continue
-            chance = draw.random()
-            row: Json = {"id": movie_id, "adult": None if chance < 0.03 else chance > 0.95}
-            if chance > 0.5:
-                row["softcore"] = False
-            rows.append(row)
-        if draw.chance(0.3):
-            rows.insert(draw.whole(0, len(rows)), {"id": None, "adult": None})
-        return rows
+    def _moved_on(self, day: date) -> list[int]:
+        return self._moved(day) if FIRST_DAY < day <= self.today() else []
+
+    def _find_moved(self, day: date) -> list[int]:
+        """What changed on that day, or appeared on it."""
+        return [one for one in self._ids_on(day) if self._lived(one, day).day == day]
 
     def movie_changes(self, movie_id: int, start: date, end: date) -> Json:
-        """`GET /movie/{id}/changes`: what the last touch changed, where it was in those days."""
-        change = self._change(movie_id)
-        if change.at is None or not start <= change.at.date() <= end:
-            return {"changes": []}
-        item = {
-            "id": f"{hashed(self.seed, 'change', movie_id, change.revision):024x}",
-            "action": "updated",
-            "time": f"{change.at:%Y-%m-%d %H:%M:%S} UTC",
-            "iso_639_1": "en",
-            "iso_3166_1": "US",
-            "value": self.movie(movie_id).story.overview,
-        }
-        return {"changes": [{"key": "overview", "items": [item]}]}
+        """`GET /movie/{id}/changes`: what the movie's last changes changed, where they were in those days."""
+        lived = self._lived(movie_id, self.today())
+        return changes_of(self.movie(movie_id), lived, self._change(movie_id).at, start, end)
+
+
+def _in_cinemas(day: date) -> tuple[date, date]:
+    return day - timedelta(days=42), day + timedelta(days=7)

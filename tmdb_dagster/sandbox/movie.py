@@ -9,6 +9,7 @@ from typing import Any
 
 from tmdb_dagster.sandbox.draw import Draw, hashed
 from tmdb_dagster.sandbox.genres import GENRES, Genre
+from tmdb_dagster.sandbox.life import FIRST_DAY, Revision, appeared_on
 from tmdb_dagster.sandbox.names import COMPANY_SUFFIXES, COMPANY_WORDS
 from tmdb_dagster.sandbox.story import Story, tell
 from tmdb_dagster.sandbox.tokens import ImageKind, image_path
@@ -24,33 +25,52 @@ _FOREIGN = ("fr", "de", "es", "it", "sv", "ja", "ja", "ko", "ko", "zh", "ru", "h
 
 @dataclass(frozen=True)
 class Outline:
-    """What lists sort and filter by.
+    """What lists sort and filter by, on the day on which the movie came into the catalogue.
 
     `fame` runs from 0 (nobody has seen it) to 1; `released` is None where TMDB has no date.
     """
 
     id: int
+    appeared: date
     fame: float
     released: date | None
     popularity: float
     main_genre: int
 
 
-def outline(seed: int, movie_id: int, today: date) -> Outline:
+def outline(seed: int, movie_id: int) -> Outline:
     """The outline of a movie, cheap enough to make for a whole catalogue."""
     draw = Draw(seed, "outline", movie_id)
-    fame = draw.random()
-    days = _days_since_release(draw)
+    fame, appeared = draw.random(), appeared_on(movie_id)
     if movie_id in LANDMARKS:
         fame, days = 0.97, 4_000 + movie_id
-    released = None if fame < 0.1 and draw.chance(0.25) else today - timedelta(days=days)
-    recency = 1.7 if -30 <= days <= 90 else 1.2 if days <= 720 else 1.0
-    popularity = round(0.6 + recency * 40 * fame**4 * (0.5 + draw.random()) + 2 * draw.random(), 4)
-    return Outline(movie_id, fame, released, popularity, draw.whole(0, len(GENRES) - 1))
+    elif appeared == FIRST_DAY:
+        days = _days_since_release(draw)
+    else:  # new: in the cinemas within two weeks, and likelier than most to be talked about
+        fame, days = fame**0.25, draw.whole(-14, -1)
+    released = None if fame < 0.1 and draw.chance(0.25) else appeared - timedelta(days=days)
+    popularity = round(0.6 + _recency(days) * 40 * fame**4 * (0.5 + draw.random()) + 2 * draw.random(), 4)
+    return Outline(movie_id, appeared, fame, released, popularity, draw.whole(0, len(GENRES) - 1))
+
+
+def _recency(days: int) -> float:
+    """How much more popular a movie is so many days after its release than it will be in the end."""
+    return 1.7 if -30 <= days <= 90 else 1.2 if days <= 720 else 1.0
+
+
+def popularity_of(seed: int, about: Outline, revision: Revision) -> float:
+    """A movie's popularity: each change moves it up or down, and the years make it fade."""
+    if not revision.number:
+        return about.popularity
+    swing = 0.75 + hashed(seed, "swing", about.id, revision.number) % 1000 / 2000
+    if about.released:
+        now, then = ((day - about.released).days for day in (revision.day, about.appeared))
+        swing *= _recency(now) / _recency(then)
+    return round(about.popularity * swing, 4)
 
 
 def _days_since_release(draw: Draw) -> int:
-    """Days between the release and today: most movies are recent, a few are to come, the oldest is from 1920."""
+    """Days between the release and FIRST_DAY: most movies are recent, a few are to come, the oldest is from 1920."""
     era = draw.random()
     if era < 0.08:
         return draw.whole(-7, 42)
@@ -65,12 +85,11 @@ def _days_since_release(draw: Draw) -> int:
 
 @dataclass(frozen=True)
 class Movie:
-    """A movie in one revision; a revision changes the votes, the popularity and the overview."""
+    """A movie in one revision."""
 
     seed: int
     id: int
-    revision: int
-    poster_revision: int
+    revision: Revision
     outline: Outline
     genres: tuple[Genre, ...]
     story: Story
@@ -93,12 +112,11 @@ class Movie:
 
     @property
     def poster_path(self) -> str | None:
-        """The main poster's path; a poster revision names a new one."""
+        """The main poster's path; a revision can name a new one."""
         if not self.has_poster:
             return None
-        return image_path(
-            self.seed, ImageKind.POSTER, self.id, 0xF00 + self.poster_revision if self.poster_revision else 0
-        )
+        posters = self.revision.posters
+        return image_path(self.seed, ImageKind.POSTER, self.id, 0xF00 + posters % 0x100 if posters else 0)
 
     @property
     def backdrop_path(self) -> str | None:
@@ -106,7 +124,10 @@ class Movie:
         return image_path(self.seed, ImageKind.BACKDROP, self.id) if self.has_backdrop else None
 
 
-def make_movie(seed: int, about: Outline, today: date, revision: int = 0, poster_revision: int = 0) -> Movie:
+AS_MADE = Revision()
+
+
+def make_movie(seed: int, about: Outline, revision: Revision = AS_MADE) -> Movie:
     """The movie of that outline, in that revision."""
     draw = Draw(seed, "movie", about.id)
     obscure = about.fame < 0.1
@@ -114,29 +135,28 @@ def make_movie(seed: int, about: Outline, today: date, revision: int = 0, poster
     others = [draw.pick(GENRES) for _ in range(0 if obscure else draw.whole(0, 3))]
     genres = () if obscure and draw.chance(0.3) else tuple(dict.fromkeys((main, *others)))
     language = draw.pick(_FOREIGN) if draw.chance(0.28) and about.id not in LANDMARKS else "en"
-    unseen = about.released is None or about.released > today or (obscure and draw.chance(0.4))
+    unseen = about.released is None or about.released > about.appeared or (obscure and draw.chance(0.4))
     votes = 0 if unseen else int(1 + 18_000 * about.fame**5 * draw.random() + 40 * about.fame)
     return Movie(
         seed=seed,
         id=about.id,
         revision=revision,
-        poster_revision=poster_revision,
         outline=about,
         genres=genres,
-        story=_revised(tell(seed, about.id, main, language, obscure=obscure), revision),
+        story=_revised(tell(seed, about.id, main, language, obscure=obscure), revision.overviews),
         language=language,
-        vote_average=_average(draw, votes),
-        vote_count=votes + 7 * revision,
+        vote_average=_drifted(seed, about.id, _average(draw, votes), revision),
+        vote_count=votes + (7 + int(50 * about.fame**4)) * revision.number,
         has_poster=about.id in LANDMARKS or not draw.chance(0.5 if obscure else 0.04),
         has_backdrop=about.id in LANDMARKS or not draw.chance(0.6 if obscure else 0.08),
         adult=draw.chance(0.01),
     )
 
 
-def _revised(story: Story, revision: int) -> Story:
-    if not revision:
+def _revised(story: Story, overviews: int) -> Story:
+    if not overviews:
         return story
-    news = f"Restored version no. {revision}, first shown in {story.place}."
+    news = f"Restored version no. {overviews}, first shown in {story.place}."
     return story._replace(overview=f"{story.overview} {news}".strip())
 
 
@@ -147,6 +167,15 @@ def _average(draw: Draw, votes: int) -> float:
     average = draw.whole(1, 10) if votes < 4 else min(9.4, max(2.0, draw.gauss(6.4, 1.0)))
     average = round(average, 3)
     return int(average) if average == int(average) or draw.chance(0.06) else average
+
+
+def _drifted(seed: int, movie_id: int, average: float, revision: Revision) -> float:
+    """The average after the votes that came with the changes; of the first ones, where there were none."""
+    if not revision.number:
+        return average
+    first = 5 + hashed(seed, "first votes", movie_id) % 3000 / 1000
+    drift = hashed(seed, "votes", movie_id, revision.number) % 101 / 1000 - 0.05
+    return round(min(10.0, max(1.0, (average or first) + drift)), 3)
 
 
 def list_row(movie: Movie) -> Json:
@@ -160,7 +189,7 @@ def list_row(movie: Movie) -> Json:
         "original_language": movie.language,
         "original_title": movie.story.original_title,
         "overview": movie.story.overview,
-        "popularity": round(movie.outline.popularity + 0.25 * movie.revision, 4),
+        "popularity": popularity_of(movie.seed, movie.outline, movie.revision),
         "poster_path": movie.poster_path,
         "release_date": movie.outline.released.isoformat() if movie.outline.released else "",
         "title": movie.story.title,
@@ -175,7 +204,7 @@ def list_row(movie: Movie) -> Json:
     return row
 
 
-def details(movie: Movie, today: date, shared_imdb_of: int | None) -> Json:
+def details(movie: Movie, shared_imdb_of: int | None) -> Json:
     """The body of `GET /movie/{id}` without appended parts.
 
     `shared_imdb_of` is another movie's id where both carry the same `imdb_id`, as TMDB sometimes has it.
@@ -186,7 +215,8 @@ def details(movie: Movie, today: date, shared_imdb_of: int | None) -> Json:
     countries = list(
         dict.fromkeys([home, *(draw.pick(COUNTRIES[:20]).code for _ in range(draw.pick((0, 0, 0, 1, 2))))])
     )
-    money = movie.outline.released is not None and movie.outline.released <= today and draw.chance(fame)
+    released, appeared = movie.outline.released, movie.outline.appeared
+    money = released is not None and released <= appeared and draw.chance(fame)
     body: Json = {
         "adult": movie.adult,
         "backdrop_path": movie.backdrop_path,
@@ -200,7 +230,7 @@ def details(movie: Movie, today: date, shared_imdb_of: int | None) -> Json:
         "original_language": movie.language,
         "original_title": movie.story.original_title,
         "overview": movie.story.overview,
-        "popularity": round(movie.outline.popularity + 0.25 * movie.revision, 4),
+        "popularity": popularity_of(movie.seed, movie.outline, movie.revision),
         "poster_path": movie.poster_path,
         "production_companies": _companies(movie, draw),
         "production_countries": [{"iso_3166_1": code, "name": COUNTRY_BY_CODE[code].name} for code in countries],
@@ -208,7 +238,7 @@ def details(movie: Movie, today: date, shared_imdb_of: int | None) -> Json:
         "revenue": _revenue(draw, fame) if money else 0,
         "runtime": _runtime(draw, obscure=movie.obscure),
         "spoken_languages": _spoken(movie, draw),
-        "status": _status(movie, today, draw),
+        "status": _status(movie, draw),
         "tagline": movie.story.tagline,
         "title": movie.story.title,
         "video": hashed(movie.seed, "row", movie.id) % 100 == 1,
@@ -244,11 +274,11 @@ def _runtime(draw: Draw, *, obscure: bool) -> int | None:
     return draw.whole(4, 40) if draw.chance(0.08) else max(62, int(draw.gauss(107, 18)))
 
 
-def _status(movie: Movie, today: date, draw: Draw) -> str:
+def _status(movie: Movie, draw: Draw) -> str:
     released = movie.outline.released
     if released is None:
         return draw.pick(("Released", "Released", "In Production", "Planned", "Rumored"))
-    if released > today:
+    if released > movie.revision.day:
         return draw.pick(("Post Production", "In Production", "Released"))
     return "Released"
 

@@ -12,13 +12,17 @@ from tmdb_dagster.sandbox.tokens import ImageKind, image_path, video_key
 from tmdb_dagster.sandbox.world import COUNTRIES, IMAGE_LANGUAGES, Country
 
 _VIDEO_TYPES = ("Trailer", "Trailer", "Teaser", "Clip", "Featurette", "Behind the Scenes", "Bloopers")
+_LATER_VIDEOS = 12
 _OFFERS = ("flatrate", "rent", "buy", "ads", "free")
 _OFFER_CHOICES = 6
 _NOTES = ("", "", "", "", "Limited", "IMAX", "Netflix-free re-release", "Film Festival", "Blu-ray", "4K restoration")
 
 
 def videos_of(movie: Movie) -> Json:
-    """`videos`: trailers and clips, some not official, some on Vimeo; one movie in seven has none."""
+    """`videos`: trailers and clips, some not official, some on Vimeo; one movie in seven has none as it is made.
+
+    Changes bring new ones, of which the last few stay.
+    """
     draw = Draw(movie.seed, "videos", movie.id)
     fame = movie.outline.fame
     count = 0 if draw.chance(0.75 if movie.obscure else 0.09) else draw.whole(1, 4 + int(36 * fame**2))
@@ -26,23 +30,28 @@ def videos_of(movie: Movie) -> Json:
     results = []
     for number in range(count):
         vimeo = only_vimeo or draw.chance(0.04)
-        kind = "Trailer" if number == 0 and draw.chance(0.8) else draw.pick(_VIDEO_TYPES)
-        published = (movie.outline.released or date(2020, 1, 1)) - timedelta(days=draw.whole(1, 200))
-        results.append(
-            {
-                "iso_639_1": "en",
-                "iso_3166_1": "US",
-                "name": f"{movie.story.title} | {'Official ' if draw.chance(0.6) else ''}{kind} {number + 1}",
-                "key": str(draw.whole(10**7, 10**9)) if vimeo else video_key(movie.seed, movie.id, number),
-                "site": "Vimeo" if vimeo else "YouTube",
-                "size": draw.pick((480, 720, 1080, 1080, 1080, 2160)),
-                "type": kind,
-                "official": not all_unofficial and draw.chance(0.75),
-                "published_at": f"{published}T{draw.whole(8, 20):02d}:00:{draw.whole(0, 59):02d}.000Z",
-                "id": draw.hex24(),
-            }
-        )
+        results.append(_video(movie, draw, number, vimeo=vimeo, official=not all_unofficial))
+    for later in range(max(0, movie.revision.videos - _LATER_VIDEOS), movie.revision.videos):
+        draw = Draw(movie.seed, "later video", movie.id, later)
+        results.append(_video(movie, draw, count + later, vimeo=False, official=True))
     return {"results": results}
+
+
+def _video(movie: Movie, draw: Draw, number: int, *, vimeo: bool, official: bool) -> Json:
+    kind = "Trailer" if number == 0 and draw.chance(0.8) else draw.pick(_VIDEO_TYPES)
+    published = (movie.outline.released or date(2020, 1, 1)) - timedelta(days=draw.whole(1, 200))
+    return {
+        "iso_639_1": "en",
+        "iso_3166_1": "US",
+        "name": f"{movie.story.title} | {'Official ' if draw.chance(0.6) else ''}{kind} {number + 1}",
+        "key": str(draw.whole(10**7, 10**9)) if vimeo else video_key(movie.seed, movie.id, number),
+        "site": "Vimeo" if vimeo else "YouTube",
+        "size": draw.pick((480, 720, 1080, 1080, 1080, 2160)),
+        "type": kind,
+        "official": official and draw.chance(0.75),
+        "published_at": f"{published}T{draw.whole(8, 20):02d}:00:{draw.whole(0, 59):02d}.000Z",
+        "id": draw.hex24(),
+    }
 
 
 def release_dates_of(movie: Movie) -> Json:

@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 from tmdb_dagster.cli import ingest
 from tmdb_dagster.cli.main import main
 from tmdb_dagster.sandbox.faults import Fault
+from tmdb_dagster.sandbox.life import FIRST_DAY
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.services.postgres import database_url, start_postgres
 from tmdb_dagster.services.provide import SANDBOX_NOTICE, stop_services
@@ -49,6 +50,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
             patch.delenv(name.upper(), raising=False)
         patch.chdir(state.parent)
         patch.setenv("TMDB_DAGSTER_STATE", str(state))
+        patch.setenv("SANDBOX_DAY", FIRST_DAY.isoformat())
         options = ["ingest", "--source", "popular", "--max-movies", "20", "--pages-per-source", "1"]
         try:
             first, second = tmdb_dagster(*options), tmdb_dagster(*options)

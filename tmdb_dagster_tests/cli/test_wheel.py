@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import requests
 
+from tmdb_dagster.sandbox.life import FIRST_DAY
 from tmdb_dagster.services.provide import stop_services
 from tmdb_dagster.settings import REPOSITORY, Settings
 
@@ -68,10 +69,10 @@ def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def variables(scripts: Path) -> dict[str, str]:
-    """The environment of a user who has set nothing."""
+    """The environment of a user who has set nothing but the sandbox's day."""
     settings = {name.upper() for name in Settings.model_fields}
     kept = {name: value for name, value in os.environ.items() if name not in settings}
-    return {**kept, "PATH": f"{scripts}:{os.environ['PATH']}"}
+    return {**kept, "SANDBOX_DAY": FIRST_DAY.isoformat(), "PATH": f"{scripts}:{os.environ['PATH']}"}
 
 
 @pytest.fixture
