@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from tmdb_dagster.logs import log_fields
 from tmdb_dagster.pipeline.calls import CallRecorder
 from tmdb_dagster.pipeline.ending import Ending
+from tmdb_dagster.pipeline.errors import InvalidRequest
 from tmdb_dagster.pipeline.garbage import rare_collections
 from tmdb_dagster.pipeline.rehost import Rehoster
 from tmdb_dagster.pipeline.tmdb import image_urls, tmdb_client
@@ -28,7 +29,7 @@ from tmdb_dagster.transform.images import ImageUrls
 from tmdb_dagster.transform.score import ScorePrior
 from tmdb_dagster.warehouse.api_log import ApiLog
 from tmdb_dagster.warehouse.claims import give_back_claims
-from tmdb_dagster.warehouse.leases import RunLease
+from tmdb_dagster.warehouse.leases import RunLease, live_runs
 from tmdb_dagster.warehouse.origin import Origin, require_origin
 from tmdb_dagster.warehouse.refresh_queue import give_back_entries
 from tmdb_dagster.warehouse.rolling import await_migration
@@ -76,7 +77,8 @@ class Run:
 def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> Iterator[Run]:
     """Everything that one run needs; at the end calls are logged, and claims and lease are given back.
 
-    Raises DatabaseUnavailable, SchemaNotCurrent, OriginMismatch, ApiLogIncomplete.
+    Raises DatabaseUnavailable, SchemaNotCurrent, OriginMismatch, ApiLogIncomplete, and InvalidRequest while a purge is
+    at work.
     """
     with ExitStack() as stack:
         stack.enter_context(log_fields(run_id=run_id, job=job))
@@ -85,6 +87,9 @@ def open_run(settings: Settings, *, run_id: str, job: str, origin: Origin) -> It
         engine = stack.enter_context(open_catalogue(settings, migrated))
         run_transaction(engine, require_origin, origin)
         lease = stack.enter_context(RunLease(engine, run_id=run_id, job=job))
+        # It has looked for runs before this lease, or meets it: so one of the two sees the other.
+        if run_transaction(engine, live_runs, ("purge",)):
+            raise InvalidRequest("A purge is removing all movies: start the run again when that has ended.")
         stack.callback(run_transaction, engine, _give_back, run_id)
         stack.enter_context(_logged(origin))
         api_log = stack.enter_context(ApiLog(engine, job=job, run_id=run_id))

@@ -50,14 +50,16 @@ def test_purge_waits_for_no_run(image_store: str, engine: Engine) -> None:
     assert value(engine, "SELECT string_agg(run_id, ',') FROM run_leases") == "run-1"
 
 
-def test_a_purge_holds_a_lease_that_keeps_another_from_starting(
-    image_store: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+def test_a_purge_holds_a_lease_that_keeps_another_and_runs_from_starting(
+    image_store: str, start_run: Callable[..., Run], engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = load_settings()
 
     def remove(connection: Connection) -> int:
         with pytest.raises(InvalidRequest, match="purge is running"):
             purge(engine, settings)
+        with pytest.raises(InvalidRequest, match="A purge is removing all movies"):
+            start_run()
         return 0
 
     monkeypatch.setattr("tmdb_dagster.pipeline.purge.empty_catalogue", remove)

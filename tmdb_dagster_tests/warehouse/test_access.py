@@ -104,6 +104,7 @@ def test_a_new_database_is_closed_but_for_the_dashboards_reads(supabase: Engine)
     for role in ("anon", "authenticated"):
         readable = {name for name in metadata.tables if may(supabase, role, f"SELECT * FROM {name}")}
         assert readable == DASHBOARD
+        assert not may(supabase, role, "SELECT * FROM v_cards"), "a view opens nothing by itself"
         for name in [*metadata.tables, "catalogue_version"]:
             assert not may(supabase, role, f"INSERT INTO {name} DEFAULT VALUES"), name
             assert not may(supabase, role, f"DELETE FROM {name}"), name

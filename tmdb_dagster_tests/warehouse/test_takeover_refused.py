@@ -38,7 +38,7 @@ IRRECONCILABLE = {
     ),
     "INSERT INTO refresh_queue (work_id, status) VALUES (4, 'queued')": r"refresh_queue has several rows .* such as 4",
     "ALTER TABLE scheduled_ingestion_log ADD CHECK (source IN ('popular', 'mixed'))": (
-        r"forbids source now_playing, trending, mixed_daily, mixed_weekly, refresh: .*DROP CONSTRAINT"
+        r"forbids source now_playing, trending, mixed_daily, mixed_weekly, refresh, drain: .*DROP CONSTRAINT"
     ),
     "ALTER TABLE sync_state ALTER COLUMN last_sync_at SET NOT NULL": r"sync_state\.last_sync_at is NOT NULL",
     "DROP TABLE work_cards_cache; CREATE VIEW work_cards_cache AS SELECT work_id FROM works": (
