@@ -2,11 +2,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +11,10 @@ import pytest
 from dagster import DagsterInstance, Definitions, ExecuteInProcessResult
 
 from tmdb_dagster.settings import REPOSITORY
+from tmdb_dagster_tests.defs.job_process import JobProcess
 
 Execute = Callable[..., ExecuteInProcessResult]
-StartJob = Callable[..., subprocess.Popen[bytes]]
+StartJob = Callable[..., JobProcess]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,27 +73,16 @@ def start_job(
     # A killed process cannot remove the temporary home that Dagster gives it in the working directory.
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     (tmp_path / "dagster.yaml").symlink_to(REPOSITORY / "dagster.yaml")
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[JobProcess] = []
 
-    def start(job: str, config: dict[str, Any], **variables: str) -> subprocess.Popen[bytes]:
+    def start(job: str, config: dict[str, Any], **variables: str) -> JobProcess:
         config_file = tmp_path / f"{job}-{len(started)}.yaml"
         config_file.write_text(json.dumps(config), "utf8")  # JSON is YAML
-        command = [str(Path(sys.executable).parent / "dagster"), "job", "execute", "-m", "tmdb_dagster.definitions"]
-        with (tmp_path / "output").open("ab") as output:
-            process = subprocess.Popen(
-                [*command, "-j", job, "-c", str(config_file)],
-                cwd=REPOSITORY,
-                env={**os.environ, **variables},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        process = JobProcess(["-j", job, "-c", str(config_file)], {**os.environ, **variables}, tmp_path / "output")
         started.append(process)
         return process
 
     yield start
     for process in started:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()

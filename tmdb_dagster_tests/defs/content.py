@@ -16,7 +16,7 @@ _CONTENT = text("""
             FROM rating_sources r WHERE work_id = w.work_id) AS ratings,
         (SELECT jsonb_agg(to_jsonb(a) - '{work_id,computed_at}'::text[] ORDER BY method_version)
             FROM aggregates a WHERE work_id = w.work_id) AS aggregates,
-        (SELECT jsonb_agg(to_jsonb(s) - '{id,work_id,created_at}'::text[] ORDER BY rank_order)
+        (SELECT jsonb_agg(to_jsonb(s) - '{id,work_id,created_at}'::text[] ORDER BY source, rank_order)
             FROM similar_movies s WHERE work_id = w.work_id) AS similar,
         (c.payload - '{work_id,last_updated}'::text[]) #- '{streaming,updated_at}' AS card,
         c.payload_short - 'work_id' AS short_card

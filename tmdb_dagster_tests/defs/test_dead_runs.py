@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -170,7 +168,7 @@ def test_a_killed_job_that_only_opens_the_database_is_ended(
         process = start_job(job, {})
         while not (held := rows(engine, "SELECT run_id FROM run_leases")) and process.poll() is None:
             time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
     [(run_id,)] = held
     assert _status(shared_instance, run_id) == DagsterRunStatus.STARTED
@@ -197,7 +195,7 @@ def test_a_killed_job_execute_that_waits_for_its_lease_is_ended(
             runs = shared_instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
             started = [run.run_id for run in runs if run.run_id not in before]
             time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
     assert rows(engine, "SELECT run_id FROM run_leases") == []
     tick = _ticks(shared_instance)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.warehouse.engine import connect
 from tmdb_dagster_tests.defs.conftest import StartJob
 from tmdb_dagster_tests.defs.content import catalogue_content
+from tmdb_dagster_tests.defs.job_process import JobProcess
 from tmdb_dagster_tests.warehouse.database import note_writes
 
 TIMEOUT_S = 120
@@ -65,7 +65,7 @@ class Trial:
         with self.engine.begin() as connection:
             return [tuple(row) for row in connection.execute(text(question))]
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> JobProcess:
         return self._start_job("weekly_ingest", CONFIG, **self._variables)
 
     def kill_at(self, moment: Moment) -> bool:
@@ -74,11 +74,11 @@ class Trial:
         while self.progress() < moment.settled and process.poll() is None:
             time.sleep(0.005)
         time.sleep(moment.seconds)
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         return process.returncode == -signal.SIGKILL and not self.ask("SELECT FROM scheduled_ingestion_log")
 
-    def stop_at(self, settled: int) -> subprocess.Popen[bytes]:
+    def stop_at(self, settled: int) -> JobProcess:
         """Start, and put the whole process group to sleep then, as a machine that sleeps does."""
         process = self.start()
         while self.progress() < settled and process.poll() is None:
@@ -159,12 +159,12 @@ def _prove(moments: list[Moment], new_trial: NewTrial, output: Path, check: Chec
     for number, moment in enumerate(moments):
         trial = _killed(new_trial, moment)
         settled = trial.progress()
-        if number > 0:  # the first one waits for the dead run's lease
+        if number > 0:  # the first one waits for the dead run's lease, and nobody for it until the end
             trial.let_leases_expire()
         calls = (0, MOVIES - settled) if settled >= 0 else (1, MOVIES)
         running.append((trial, trial.start(), calls, f"killed {moment}, {settled} settled"))
         if len(running) > AT_ONCE:
-            done.append(running.pop(1))
+            done.append(running.pop(2))
             done[-1][1].wait(TIMEOUT_S)
     expected: dict[str, Any] = {}
     for trial, process, calls, what in running + done:

@@ -57,7 +57,7 @@ def test_two_ingests_at_once_share_the_rate_limit_and_the_movies(
 ) -> None:
     with SandboxServer(movies=300, latency_ms=(20, 60), rate_limit="20/5s") as judge:
         # The run that is first asks for its movies when the other has begun, however slowly that one starts.
-        judge.faults.add(Fault("/(movie/[a-z_]+|trending/.+)", "delay", delay_s=15, times=1))
+        judge.faults.add(Fault("/(movie/[a-z_]+|trending/.+)", "delay", delay_s=5, times=1))
         environment = {"TMDB_API_URL": judge.api_url, "TMDB_RATE_LIMIT": "20/5s"}
         processes = [
             start_job(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +18,7 @@ from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.services.image_server import image_routes
 from tmdb_dagster.settings import load_settings
 from tmdb_dagster_tests.defs.conftest import StartJob
+from tmdb_dagster_tests.defs.job_process import JobProcess
 from tmdb_dagster_tests.pipeline.enriching import enriched, some_movies
 from tmdb_dagster_tests.serving import serving
 from tmdb_dagster_tests.warehouse.database import execute, note_writes, rows, value
@@ -78,7 +76,7 @@ class Trial:
         for tmdb_id in self._movies:
             self._sandbox.catalogue.touch(tmdb_id, poster=True)
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> JobProcess:
         return self._start_job("daily_refresh", {"ops": {"daily_refresh": {"config": {"batch_size": 6}}}})
 
     def kill_at(self, steps: int, seconds: float) -> bool:
@@ -88,8 +86,7 @@ class Trial:
         while self.progress() < goal and process.poll() is None:
             time.sleep(0.005)
         time.sleep(seconds)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         execute(self.engine, "UPDATE run_leases SET expires_at = clock_timestamp()")  # what half a minute does
         return process.returncode == -signal.SIGKILL
