@@ -1,4 +1,4 @@
-"""An ASGI application on a port of this machine."""
+"""Servers on ports of this machine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import HTTPServer
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,4 +24,15 @@ def serving(app: Starlette) -> Iterator[str]:
             time.sleep(0.01)
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def answering(server: HTTPServer) -> Iterator[None]:
+    """The server answers until the block ends."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield
+        server.shutdown()
         thread.join()

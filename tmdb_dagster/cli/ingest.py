@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
-from tmdb_dagster.cli.process import dagster_home, hint, installed, started, state_folder
+from tmdb_dagster.cli.process import UI_URL, dagster_home, hint, installed, started, state_folder
 from tmdb_dagster.cli.progress import movie_bar
 from tmdb_dagster.pipeline.discover import IngestRequest
 from tmdb_dagster.settings import Settings
@@ -30,9 +30,9 @@ _LINE_EVERY_S = 5.0
 
 _NEXT = """\
 Next: `{ui}` opens Dagster's UI. Look there at
-  http://127.0.0.1:3000/assets/ops_report  the report: runs, calls, queue, and what needs a person
-  http://127.0.0.1:3000/assets/movies      the movies, each with its poster and what it cost
-  http://127.0.0.1:3000/overview           the runs
+  {url}/assets/ops_report  the report: runs, calls, queue, and what needs a person
+  {url}/assets/movies      the movies, each with its poster and what it cost
+  {url}/overview           the runs
 `{help}` lists the other commands."""
 
 _ROWS = (
@@ -71,7 +71,7 @@ def run_ingest(engine: Engine, request: IngestRequest, settings: Settings) -> No
         pass
     if report.returncode != 0:
         raise click.ClickException(f"The report could not be drawn: {logs / 'ops_report.log'} says why.")
-    console.print(_NEXT.format(ui=hint("ui"), help=hint("--help")))
+    console.print(_NEXT.format(ui=hint("ui"), url=UI_URL, help=hint("--help")))
 
 
 def _job(name: str, *options: str) -> list[str]:

@@ -10,14 +10,13 @@ from typing import Any, TextIO
 import click
 
 from tmdb_dagster.cli.ingest import run_ingest
-from tmdb_dagster.cli.process import become
+from tmdb_dagster.cli.process import UI_PORT, UI_URL, become
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.logs import configure_logging
 from tmdb_dagster.services.roles import ROLES, require
 from tmdb_dagster.settings import Settings, SettingsError, load_settings
 from tmdb_dagster.shown import counted, visible
 
-UI_PORT = 3000
 CATALOGUE_PORT = 3001
 
 
@@ -197,7 +196,7 @@ def ui(host: str, port: int) -> None:
 
 @main.command()
 @click.option("--port", default=CATALOGUE_PORT, show_default=True, help="Port of the page, on this machine alone.")
-@click.option("--dagster-url", default=f"http://127.0.0.1:{UI_PORT}", show_default=True, help="Where Dagster's UI is.")
+@click.option("--dagster-url", default=UI_URL, show_default=True, help="Where Dagster's UI is.")
 def catalogue(port: int, dagster_url: str) -> None:
     """Show the catalogue in a browser: posters, and a page for each movie; Ctrl+C ends it."""
     import uvicorn

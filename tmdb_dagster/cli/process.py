@@ -20,6 +20,10 @@ PACKAGE = Path(__file__).parents[1]
 DAGSTER_YAML = PACKAGE / "dagster.yaml"
 WORKSPACE_YAML = PACKAGE / "workspace.yaml"
 
+UI_PORT = 3000
+UI_URL = f"http://127.0.0.1:{UI_PORT}"
+"""Where the UI is, unless it is told another place."""
+
 _STOP_TIMEOUT_S = 30
 
 

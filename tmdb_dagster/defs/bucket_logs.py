@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from dagster._serdes import ConfigurableClassData
 from dagster_aws.s3 import S3ComputeLogManager
 
+from tmdb_dagster.images.s3 import client_config
 from tmdb_dagster.settings import Settings
 
 UPLOAD_EVERY_S = 30
@@ -28,12 +28,7 @@ class BucketComputeLogManager(S3ComputeLogManager):
         self._s3_session = session.client(
             "s3",
             endpoint_url=settings.aws_endpoint_url_s3,
-            config=Config(
-                s3={"addressing_style": "path" if settings.aws_endpoint_url_s3 else "auto"},
-                # Other servers than AWS choke on the newer checksums.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
+            config=client_config(settings.aws_endpoint_url_s3),
         )
 
     def problem(self) -> str | None:

@@ -12,8 +12,6 @@ from threading import Lock
 from typing import Any, ClassVar
 
 from dagster import AssetKey, DagsterEventType, EventLogEntry, EventRecordsFilter
-from dagster._config import ConfigType, resolve_to_config_type
-from dagster._config.config_schema import UserConfigSchema
 from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.defs_state.blob_storage_state_storage import UPathDefsStateStorage
 from dagster._core.storage.event_log.base import PlannedMaterializationInfo
@@ -63,6 +61,15 @@ def _require_open(connection: Any, *_: object) -> None:
     ready.register(connection.fileno(), select.POLLIN)
     if ready.poll(0):
         raise DisconnectionError
+
+
+class _Unconfigured:
+    """What dagster.yaml names and the settings configure."""
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """No configuration of its own."""
+        return {}
 
 
 class _AtFirstUse:
@@ -136,7 +143,7 @@ class _ScheduleStorage(_AtFirstUse, PostgresScheduleStorage):
     _made_by = PostgresScheduleStorage
 
 
-class SettingsPostgresStorage(DagsterPostgresStorage):
+class SettingsPostgresStorage(_Unconfigured, DagsterPostgresStorage):
     """DagsterPostgresStorage at the address that the settings name, or in the embedded Postgres."""
 
     def __init__(self, inst_data: ConfigurableClassData | None) -> None:
@@ -145,11 +152,6 @@ class SettingsPostgresStorage(DagsterPostgresStorage):
         self._run_storage = _RunStorage()
         self._event_log_storage = _EventLogStorage()
         self._schedule_storage = _ScheduleStorage()
-
-    @classmethod
-    def config_type(cls) -> UserConfigSchema:
-        """No configuration of its own."""
-        return {}
 
     @classmethod
     def from_config_value(
@@ -165,13 +167,8 @@ class SettingsPostgresStorage(DagsterPostgresStorage):
         return cls(inst_data)
 
 
-class StateArtifactStorage(LocalArtifactStorage):
+class StateArtifactStorage(_Unconfigured, LocalArtifactStorage):
     """LocalArtifactStorage in the state folder."""
-
-    @classmethod
-    def config_type(cls) -> UserConfigSchema:
-        """No configuration of its own."""
-        return {}
 
     @classmethod
     def from_config_value(
@@ -183,16 +180,11 @@ class StateArtifactStorage(LocalArtifactStorage):
         return cls(_state("dagster"), inst_data=inst_data)
 
 
-class SettingsComputeLogManager(LocalComputeLogManager):
+class SettingsComputeLogManager(_Unconfigured, LocalComputeLogManager):
     """What runs print: in the bucket that the settings name, which every machine reads, else in the state folder.
 
     Where there is neither, it is on the standard error of the process alone.
     """
-
-    @classmethod
-    def config_type(cls) -> UserConfigSchema:
-        """No configuration of its own."""
-        return {}
 
     @classmethod
     def from_config_value(
@@ -218,13 +210,8 @@ class SettingsComputeLogManager(LocalComputeLogManager):
         return BucketComputeLogManager(settings, settings.compute_logs_bucket, inst_data)
 
 
-class NoDefinitionsState(UPathDefsStateStorage):
+class NoDefinitionsState(_Unconfigured, UPathDefsStateStorage):
     """The state of definitions that keep some: ours keep none, so that Dagster need not look for it in its database."""
-
-    @classmethod
-    def config_type(cls) -> ConfigType:
-        """No configuration of its own."""
-        return resolve_to_config_type({})
 
     @classmethod
     def from_config_value(

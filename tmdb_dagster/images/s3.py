@@ -47,6 +47,18 @@ _SUPABASE = re.compile(r"https://([a-z0-9-]+)\.storage\.supabase\.co/storage/v1/
 _T = TypeVar("_T")
 
 
+def client_config(endpoint: str | None) -> Config:
+    """How boto3 is to speak to AWS, or to another server at `endpoint`."""
+    return Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if endpoint else "auto", "payload_signing_enabled": True},
+        # Other servers than AWS choke on the newer checksums.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+    )
+
+
 class S3Store:
     """A bucket, at AWS where no `endpoint` is given; what it shows is read at `public_url`, or the provider's address.
 
@@ -220,14 +232,7 @@ class S3Store:
             "s3",
             endpoint_url=self._endpoint,
             region_name=region,
-            config=Config(
-                signature_version="s3v4",
-                s3={"addressing_style": "path" if self._endpoint else "auto", "payload_signing_enabled": True},
-                # Other servers than AWS choke on the newer checksums.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-            ),
+            config=client_config(self._endpoint),
         )
         client.meta.events.register("before-send.s3", self._send)
         return client

@@ -115,7 +115,7 @@ def start_sandbox(state: Path) -> str:
     return _SANDBOX.start(state, "--latency-ms", "30-80", "--rate-limit", "40/10s")
 
 
-def start_image_server(state: Path, *, dagster_url: str = "http://127.0.0.1:3000") -> str:
+def start_image_server(state: Path, *, dagster_url: str) -> str:
     """Start the server that shows the catalogue and the local store's images, or find it running; returns its address.
 
     Its pages link to Dagster's UI at `dagster_url`. Raises ServiceNotStarted.

@@ -63,6 +63,9 @@ def ui(
         for name in Settings.model_fields:
             patch.delenv(name.upper(), raising=False)
         patch.chdir(home)
+        port = _free_port()
+        url = f"http://127.0.0.1:{port}"
+        images = start_image_server(home / "state", dagster_url=url)
         for name, value in {
             "DATABASE_URL": database_address(f"browser_{worker_id}"),
             "DAGSTER_DATABASE_URL": database_address(f"browser_dagster_{worker_id}"),
@@ -73,12 +76,11 @@ def ui(
             "TMDB_IMAGE_URL": sandbox_server.image_url,
             "YOUTUBE_IMAGE_URL": sandbox_server.youtube_url,
             "TMDB_RATE_LIMIT": "40/s",
-            "MOVIE_IMAGES_PUBLIC_URL": f"{start_image_server(home / 'state')}/tmdb",
+            "MOVIE_IMAGES_PUBLIC_URL": f"{images}/tmdb",
         }.items():
             patch.setenv(name, value)
         command = str(Path(sys.executable).parent / "tmdb-dagster")
         subprocess.run([command, "migrate"], check=True, stdout=subprocess.DEVNULL)
-        port = _free_port()
         with (home / "output").open("wb") as output:
             server = subprocess.Popen(
                 [command, "ui", "--port", str(port)],
@@ -92,7 +94,6 @@ def ui(
             with DagsterInstance.from_config(str(home)) as instance:
                 failed_ingest = a_night_with_failures(instance, sandbox_server.faults)
                 movie = materializations(instance, "movies")[-1]
-            url = f"http://127.0.0.1:{port}"
             _wait_for(url, server, home / "output")
             yield Ui(url, str(movie.partition), str(movie.metadata["title"].value), failed_ingest)
         finally:

@@ -32,6 +32,7 @@ from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster_tests.defs.conftest import Execute
 from tmdb_dagster_tests.defs.events import materializations, metadata
+from tmdb_dagster_tests.serving import answering
 from tmdb_dagster_tests.warehouse.database import add_work, rows, take_lease, value
 from tmdb_dagster_tests.warehouse.database import execute as change
 
@@ -166,12 +167,8 @@ def webhook() -> Iterator[str]:
     """The address of a webhook that takes alerts."""
     _Webhook.received, _Webhook.status = [], 200
     server = HTTPServer(("127.0.0.1", 0), _Webhook)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/hooks/secret-token"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(server):
+        yield f"http://127.0.0.1:{server.server_port}/hooks/secret-token"
 
 
 def _alert(result: ExecuteInProcessResult, instance: DagsterInstance) -> None:

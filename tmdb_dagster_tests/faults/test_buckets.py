@@ -16,6 +16,7 @@ from tmdb_dagster.pipeline.run import open_run
 from tmdb_dagster.settings import Settings
 from tmdb_dagster_tests.faults.conftest import MOVIES, ingest
 from tmdb_dagster_tests.images.test_unreliable_buckets import listing
+from tmdb_dagster_tests.serving import answering
 from tmdb_dagster_tests.warehouse.database import execute, value
 
 BAD_PUTS = [
@@ -104,12 +105,8 @@ class Bucket:
 @pytest.fixture
 def bucket() -> Iterator[Bucket]:
     bucket = Bucket()
-    thread = threading.Thread(target=bucket.server.serve_forever)
-    thread.start()
-    yield bucket
-    bucket.server.shutdown()
-    bucket.server.server_close()
-    thread.join()
+    with answering(bucket.server):
+        yield bucket
 
 
 def _repair(settings: Settings, run_id: str, *, verify: bool = True) -> RepairReport:

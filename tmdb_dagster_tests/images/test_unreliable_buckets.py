@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +12,7 @@ import pytest
 from tmdb_dagster.images import s3
 from tmdb_dagster.images.errors import StoreRefused, StoreUnavailable
 from tmdb_dagster.images.s3 import S3Store
+from tmdb_dagster_tests.serving import answering
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 Pages = Callable[[str | None], str]
@@ -70,12 +70,8 @@ class Bucket:
 @pytest.fixture
 def bucket() -> Iterator[Bucket]:
     bucket = Bucket()
-    thread = threading.Thread(target=bucket.server.serve_forever)
-    thread.start()
-    yield bucket
-    bucket.server.shutdown()
-    bucket.server.server_close()
-    thread.join()
+    with answering(bucket.server):
+        yield bucket
 
 
 @pytest.fixture
