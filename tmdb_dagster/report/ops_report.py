@@ -244,8 +244,13 @@ def queue_sentence(health: Health) -> str:
     given_up = sum(entry.entries for entry in health.queue if entry.status == "failed")
     oldest = max((entry.oldest_age_s or 0 for entry in health.queue), default=0)
     due = f"{sum(entry.due for entry in health.queue):,} due now"
-    since = f"; the oldest has waited for {oldest / 3600:.1f} hours" if waiting else ""
+    since = f"; the oldest has waited for {_lasting(oldest)}" if waiting else ""
     return f"{counted(waiting, 'movie')} in the queue, {due}{since}. {given_up:,} given up."
+
+
+def _lasting(seconds: float) -> str:
+    """In whole minutes, or from two hours on in hours."""
+    return counted(round(seconds / 60), "minute") if seconds < 7200 else f"{seconds / 3600:.0f} hours"
 
 
 def _catalogue(health: Health) -> Section:

@@ -51,12 +51,12 @@ def _start(role: str, folder: Path, variables: dict[str, str]) -> subprocess.Com
     )
 
 
-def test_every_role_is_tried_here_and_told_in_the_readme() -> None:
-    readme = (REPOSITORY / "README.md").read_text("utf8")
+def test_every_role_is_tried_here_and_told_on_the_page_of_production() -> None:
+    page = (REPOSITORY / "docs/production.md").read_text("utf8").partition("| role | is | needs |")[2]
 
     assert ROLES.keys() == NEEDS.keys()
     for role, needs in NEEDS.items():
-        (row,) = re.findall(rf"^\| `{role}` \|.*\| (.*) \|$", readme, re.MULTILINE)
+        (row,) = re.findall(rf"^\| `{role}` \|.*\| (.*) \|$", page, re.MULTILINE)
         assert set(re.findall(r"`([A-Z_]+)`", row)) - {"TMDB_API_KEY", "MOVIE_IMAGES_FOLDER"} == needs, role
 
 
