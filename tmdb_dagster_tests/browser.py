@@ -17,6 +17,8 @@ _CHROMIUM = os.environ.get("CHROMIUM") or next(
 )
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 
+_REDRAWN_MS = 500
+
 needs_browser = pytest.mark.skipif(
     _CHROMIUM is None, reason="no browser: apt-get install chromium, or name one in CHROMIUM"
 )
@@ -31,10 +33,19 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def keep(page: Page, name: str) -> None:
-    """Keep a picture of the page, as a person sees it, where pictures are asked for."""
+def keep(page: Page, name: str, *, height: int | None = None) -> None:
+    """Keep a picture of the page, as a person sees it in a window of so many pixels, where pictures are asked for.
+
+    Nothing may have scrolled it before: a picture shows a page's beginning.
+    """
     if folder := os.environ.get("SCREENSHOTS"):
+        size = page.viewport_size
+        if size and height:
+            page.set_viewport_size({**size, "height": height})
+            page.wait_for_timeout(_REDRAWN_MS)
         page.screenshot(path=REPOSITORY / folder / f"{name}.png")
+        if size and height:
+            page.set_viewport_size(size)
 
 
 def loaded(picture: Locator) -> bool:

@@ -93,7 +93,8 @@ def ui(
             # The runs go on while the server starts.
             with DagsterInstance.from_config(str(home)) as instance:
                 failed_ingest = a_night_with_failures(instance, sandbox_server.faults)
-                movie = materializations(instance, "movies")[-1]
+                made = materializations(instance, "movies")
+                movie = next(one for one in made if one.metadata["status"].value == "unchanged")
             _wait_for(url, server, home / "output")
             yield Ui(url, str(movie.partition), str(movie.metadata["title"].value), failed_ingest)
         finally:
@@ -260,9 +261,18 @@ def test_a_title_leads_to_its_movie(ui: Ui, walk: Walk) -> None:
 
     expect(walk.page).to_have_url(f"{ui.url}/assets/movies?view=partitions&partition={ui.movie}")
     _shown(walk.page, ui.title, "unchanged")
+    walk.page.wait_for_load_state("networkidle")
+    keep(walk.page, "partition", height=1300)
     assert loaded(walk.page.get_by_alt_text("poster").first)
-    walk.page.get_by_text(ui.title).first.scroll_into_view_if_needed()
-    keep(walk.page, "partition")
+
+
+def test_the_timeline_shows_every_run(ui: Ui, page: Page) -> None:
+    page.goto(f"{ui.url}/overview")
+    page.get_by_role("button", name="1hr").click()
+
+    _shown(page, "weekly_ingest", "daily_refresh", "ops_report", "data_quality")
+    page.wait_for_load_state("networkidle")
+    keep(page, "timeline", height=500)
 
 
 def test_the_asset_graph_shows_how_data_flows(ui: Ui, page: Page) -> None:
@@ -290,8 +300,7 @@ def test_an_assets_figures_are_plots(ui: Ui, page: Page) -> None:
     plots = page.locator("canvas")
     expect(plots.first).to_be_visible()
     assert plots.count() >= 15
-    page.get_by_text("latency p95 (ms)").first.scroll_into_view_if_needed()
-    keep(page, "plots")
+    keep(page, "plots", height=1500)
 
 
 def test_what_the_last_daily_refresh_did_has_a_page(ui: Ui, page: Page) -> None:
@@ -304,6 +313,7 @@ def test_the_report_is_a_summary_and_sections_that_open_at_their_beginning(ui: U
     page.goto(f"{ui.url}/assets/ops_report")
     _shown(page, "Needs a person:", "Last daily refresh", "is not endorsed, certified, or otherwise approved by TMDB")
     _shown(page, "image coverage (%)", "JustWatch")
+    keep(page, "report", height=1200)
 
     buttons, dialog, charts = page.get_by_text("[Show Markdown]"), page.get_by_role("dialog"), 0
     titles = []
@@ -316,7 +326,7 @@ def test_the_report_is_a_summary_and_sections_that_open_at_their_beginning(ui: U
         assert all(loaded(picture) for picture in pictures)
         charts += len(pictures)
         if titles[-1] == "Runs":
-            keep(page, "report")
+            keep(page, "report_section")
         dialog.get_by_role("button", name="Close").last.click()
         expect(dialog).to_have_count(0)
     page.set_viewport_size(VIEWPORT)
