@@ -120,17 +120,21 @@ class _EventLogStorage(_AtFirstUse, PostgresEventLogStorage):
         self, asset_key: AssetKey, partition: str | None = None
     ) -> PlannedMaterializationInfo | None:
         """The newest run that materialises an asset, or is yet to; the UI shows whether that has failed."""
-        planned = self.get_event_records(
-            EventRecordsFilter(
+        before = None
+        for _ in range(_RUNS_PASSED_OVER):
+            planned = EventRecordsFilter(
                 DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
                 asset_key=asset_key,
                 asset_partitions=[partition] if partition else None,
-            ),
-            limit=_RUNS_PASSED_OVER,
-        )
-        reached = (one for one in planned if not self._ended_before(one.run_id, one.event_log_entry.step_key))
-        newest = next(reached, None)
-        return PlannedMaterializationInfo(storage_id=newest.storage_id, run_id=newest.run_id) if newest else None
+                before_cursor=before,
+            )
+            newest = next(iter(self.get_event_records(planned, limit=1)), None)
+            if newest is None:
+                return None
+            if not self._ended_before(newest.run_id, newest.event_log_entry.step_key):
+                return PlannedMaterializationInfo(storage_id=newest.storage_id, run_id=newest.run_id)
+            before = newest.storage_id
+        return None
 
     def _ended_before(self, run_id: str, step_key: str | None) -> bool:
         """Whether a run has failed, or was cancelled, before it came to a step."""
