@@ -238,8 +238,8 @@ def ingest_movie(
     from tmdb_dagster.pipeline.ingest import ingest_movie as ingest_one
 
     with catalogue.run(context) as run:
-        outcome = ingest_one(run, config.tmdb_id, force_refresh=config.force_refresh)
-        record_movies(context, MovieTally(), [outcome])
+        record = partial(record_movies, context, MovieTally())
+        outcome = ingest_one(run, config.tmdb_id, force_refresh=config.force_refresh, on_settled=record)
         if outcome.status.written:
             record_tables(context, run.engine)
     yield Output(vars(outcome), metadata=movie_metadata(outcome))

@@ -86,9 +86,12 @@ def require_ids(tmdb_ids: Iterable[int]) -> None:
             raise InvalidRequest(f"tmdb_id is {tmdb_id}, and must be a TMDB movie id: 1 or more, such as 603.")
 
 
-def ingest_movie(run: Run, tmdb_id: int, *, force_refresh: bool = False) -> MovieOutcome:
+def ingest_movie(
+    run: Run, tmdb_id: int, *, force_refresh: bool = False, on_settled: OnSettled | None = None
+) -> MovieOutcome:
     """Ingest one movie unless it is complete and fresh (then no call is made), or `force_refresh`.
 
+    Its outcome goes to `on_settled` before it is an error.
     Raises InvalidRequest, MovieBusy, MovieFailed, and what `enrich` raises.
     """
     require_ids([tmdb_id])
@@ -96,6 +99,8 @@ def ingest_movie(run: Run, tmdb_id: int, *, force_refresh: bool = False) -> Movi
     settled: list[MovieOutcome] = []
     enrich(run, [target], settled.extend, force=force_refresh)
     [outcome] = settled
+    if on_settled is not None:
+        on_settled(settled)
     if outcome.status is Status.BUSY:
         raise MovieBusy(f"Movie {tmdb_id} is still being ingested by another run. {outcome.message}. Try again later.")
     if outcome.message == Exclusion.OWNER:

@@ -10,12 +10,13 @@ import pytest
 from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
 from sqlalchemy import Engine, text
 
+from tmdb_dagster.sandbox.faults import Fault
 from tmdb_dagster.sandbox.server import SandboxServer
 from tmdb_dagster.services.provide import stop_services
 from tmdb_dagster.settings import Settings
 from tmdb_dagster_tests.defs.conftest import Execute
 from tmdb_dagster_tests.defs.content import catalogue_content, etags
-from tmdb_dagster_tests.defs.events import failures, materializations, metadata, warnings_in
+from tmdb_dagster_tests.defs.events import failures, materializations, metadata, observations, warnings_in
 
 Materialise = Callable[..., ExecuteInProcessResult]
 
@@ -110,6 +111,20 @@ def test_ingest_movie_gives_the_movie_and_its_metadata(
     forced = execute("ingest_movie", tmdb_id=603, force_refresh=True)
     assert forced.output_for_node("ingest_movie")["status"] == "unchanged"
     assert sandbox.stats.calls == 2
+
+
+def test_a_movie_that_could_not_be_ingested_says_why_at_its_partition(
+    execute: Execute, instance: DagsterInstance, engine: Engine, sandbox: SandboxServer
+) -> None:
+    sandbox.faults.add(Fault("/movie/603", "body", body="[]"))
+
+    assert not execute("ingest_movie", tmdb_id=603).success
+
+    (observed,) = observations(instance, "movies")
+    assert observed.partition == "603"
+    assert metadata(observed)["status"] == "failed"
+    assert "TMDB's answer is not the movie 603" in metadata(observed)["reason"]
+    assert instance.get_dynamic_partitions("movies") == ["603"]
 
 
 def test_a_movie_that_tmdb_does_not_know_is_a_clear_failure(execute: Execute, engine: Engine) -> None:
