@@ -231,8 +231,8 @@ def movie_partitions_sync(context: SensorEvaluationContext, catalogue: Catalogue
     if removed:
         requests.append(movie_partitions.build_delete_request(removed))
     return SensorResult(
-        skip_reason=f"{len(added)} partitions added, {len(removed)} removed; looked at {len(keys)} works that were "
-        f"refreshed since the last tick or never were, and at {len(page.results)} partitions.",
+        skip_reason=f"Partitions added: {len(added)}, removed: {len(removed)}. Looked at: {len(keys)} of the works "
+        f"that were refreshed since the last tick or never were, {len(page.results)} of the partitions.",
         dynamic_partitions_requests=requests,
         asset_events=[
             AssetObservation("movies", partition=partition_of(work.tmdb_id), metadata=unwritten_metadata(work))

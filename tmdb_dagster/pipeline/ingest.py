@@ -13,6 +13,7 @@ from tmdb_dagster.pipeline.errors import InvalidRequest, MovieBusy, MovieFailed,
 from tmdb_dagster.pipeline.log_row import always_logged
 from tmdb_dagster.pipeline.outcome import MovieOutcome, OnSettled, Status
 from tmdb_dagster.pipeline.run import Run
+from tmdb_dagster.shown import counted
 from tmdb_dagster.transform.admission import Exclusion
 from tmdb_dagster.warehouse.batches import (
     CandidateBatch,
@@ -51,7 +52,9 @@ def ingest_candidates(run: Run, run_ids: list[str], on_settled: OnSettled, *, wa
     with always_logged(close, run.settings.redact):
         enrich(run, targets, settled, record=partial(_record, batch))
         if attempted and unavailable == attempted:
-            raise TmdbOutage(f"TMDB answered for none of the {attempted} movies. Run it again when TMDB is back.")
+            raise TmdbOutage(
+                f"TMDB answered for none of {counted(attempted, 'movie')}. Run it again when TMDB is back."
+            )
     return batch
 
 

@@ -281,7 +281,8 @@ def _images(health: Health) -> Section:
     by_status = images_by_status(health.images)
     stored, total = by_status["stored"], by_status.total()
     size = sum(count.bytes for count in health.images) / 1e6
-    sentence = f"{stored:,} of {total:,} images are in our store ({100 * stored / total:.1f} %), {size:,.1f} MB."
+    wanted = counted(total, "image is", "images are")
+    sentence = f"{stored:,} of {wanted} in our store ({100 * stored / total:.1f} %), {size:,.1f} MB."
     return Section("Images", [sentence], charts.stacked_rows(list(counts), parts, unit="images"))
 
 

@@ -62,7 +62,7 @@ def test_one_screen_shows_runs_calls_queue_catalogue_images_and_problems(
         "problem: last_ingest: The last ingest (popular, ",
         "failed: No page of any list Its run in Dagster says what to do.",
         "problem: refreshed_within_six_months: Works older than six months: 1, such as ",
-        "warning: images_rehosted: 1 of 6 images are not in the store.",
+        "warning: images_rehosted: Images that are not in the store: 1 of 6.",
     ):
         assert expected in told, done.stdout
     assert [line for line in lines if "refresh" in line and "succeeded" in line]

@@ -114,7 +114,7 @@ def test_one_of_everything_is_drawn(start_run: Callable[..., Run], engine: Engin
     assert "succeeded; 1 checked, 0 skipped, 1 ingested, 0 failed. 1 ingest or daily refresh," in texts["Runs"]
     assert texts["Calls to TMDB"].startswith("1 call in the last day, 0 errors")
     assert texts["Refresh queue"].startswith("1 movie in the queue, 1 due now; the oldest has waited for 0 minutes.")
-    assert texts["Images"] == "1 of 1 images are in our store (100.0 %), 0.0 MB."
+    assert texts["Images"] == "1 of 1 image is in our store (100.0 %), 0.0 MB."
     assert texts["List popular"].endswith("There is nothing to compare it with yet.")
 
 

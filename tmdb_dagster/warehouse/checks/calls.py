@@ -57,7 +57,7 @@ CALL_CHECKS = (
         "TMDB refused the key in no call of the last day.",
         "Correct TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY.",
         f"""
-        SELECT refused = 0 AS passed, 'TMDB refused the key in ' || refused || ' calls of the last day.' AS text,
+        SELECT refused = 0 AS passed, 'Calls of the last day in which TMDB refused the key: ' || refused || '.' AS text,
             jsonb_build_object('refused calls', refused) AS figures,
             {reasons("error_message", "tmdb_api_logs", _REFUSED)} AS examples
         FROM (SELECT count(*) AS refused FROM tmdb_api_logs WHERE {_REFUSED}) AS c

@@ -119,7 +119,7 @@ UPKEEP_CHECKS = (
         "See that the daemon runs and that the runs which drain the queue succeed.",
         f"""
         SELECT hours <= {QUEUE_WAITS_H} AS passed,
-            due || ' entries of the queue are due; the oldest is so for ' || round(hours) || ' hours.' AS text,
+            'Entries of the queue that are due: ' || due || ', the oldest for ' || round(hours) || ' hours.' AS text,
             jsonb_build_object('due', due, 'oldest due (h)', round(hours, 1), 'failed in 7 days', failed) AS figures,
             {reasons("last_error", "refresh_queue", _FAILED_ENTRY)} AS examples
         FROM (
@@ -214,7 +214,7 @@ UPKEEP_CHECKS = (
         "The job repair_images tries them again by itself; image_inventory.last_error says why they failed.",
         f"""
         SELECT stored >= {LEAST_COVERAGE} * (stored + missing) AS passed,
-            missing || ' of ' || stored + missing || ' images are not in the store.' AS text,
+            'Images that are not in the store: ' || missing || ' of ' || stored + missing || '.' AS text,
             jsonb_build_object('stored', stored, 'pending', pending, 'failed', failed, 'gave_up', gave_up,
                 'coverage (%)', coalesce(round(100.0 * stored / nullif(stored + missing, 0), 1), 100)) AS figures,
             {reasons("last_error", "image_inventory", "status IN ('failed', 'gave_up')")} AS examples
@@ -229,7 +229,7 @@ UPKEEP_CHECKS = (
         "No image was given up.",
         "image_inventory.last_error says why; mend the cause, then run the job repair_images.",
         f"""
-        SELECT gave_up = 0 AS passed, gave_up || ' images were given up.' AS text,
+        SELECT gave_up = 0 AS passed, 'Images that were given up: ' || gave_up || '.' AS text,
             jsonb_build_object('given up', gave_up) AS figures,
             {reasons("last_error", "image_inventory", "status = 'gave_up'")} AS examples
         FROM ({_MISSING}) AS i
