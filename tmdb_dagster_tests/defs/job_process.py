@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -75,4 +76,7 @@ def _execute(arguments: Sequence[str], environment: Mapping[str, str], output: P
     os.environ.update(environment)
     os.setsid()
     sys.argv = ["dagster", "job", "execute", "-m", "tmdb_dagster.definitions", *arguments]
-    main()  # type: ignore[no-untyped-call]
+    try:
+        main()  # type: ignore[no-untyped-call]
+    finally:
+        atexit._run_exitfuncs()  # as a process does that ends, and a forked one does not
