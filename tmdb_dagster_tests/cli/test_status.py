@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC
+from io import StringIO
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 from sqlalchemy import Engine
 
 from tmdb_dagster.cli.main import main
+from tmdb_dagster.cli.status import show
 from tmdb_dagster.warehouse.checks import CHECKS
 from tmdb_dagster.warehouse.checks.check import find
+from tmdb_dagster.warehouse.health import read_health
 from tmdb_dagster_tests.warehouse.database import add_work, execute, rows
 from tmdb_dagster_tests.warehouse.operated import operate
 
@@ -67,6 +75,30 @@ def test_one_screen_shows_runs_calls_queue_catalogue_images_and_problems(
         assert expected in told, done.stdout
     assert [line for line in lines if "refresh" in line and "succeeded" in line]
     assert all("…" not in line and len(line) <= 80 for line in lines), "80 columns are not enough"
+
+
+@pytest.fixture
+def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize(("is_terminal", "zone"), [(True, "(EST|EDT)"), (False, "UTC")])
+def test_a_terminal_is_told_local_time(is_terminal: bool, zone: str, new_york: None, engine: Engine) -> None:
+    operate(engine)
+    output = StringIO()
+
+    with engine.begin() as connection:
+        health = read_health(connection, None)
+    show(health, Console(file=output, force_terminal=is_terminal, no_color=True, width=80))
+
+    told = re.sub("\x1b\\[[0-9;]*m", "", output.getvalue())
+    ended = health.runs[0].ended_at.astimezone(None if is_terminal else UTC)
+    assert re.search(f"ended, {zone}", told)
+    assert f"{ended:%m-%d %H:%M} popular" in told
 
 
 def test_for_machines_it_is_json(settings_environment: dict[str, str], engine: Engine) -> None:
