@@ -24,10 +24,18 @@ from tmdb_dagster_tests.warehouse.database import value
 PARTS = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR")
 
 
+@pytest.fixture(scope="module")
+def dagster_template(database_address: Callable[[str], str], worker_id: str) -> str:
+    """A database with Dagster's tables, which take it seconds to make."""
+    name = f"template_dagster_{worker_id}"
+    assert DagsterPostgresStorage(database_address(name)).run_storage.get_daemon_heartbeats() == {}
+    return name
+
+
 @pytest.fixture
-def dagster_url(new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> str:
+def dagster_url(new_database: Callable[..., str], dagster_template: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of Dagster's database, in which a daemon has just told that it lives."""
-    url = new_database()
+    url = new_database(dagster_template)
     monkeypatch.setenv("DAGSTER_DATABASE_URL", url)
     beat(url, time.time())
     return url
