@@ -14,6 +14,13 @@ SERVER := --extra celery --extra k8s --extra docker --extra s3-logs
 COMPILE := $(BIN)/uv pip compile pyproject.toml --group build --universal --no-strip-extras --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links -q
 
+# pip prints a line for each file, or nothing for minutes: this says how far it is. A pipe has the status of its last command.
+SHOW_PROGRESS = awk -v all=$$(grep -c '==' $(1)) '/^(Collecting|Requirement already|Ignoring) / && ++n % 20 == 0 \
+	{ print "  " n " of " all " packages fetched"; fflush() } \
+	/^Installing collected/ { print "  Unpacking them ..."; fflush() } /^FAILED$$/ { exit 1 }'
+PIP_INSTALL = { PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --progress-bar off --disable-pip-version-check \
+	--require-hashes -r $(1) || echo FAILED; } | $(SHOW_PROGRESS)
+
 .DEFAULT_GOAL := help
 .PHONY: help install ingest ui migrate stop clean test test-long test-fleet lint format benchmark docs schema-dump screenshots lock
 
@@ -24,8 +31,8 @@ $(INSTALLED): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
 		|| { echo "Python 3.11 to 3.14 is needed; choose one: make PYTHON=python3.12 ..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing the dependencies ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	@echo "Installing the dependencies into .venv, which takes a minute or two ..."
+	@$(call PIP_INSTALL,$(LOCK))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@mkdir -p $(DAGSTER_HOME)
 	@ln -sf ../../dagster.yaml $(DAGSTER_HOME)/dagster.yaml
@@ -34,8 +41,8 @@ $(INSTALLED): $(LOCK) pyproject.toml
 	@touch $@
 
 .venv/dev: $(INSTALLED) requirements-dev.lock
-	@echo "Installing the development dependencies ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@echo "Installing the development dependencies into .venv, which takes a minute or two ..."
+	@$(call PIP_INSTALL,requirements-dev.lock)
 	@touch $@
 
 install: $(INSTALLED) ## Make .venv with the pinned dependencies

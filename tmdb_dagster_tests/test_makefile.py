@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
+from tmdb_dagster.services.provide import SANDBOX_NOTICE
 from tmdb_dagster.settings import REPOSITORY
+from tmdb_dagster_tests.transcript import documented, printed
 
 
 @pytest.fixture
@@ -27,11 +30,35 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make(folder: Path, target: str) -> None:
+def make(folder: Path, target: str) -> str:
+    """What it prints."""
     # Not as a part of the `make` that may have started the tests.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    command = ["make", "-C", str(folder), target, f"PYTHON={sys.executable}"]
-    subprocess.run(command, check=True, capture_output=True, env=environment)
+    command = ["make", "--no-print-directory", "-C", str(folder), target, f"PYTHON={sys.executable}"]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+
+
+def test_an_installation_shows_how_far_it_is(project: Path) -> None:
+    python = project / ".venv/bin/python"
+    lines = [f"Collecting package{number}" for number in range(85)] + ["Installing collected packages: package0"]
+    python.write_text(
+        "#!/bin/sh\ncase $* in *--require-hashes*) cat <<END\n{}\nEND\n;; esac\n".format("\n".join(lines))
+    )
+
+    output = make(project, "install")
+
+    shown = documented("make ingest")
+    assert printed(output) == shown[: shown.index(SANDBOX_NOTICE)]
+    assert re.findall(r"^  (\d+) of \d+ packages", output, re.MULTILINE) == ["20", "40", "60", "80"]
+
+
+def test_an_installation_that_fails_is_not_taken_for_done(project: Path) -> None:
+    (project / ".venv/bin/python").write_text("#!/bin/sh\ncase $* in *--require-hashes*) exit 1;; esac\n")
+
+    with pytest.raises(subprocess.CalledProcessError):
+        make(project, "install")
+
+    assert not (project / ".venv/requirements-local").exists()
 
 
 @pytest.mark.parametrize("before", [None, "TMDB_API_KEY=secret\n"])

@@ -30,18 +30,18 @@ _LINE_EVERY_S = 5.0
 
 _NEXT = """\
 Next: `{ui}` opens Dagster's UI. Look there at
-  {url}/assets/ops_report  the report: runs, calls, queue, and what needs a person
-  {url}/assets/movies      the movies, each with its poster and what it cost
+  {url}/assets/ops_report  the report: what ran, what is due, and what needs a person
+  {url}/assets/movies      the movies, each with its poster and how it was ingested
   {url}/overview           the runs
 `{help}` lists the other commands."""
 
 _ROWS = (
-    ("checked", "movies_checked"),
-    ("skipped", "movies_skipped"),
-    ("excluded", "movies_excluded"),
-    ("ingested", "movies_ingested"),
+    ("movies in TMDB's lists", "movies_checked"),
+    ("there already", "movies_skipped"),
+    ("kept out, such as adult ones", "movies_excluded"),
+    ("ingested, at most {} at once", "movies_ingested"),
     ("failed", "movies_failed"),
-    ("TMDB calls", "calls"),
+    ("calls to TMDB", "calls"),
 )
 
 
@@ -56,17 +56,17 @@ def run_ingest(engine: Engine, request: IngestRequest, settings: Settings) -> No
     output = logs / f"weekly_ingest-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     config_file = output.with_suffix(".yaml")
     config_file.write_text(json.dumps(config))  # JSON is YAML
-    console.print("Starting the job weekly_ingest ...")
+    console.print("Running Dagster's job weekly_ingest ...")
     with dagster_home(settings), started(_job("weekly_ingest", "-c", str(config_file)), output) as process:
         _show_progress(console, _progress(engine, process, output))
     run_id = _run_id(output)
     row = _result(engine, run_id) if run_id else None
     if row is not None:
-        _show_result(console, row)
+        _show_result(console, row, request.max_movies)
     if process.returncode != 0 or row is None:
         reason = (row and row["error_message"]) or f"{output} says why."
         raise click.ClickException(visible(f"The ingest failed: {reason}"))
-    console.print("Drawing the report ...")
+    console.print("Drawing the report on all runs ...")
     with dagster_home(settings), started(_job("ops_report"), logs / "ops_report.log") as report:
         pass
     if report.returncode != 0:
@@ -104,7 +104,7 @@ def _show_progress(console: Console, progress: Iterator[tuple[int, int]]) -> Non
         for done, movies in progress:
             if movies:
                 bar.update(task, description="Ingesting movies", completed=done, total=movies)
-            line = f"{done} of {counted(movies, 'movie')}" if movies else "Discovering movies"
+            line = f"Ingesting: {done} of {counted(movies, 'movie')} done" if movies else "Discovering movies"
             if not console.is_terminal and line != shown and time.monotonic() >= next_line:
                 console.print(line)
                 shown, next_line = line, time.monotonic() + _LINE_EVERY_S
@@ -115,12 +115,12 @@ def _result(engine: Engine, run_id: str) -> dict[str, Any] | None:
         return logged_ingest(connection, run_id)
 
 
-def _show_result(console: Console, row: dict[str, Any]) -> None:
-    table = Table(title="Weekly ingest")
-    table.add_column("movies")
-    table.add_column("", justify="right")
+def _show_result(console: Console, row: dict[str, Any], most: int) -> None:
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
     for name, column in _ROWS:
-        table.add_row(name, str(row[column]))
+        table.add_row(name.format(most), str(row[column]))
     table.add_row("duration", f"{(row['duration_ms'] or 0) / 1000:.1f} s")
     console.print(table)
     for title in row["failed_titles"] or []:

@@ -81,16 +81,15 @@ def migrate(dry_run: bool) -> None:
 def ingest(source: str, max_movies: int, pages_per_source: int) -> None:
     """Run the job weekly_ingest here and now, as the schedule does, and show how it goes."""
     from tmdb_dagster.pipeline.discover import IngestRequest
-    from tmdb_dagster.services.provide import SANDBOX_NOTICE, provide_services
+    from tmdb_dagster.services.provide import provide_services
     from tmdb_dagster.warehouse.engine import connect
     from tmdb_dagster.warehouse.migrate import migrate as upgrade
     from tmdb_dagster.warehouse.origin import require_room_for_sandbox
 
     request = IngestRequest(source, max_movies, pages_per_source)
-    services = provide_services(load_settings())
+    services = provide_services(load_settings(), click.echo)
     engine = connect(_url(services.settings), schema=services.settings.database_schema)
     if services.origin == "sandbox":
-        click.echo(SANDBOX_NOTICE)
         require_room_for_sandbox(engine, services.settings.database_schema)
     upgrade(engine, services.settings.database_schema)
     run_ingest(engine, request, services.settings)

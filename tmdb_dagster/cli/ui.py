@@ -36,6 +36,7 @@ def run_ui(settings: Settings, host: str, port: int) -> None:
     with _alone(state) as lock, dagster_home(settings):
         require_free("The UI", host, port, f" or `make ui PORT={port + 1}`")
         catalogue = _provide(settings, url)
+        click.echo("Starting Dagster's UI, and the daemon that runs its schedules ...")
         try:
             with started(command, output, pass_fds=(lock.fileno(),)) as dagster:
                 lock.write(f"{dagster.pid} {url}")
@@ -43,7 +44,7 @@ def run_ui(settings: Settings, host: str, port: int) -> None:
                 _wait_for(url, dagster)
                 if dagster.poll() is None:
                     click.echo(f"The UI is at {url}; Ctrl+C ends it. What Dagster logs goes to {output}.")
-                    click.echo(f"The catalogue itself is at {catalogue}.")
+                    click.echo(f"The movies themselves, with posters and a search, are at {catalogue}.")
             ended = dagster.returncode
         except KeyboardInterrupt:
             ended = 0
@@ -54,10 +55,9 @@ def run_ui(settings: Settings, host: str, port: int) -> None:
 
 def _provide(settings: Settings, url: str) -> str:
     """Start what Dagster's processes would each look for, and the pages of the catalogue; returns their address."""
-    from tmdb_dagster.services.provide import SANDBOX_NOTICE, dagster_database_url, provide_services, start_image_server
+    from tmdb_dagster.services.provide import dagster_database_url, provide_services, start_image_server
 
-    if provide_services(settings).origin == "sandbox":
-        click.echo(SANDBOX_NOTICE)
+    provide_services(settings, click.echo)
     dagster_database_url(settings)
     return start_image_server(settings.tmdb_dagster_state, dagster_url=url)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from tmdb_dagster.warehouse.errors import SchemaNotCurrent
 from tmdb_dagster.warehouse.origin import Origin
 
 SANDBOX_NOTICE = (
-    "No TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY is set: the sandbox answers in TMDB's place, with synthetic movies."
+    "No TMDB_READ_ACCESS_TOKEN or TMDB_API_KEY is set: the sandbox, a server on this machine, answers in TMDB's place, "
+    "with synthetic movies."
 )
+POSTGRES_NOTICE = "No DATABASE_URL is set: an embedded Postgres keeps the movies, in {}."
 
 _SANDBOX = LocalServer("sandbox", "tmdb_dagster.sandbox", "tmdb_dagster")
 _IMAGES = LocalServer("images", "tmdb_dagster.services.image_server", "tmdb_dagster.images")
@@ -34,8 +37,12 @@ class Services:
     origin: Origin
 
 
-def provide_services(settings: Settings) -> Services:
-    """Start what `settings` leave to us; all of it is shared by the processes of one state folder.
+def _untold(_notice: str) -> None:
+    """Whoever asks says nothing of it."""
+
+
+def provide_services(settings: Settings, tell: Callable[[str], None] = _untold) -> Services:
+    """Start what `settings` leave to us, and `tell` of it; all of it is shared by the processes of one state folder.
 
     Raises ServiceNotStarted, and before anything starts ServiceNotSet: in production for what is not set, elsewhere for
     images of a database of the user's own that its readers could not read.
@@ -44,6 +51,10 @@ def provide_services(settings: Settings) -> Services:
     if problem := unreadable_images(settings):
         raise ServiceNotSet(problem)
     origin: Origin = "tmdb" if settings.has_key else "sandbox"
+    if origin == "sandbox":
+        tell(SANDBOX_NOTICE)
+    if settings.database_url is None:
+        tell(POSTGRES_NOTICE.format(settings.tmdb_dagster_state))
     settings = provide_database(settings)
     if origin == "sandbox":
         url = start_sandbox(settings.tmdb_dagster_state)

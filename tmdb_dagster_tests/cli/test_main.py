@@ -28,6 +28,7 @@ from tmdb_dagster.services.provide import SANDBOX_NOTICE, stop_services
 from tmdb_dagster.settings import REPOSITORY, Settings
 from tmdb_dagster.warehouse.engine import HEAD, connect
 from tmdb_dagster_tests.cli.conftest import tmdb_dagster
+from tmdb_dagster_tests.transcript import PROGRESS, documented, printed
 from tmdb_dagster_tests.warehouse.old_system import COMBINED, TMDB_IDS, build_old_system
 
 
@@ -77,12 +78,12 @@ def test_a_newcomer_gets_movies_by_one_command(newcomer: Newcomer) -> None:
     table = _table(newcomer.first.stdout)
     assert re.fullmatch(r"\d+\.\d s", table.pop("duration"))
     assert table == {
-        "checked": "20",
-        "skipped": "0",
-        "excluded": "1",  # an adult movie
-        "ingested": "19",
+        "movies in TMDB's lists": "20",
+        "there already": "0",
+        "kept out, such as adult ones": "1",
+        "ingested, at most 20 at once": "19",
         "failed": "0",
-        "TMDB calls": "20",
+        "calls to TMDB": "20",
     }
 
 
@@ -92,10 +93,10 @@ def test_a_newcomer_is_told_of_the_sandbox_and_of_what_comes_next(newcomer: Newc
     assert lines.count(SANDBOX_NOTICE) == 1
     command = Path(sys.executable).parent / "tmdb-dagster"
     assert lines[-6:] == [
-        "Drawing the report ...",
+        "Drawing the report on all runs ...",
         f"Next: `{command} ui` opens Dagster's UI. Look there at",
-        "  http://127.0.0.1:3000/assets/ops_report  the report: runs, calls, queue, and what needs a person",
-        "  http://127.0.0.1:3000/assets/movies      the movies, each with its poster and what it cost",
+        "  http://127.0.0.1:3000/assets/ops_report  the report: what ran, what is due, and what needs a person",
+        "  http://127.0.0.1:3000/assets/movies      the movies, each with its poster and how it was ingested",
         "  http://127.0.0.1:3000/overview           the runs",
         f"`{command} --help` lists the other commands.",
     ]
@@ -103,10 +104,18 @@ def test_a_newcomer_is_told_of_the_sandbox_and_of_what_comes_next(newcomer: Newc
     assert newcomer.first.stderr == ""
 
 
+def test_a_newcomer_sees_what_the_page_shows(newcomer: Newcomer) -> None:
+    shown, seen = (
+        [line for line in lines if line not in PROGRESS]
+        for lines in (documented("make ingest"), printed(newcomer.first.stdout))
+    )
+    assert seen == shown[shown.index(SANDBOX_NOTICE) :]
+
+
 def test_the_second_ingest_skips_what_is_there(newcomer: Newcomer) -> None:
     assert newcomer.second.returncode == 0, newcomer.second
     table = _table(newcomer.second.stdout)
-    assert (table["skipped"], table["ingested"], table["TMDB calls"]) == ("19", "0", "1")
+    assert (table["there already"], table["ingested, at most 20 at once"], table["calls to TMDB"]) == ("19", "0", "1")
 
 
 def test_stop_names_what_it_stopped(newcomer: Newcomer) -> None:
@@ -149,11 +158,12 @@ def test_an_ingest_away_from_a_terminal_prints_plain_lines(
 
     assert result.exit_code == 0, result.output
     assert "\x1b" not in result.output
-    assert "Discovering movies\n" in result.output
-    done = [int(number) for number in re.findall(r"^(\d+) of 20 movies$", result.output, re.MULTILINE)]
+    assert set(PROGRESS) <= set(printed(result.output)) & set(documented("make ingest"))
+    done = [int(number) for number in re.findall(r"^Ingesting: (\d+) of 20 movies done$", result.output, re.MULTILINE)]
     assert done == sorted(done)
     assert len(set(done)) > 1
-    assert (_table(result.output)["ingested"], _table(result.output)["failed"]) == ("19", "1")
+    table = _table(result.output)
+    assert (table["ingested, at most 20 at once"], table["failed"]) == ("19", "1")
     assert re.search(r"^failed: .+: /movie/\d+: ", result.output, re.MULTILINE)
     assert SANDBOX_NOTICE not in result.output
 

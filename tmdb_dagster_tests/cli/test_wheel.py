@@ -23,6 +23,7 @@ import requests
 from tmdb_dagster.sandbox.life import FIRST_DAY
 from tmdb_dagster.services.provide import stop_services
 from tmdb_dagster.settings import REPOSITORY, Settings
+from tmdb_dagster_tests.transcript import documented, printed
 
 TIMEOUT_S = 180
 
@@ -125,6 +126,7 @@ def test_in_an_empty_folder_movies_are_ingested_looked_at_and_shown(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assert _shown(folder, variables, port) == ["tmdb_dagster.definitions"]
+    assert printed((folder.parent / "ui.log").read_text("utf8")) == documented("make ui")
 
     assert [path.name for path in folder.iterdir()] == [".tmdb_dagster"]
     left = {path for path in scripts.parent.rglob("*") if path.suffix != ".pyc" and path.name != "__pycache__"}
