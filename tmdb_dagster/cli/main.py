@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -51,7 +52,7 @@ def main() -> None:
 @click.option("--dry-run", is_flag=True, help="Print the plan with its SQL, and touch nothing.")
 def migrate(dry_run: bool) -> None:
     """Bring the database to the current schema, also one of the old system's; safe to repeat."""
-    from tmdb_dagster.cli.migration import show_plan
+    from tmdb_dagster.cli.migration import show_plan, show_start
     from tmdb_dagster.services.image_store import unreadable_images
     from tmdb_dagster.services.provide import provide_database
     from tmdb_dagster.warehouse.engine import HEAD, address, connect
@@ -70,7 +71,9 @@ def migrate(dry_run: bool) -> None:
         plan = plan_migration(engine, settings.database_schema)
         show_plan(plan, script_in=settings.database_schema)
         raise click.exceptions.Exit(1 if plan.refusals else 0)
-    show_plan(upgrade(engine, settings.database_schema))
+    started = time.monotonic()
+    if upgrade(engine, settings.database_schema, show_start).steps:
+        click.echo(f"That took {time.monotonic() - started:.1f} s.")
     click.echo(f"{address(url)} is at revision {HEAD}.")
 
 

@@ -25,5 +25,12 @@ def show_plan(plan: Plan, *, script_in: str | None = None) -> None:
             click.echo("\n".join(statements if step.alone or len(statements) == 1 else _transaction(statements)))
 
 
+def show_start(plan: Plan) -> None:
+    """Print what is about to be done, so that nobody waits in the dark."""
+    show_plan(plan)
+    if plan.steps:
+        click.echo("Migrating ...")
+
+
 def _transaction(statements: list[str]) -> list[str]:
     return ["BEGIN;", *statements, "COMMIT;"]

@@ -9,7 +9,7 @@ from migrations/env.py.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
@@ -87,12 +87,16 @@ def alembic_config(engine: Engine, schema: str = "public") -> Config:
     return config
 
 
-def migrate(engine: Engine, schema: str = "public") -> Plan:
-    """Bring the database to the current revision; returns what was found and done.
+OnPlan = Callable[[Plan], None]
+
+
+def migrate(engine: Engine, schema: str = "public", on_plan: OnPlan | None = None) -> Plan:
+    """Bring the database to the current revision; returns what was found and done, which `on_plan` gets beforehand.
 
     Safe to repeat, to kill, and to start twice at once. Raises DatabaseUnavailable, MigrationRefused, DatabaseBusy.
     """
     config = alembic_config(engine, schema)
+    config.attributes["on_plan"] = on_plan
     command.upgrade(config, "head")
     done: Plan = config.attributes["plan"]
     return done
@@ -140,8 +144,10 @@ def one_at_a_time(engine: Engine) -> Iterator[None]:
         keeper.rollback()
 
 
-def make_or_take_over(engine: Engine, schema: str, script: ScriptDirectory) -> Plan:
+def make_or_take_over(engine: Engine, schema: str, script: ScriptDirectory, on_plan: OnPlan | None) -> Plan:
     """Make the schema, or take over the tables of another program, or say what is to come in a database of ours.
+
+    `on_plan` gets the plan before anything is done.
 
     Raises MigrationRefused, before anything is touched.
     """
@@ -153,6 +159,8 @@ def make_or_take_over(engine: Engine, schema: str, script: ScriptDirectory) -> P
             f"The schema {schema} cannot be migrated, and nothing was changed:"
             + "".join(f"\n* {refusal}" for refusal in plan.refusals)
         )
+    if on_plan is not None:
+        on_plan(plan)
     if plan.revision is None:
         for step in plan.steps:
             take(engine, schema, step)

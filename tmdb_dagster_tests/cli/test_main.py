@@ -224,10 +224,12 @@ def test_migrate_makes_the_tables_and_may_be_repeated(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", new_database())
 
-    for _ in range(2):
-        result = _invoke("migrate")
+    first, second = _invoke("migrate"), _invoke("migrate")
+    for result in (first, second):
         assert result.exit_code == 0, result.output
         assert result.stdout.endswith(f" is at revision {HEAD}.\n")
+    assert re.search(r"^Migrating \.\.\.\nThat took \d+\.\d s\.$", first.stdout, re.MULTILINE)
+    assert "Migrating" not in second.stdout
 
     engine = create_engine(os.environ["DATABASE_URL"], poolclass=NullPool)
     with engine.begin() as connection:

@@ -49,6 +49,14 @@ def test_the_check_would_see_a_difference(engine: Engine) -> None:
         command.check(alembic_config(engine))
 
 
+def test_what_is_found_is_told_before_anything_is_done(new_database: Callable[..., str]) -> None:
+    told: list[tuple[str, set[str]]] = []
+    with connected(new_database()) as engine:
+        migrate(engine, on_plan=lambda plan: told.append((plan.found, tables_in(engine))))
+
+    assert told == [("no tables of the catalogue", set())]
+
+
 def test_a_repetition_changes_nothing(engine: Engine) -> None:
     add_work(engine, 603)
     before = versions(engine, "works", "catalogue_version")

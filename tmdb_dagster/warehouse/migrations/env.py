@@ -57,7 +57,8 @@ def run_migrations() -> None:
     to_head = _goes_to_head()
     with one_at_a_time(engine):
         if to_head:
-            context.config.attributes["plan"] = make_or_take_over(engine, schema, context.script)
+            attributes = context.config.attributes
+            attributes["plan"] = make_or_take_over(engine, schema, context.script, attributes.get("on_plan"))
         _run_in_one_transaction(engine, schema, to_head=to_head)
         if to_head:
             build_indexes(engine, schema)
