@@ -27,6 +27,7 @@ from tmdb_dagster.shown import visible
 from tmdb_dagster.transform.attribution import attribution_markdown
 
 if TYPE_CHECKING:
+    from tmdb_dagster.pipeline.repair import RepairReport
     from tmdb_dagster.transform.rows import MovieRows
 
 
@@ -75,8 +76,11 @@ def repair_images(
         context.instance.add_dynamic_partitions(str(movie_partitions.name), [key])
         context.log_event(AssetMaterialization("movie_images", partition=key, metadata=repaired_metadata(rows)))
 
+    def tell(so_far: "RepairReport") -> None:
+        context.log.info("Fetched %s images, and %s failed", so_far.fetched, so_far.failed)
+
     with catalogue.run(context) as run:
-        report = repair(run, record, everything=config.everything, verify=config.verify)
+        report = repair(run, record, tell, everything=config.everything, verify=config.verify)
     for error in report.errors:
         context.log.warning(visible(error))
     figures = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -51,12 +51,24 @@ class RepairReport:
     errors: list[str] = field(default_factory=list)
 
 
-def repair_images(run: Run, on_updated: Callable[[MovieRows], None], *, everything: bool, verify: bool) -> RepairReport:
+def _unseen(_so_far: RepairReport) -> None:
+    """Nobody waits for the repair."""
+
+
+def repair_images(
+    run: Run,
+    on_updated: Callable[[MovieRows], None],
+    on_fetched: Callable[[RepairReport], None] = _unseen,
+    *,
+    everything: bool,
+    verify: bool,
+) -> RepairReport:
     """Fetch the missing images that are due (`everything`: all of them), and update the movies that show them.
 
     `verify` first removes images that no movie shows, and compares the inventory with the store. Movies that were
-    ingested before images were rehosted are taken along. `on_updated` gets the rows of each updated movie. Raises
-    InvalidRequest where there is no store, and StoreError where its files cannot be listed.
+    ingested before images were rehosted are taken along. `on_updated` gets the rows of each updated movie, and
+    `on_fetched` the figures so far, every PAGE images. Raises InvalidRequest where there is no store, and StoreError
+    where its files cannot be listed.
     """
     rehoster = _rehoster(run)
     report = RepairReport()
@@ -64,7 +76,8 @@ def repair_images(run: Run, on_updated: Callable[[MovieRows], None], *, everythi
         report.orphans = _remove_orphans(run, rehoster)
         report.lost = _find_lost(run, rehoster)
     _rebuild(run, run_transaction(run.engine, works_without_plan))
-    _fetch_due(run, rehoster, report, everything=everything)
+    for _ in _fetch_due(run, rehoster, report, everything=everything):
+        on_fetched(report)
     behind = run_transaction(run.engine, works_behind, rehoster.store.name)
 
     def updated(rows: MovieRows) -> None:
@@ -75,7 +88,8 @@ def repair_images(run: Run, on_updated: Callable[[MovieRows], None], *, everythi
     return report
 
 
-def _fetch_due(run: Run, rehoster: Rehoster, report: RepairReport, *, everything: bool) -> None:
+def _fetch_due(run: Run, rehoster: Rehoster, report: RepairReport, *, everything: bool) -> Iterator[None]:
+    """Fetch a page of images at a time into the report."""
     after = ""
     while True:
         page = run_transaction(
@@ -90,6 +104,7 @@ def _fetch_due(run: Run, rehoster: Rehoster, report: RepairReport, *, everything
         report.fetched += len(results) - len(errors)
         report.bytes += sum(result.bytes for result in results)
         report.errors += errors[: ERRORS_KEPT - len(report.errors)]
+        yield
 
 
 def repair_movie(run: Run, tmdb_id: int) -> tuple[MovieRows, ImageReport]:

@@ -47,12 +47,15 @@ def test_what_could_not_be_fetched_is_warned_of_and_repaired(
 
     scheduled = execute("repair_images", everything=False, verify=False)
     assert scheduled.output_for_node("repair_images")["fetched"] == 0, "nothing is due yet"
-    repaired = execute("repair_images").output_for_node("repair_images")
+    repair = execute("repair_images")
+    repaired = repair.output_for_node("repair_images")
 
     missing = metadata(materializations(instance, "movie_images")[-1])["missing"]
     assert (repaired["fetched"], repaired["failed"], repaired["movies updated"]) == (missing, 0, 1)
     newest = materializations(instance, "movie_images")[0]
     assert (newest.partition, metadata(newest)["missing"]) == ("603", 0)
+    said = [entry.user_message for entry in instance.all_logs(repair.run_id)]
+    assert f"Fetched {missing} images, and 0 failed" in said, "it shows that it is alive"
 
 
 @pytest.mark.parametrize("image_store", ["local"], indirect=True)
