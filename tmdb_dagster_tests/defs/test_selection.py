@@ -120,10 +120,9 @@ def test_candidates_alone_are_chosen_from_the_snapshots_that_are_kept(
     assert result.success
     assert _recorded(result) == {"candidates"}
     assert sandbox.stats.calls == 0
-    chosen = rows(engine, "SELECT tmdb_id, title FROM ingest_candidates ORDER BY rank LIMIT 2")
-    first = rows(engine, "SELECT tmdb_id, title FROM list_snapshots WHERE rank = 1 ORDER BY source")
-    assert _candidates(engine) == 5
-    assert chosen == first
+    chosen = rows(engine, "SELECT tmdb_id, title FROM ingest_candidates ORDER BY rank")
+    listed = rows(engine, "SELECT tmdb_id, title FROM list_snapshots ORDER BY rank, source")
+    assert chosen == list(dict.fromkeys(listed))[:5], "one movie may be high in both lists"
 
 
 def test_candidates_are_chosen_anew_from_a_newer_snapshot(materialise: Materialise, engine: Engine) -> None:
