@@ -68,7 +68,7 @@ def _daemon(storage: DagsterPostgresStorage, settings: Settings) -> tuple[str, s
         return "ok", "the daemon lives"
     told = (
         f"the daemon has not told for {_SILENT_S // 60} minutes that it lives ({', '.join(silent)}), and without it no "
-        "schedule or sensor starts anything: run `tmdb-dagster serve daemon`, or `make ui`."
+        "schedule or sensor starts anything: run `tmdb-dagster serve daemon`, or `tmdb-dagster ui`."
     )
     if settings.dagster_database_url is None:
         return "note", told  # on a laptop it lives while the UI is open

@@ -95,6 +95,11 @@ class _AtFirstUse:
                 vars(self).update(vars(made) | {"_engine": _shared_engine(url)} | vars(self))
         return object.__getattribute__(self, name)
 
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """The webserver's own engine, which keeps a connection, too: it is looked at before it is used."""
+        super().optimize_for_webserver(statement_timeout, pool_recycle, max_overflow)  # type: ignore[misc]
+        event.listen(self._engine, "checkout", _require_open)
+
 
 class _RunStorage(_AtFirstUse, PostgresRunStorage):
     _made_by = PostgresRunStorage

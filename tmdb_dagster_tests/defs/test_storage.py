@@ -62,13 +62,16 @@ def test_processes_that_use_an_empty_database_at_once_find_its_tables(
     assert {"runs", "event_logs", "jobs"} <= set(tables)
 
 
+@pytest.mark.parametrize("in_webserver", [False, True])
 def test_connections_that_the_server_ended_are_replaced(
-    state: Path, new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    in_webserver: bool, state: Path, new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_DATABASE_URL", url := new_database())
     others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
     with DagsterInstance.get() as instance, create_engine(url, poolclass=NullPool).connect() as admin:
+        if in_webserver:
+            instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3600, max_overflow=20)
         instance.add_dynamic_partitions("movie", ["603"])
         ended = admin.scalars(text(f"SELECT pg_terminate_backend(pid, 5000) {others}")).all()
 
