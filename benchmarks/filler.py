@@ -72,6 +72,8 @@ def fill(engine: Engine, *, movies: int, calls: int) -> None:
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text(_VARIED), {"work_id": work_id})
+        # The copies brought their ids, and an ingest gets its own from the sequence.
+        connection.execute(text("SELECT setval(pg_get_serial_sequence('works', 'work_id'), max(work_id)) FROM works"))
         connection.execute(text(_QUEUE))
         connection.execute(text(_IMAGES))
         connection.execute(text(_CALLS), {"movies": movies, "calls": calls})

@@ -170,7 +170,7 @@ def _ingest(database: str, tmdb: Sandbox, movie_ids: list[int]) -> None:
         tmdb_rate_limit="unlimited",
         movie_images_store="none",
     )
-    with open_run(settings, run_id="filler", job="benchmark", origin="sandbox") as run:
+    with open_run(settings, run_id="filler", job="benchmark", origin="tmdb") as run:
         enrich(run, [Movie(movie_id, "") for movie_id in movie_ids], lambda _: None)
 
 

@@ -56,7 +56,7 @@ def main(movies: str, measured: bool) -> None:
     show_table(["", "", "wall s", "CPU s", "movies/s", "peak MB", "a worker's"], lines)
     show_targets(
         [
-            Target("seconds a movie, beyond the start", 1 / steady, 1 / FEWEST),
+            Target("milliseconds a movie, beyond the start", 1000 / steady, 1000 / FEWEST),
             Target(f"peak memory with {many} movies / with {few}", costs[many].peak_mb / costs[few].peak_mb, 1.1),
         ]
     )
