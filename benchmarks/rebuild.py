@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
-import time
 
 import click
 
 from benchmarks.enrichment import show_machine
-from benchmarks.measure import Cost, run
+from benchmarks.measure import Cost, measured, run
 from benchmarks.report import Target, show_table, show_targets
 from benchmarks.stage import environment, postgres, sandbox
 from tmdb_dagster.pipeline.rebuild import Rebuilt, rebuild_from_raw
@@ -23,10 +21,10 @@ FEWEST = 400
 
 @click.command()
 @click.option("--movies", default="1000,4000", show_default=True, help="Two numbers of movies.")
-@click.option("--measured", is_flag=True, hidden=True)
-def main(movies: str, measured: bool) -> None:
+@click.option("--alone", is_flag=True, hidden=True)
+def main(movies: str, alone: bool) -> None:
     """Ingest the movies into a new database and rebuild them all, from the start of the process to its end."""
-    if measured:
+    if alone:
         _rebuild()
         return
     few, many = map(int, movies.split(","))
@@ -38,7 +36,7 @@ def main(movies: str, measured: bool) -> None:
                 variables = environment(tmdb, database)
                 ingest = [sys.executable, "-m", "benchmarks.pipeline"]
                 run(ingest, environment=variables, folder=server.folder, stdin=tmdb.popular(count))
-                rebuild = [sys.executable, "-m", "benchmarks.rebuild", "--measured"]
+                rebuild = [sys.executable, "-m", "benchmarks.rebuild", "--alone"]
                 costs[count] = run(rebuild, environment=variables, folder=server.folder)
     steady = (many - few) / (costs[many].wall_s - costs[few].wall_s)
     lines = [
@@ -70,11 +68,11 @@ def _rebuild() -> None:
         nonlocal written
         written += len(rebuilt.work_ids)
 
-    started = time.perf_counter()
-    with open_catalogue(settings) as engine:
-        rebuild_from_raw(engine, settings, count)
-    worker_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
-    print(json.dumps({"wall_s": time.perf_counter() - started, "movies": written, "worker_mb": worker_mb}))
+    with measured() as result:
+        with open_catalogue(settings) as engine:
+            rebuild_from_raw(engine, settings, count)
+        result["movies"] = written
+        result["worker_mb"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
 
 
 if __name__ == "__main__":

@@ -170,12 +170,17 @@ def write_rows(connection: Connection, rows: Mapping[int, MovieRows]) -> Written
     upsert(connection, _SCORES, _stamped(scores, "computed_at", now))
     upsert(connection, _CARDS, _stamped(cards.values(), "computed_at", now))
     answered = [{"work_id": m.work["work_id"], "source": source} for m in movies for source in m.similar_sources]
-    connection.execute(_DROP_OLD_SIMILAR, {"answered": json_parameter(answered), "rows": json_parameter(similar)})
+    connection.execute(_DROP_OLD_SIMILAR, {"answered": json_parameter(answered), "rows": _keys(_SIMILAR, similar)})
     upsert(connection, _SIMILAR, similar)
     images = [row for movie in movies for row in movie.images]
-    connection.execute(_DROP_OLD_IMAGES, {"work_ids": list(rows), "rows": json_parameter(images)})
+    connection.execute(_DROP_OLD_IMAGES, {"work_ids": list(rows), "rows": _keys(_IMAGES, images)})
     upsert(connection, _IMAGES, images)
     return Written(frozenset(rows), cards, clashes)
+
+
+def _keys(target: Target, rows: Iterable[Mapping[str, Any]]) -> str:
+    """What names each of the rows, for a statement that needs no more of them."""
+    return json_parameter([{column: row[column] for column in target.key} for row in rows])
 
 
 def _stamped(rows: Iterable[Mapping[str, Any]], column: str, moment: object) -> list[dict[str, Any]]:
