@@ -10,7 +10,6 @@ from typing import Any, TextIO
 
 import click
 
-from tmdb_dagster.cli.ingest import run_ingest
 from tmdb_dagster.cli.process import UI_PORT, UI_URL, become
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.logs import configure_logging
@@ -83,6 +82,7 @@ def migrate(dry_run: bool) -> None:
 @click.option("--pages-per-source", default=5, show_default=True, help="Most pages to ask of each list.")
 def ingest(source: str, max_movies: int, pages_per_source: int) -> None:
     """Run the job weekly_ingest here and now, as the schedule does, and show how it goes."""
+    from tmdb_dagster.cli.ingest import run_ingest
     from tmdb_dagster.pipeline.discover import IngestRequest
     from tmdb_dagster.services.provide import provide_services
     from tmdb_dagster.warehouse.engine import connect

@@ -27,8 +27,6 @@ from tmdb_dagster.transform.health import (
 )
 from tmdb_dagster.warehouse.checks import problems
 
-WORK_MEM = "128MB"
-
 _Row = TypeVar("_Row")
 
 # A run names a movie that failed as "Title: error"; an error of a call begins with its path.
@@ -58,9 +56,7 @@ _FAILURES = text("""
 
 
 def read_health(connection: Connection, rate_limit: RateLimit | None, *, runs: int = 5) -> Health:
-    """The catalogue's state now, with its last `runs`; until the transaction ends, it may take more memory."""
-    # A million works are counted in half the time where the server need not sort them on its disk.
-    connection.execute(text(f"SET LOCAL work_mem TO '{WORK_MEM}'"))
+    """The catalogue's state now, with its last `runs`."""
     return Health(
         utc_now(),
         run_history(connection, limit=runs),

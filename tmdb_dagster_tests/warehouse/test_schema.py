@@ -92,7 +92,7 @@ def test_a_later_version_edits_the_files_of_functions_and_views(
     later_version(
         "ALTER TABLE works ADD COLUMN mood text",
         age_tiers=tiers.replace("181, 14, 20", "181, 15, 20").replace("'The tiers of", "'Tiers of"),
-        v_image_coverage=coverage.replace("max(i.last_error)", "min(i.last_error)"),
+        v_image_coverage=coverage.replace("max(last_error)", "min(last_error)"),
         v_moods="CREATE OR REPLACE VIEW v_moods AS SELECT title, is_mood(title) FROM works;",
         is_mood="CREATE OR REPLACE FUNCTION is_mood(text) RETURNS boolean LANGUAGE sql AS 'SELECT $1 <> $1';",
     )

@@ -155,6 +155,23 @@ def test_the_queue(engine: Engine) -> None:
     ]
 
 
+def test_of_several_errors_the_queue_shows_the_newest(engine: Engine) -> None:
+    work_id = add_work(engine, 603)
+    for hours, error in ((3, "oldest"), (1, "newest"), (2, "older"), (0, None)):
+        execute(
+            engine,
+            """INSERT INTO refresh_queue (work_id, status, priority, reason, processed_at, retry_count, last_error)
+            VALUES (:work_id, 'failed', 10, NULL, now() - make_interval(hours => :hours), 4, :error)""",
+            work_id=work_id,
+            hours=hours,
+            error=error,
+        )
+
+    assert found(engine, "status, reason, entries, retries, last_error", "v_queue_status") == [
+        ("failed", None, 4, 16, "newest")
+    ]
+
+
 def test_the_calls_of_a_movie(engine: Engine) -> None:
     operate(engine)
 
@@ -313,9 +330,27 @@ INDEXED = {
 }
 
 
+def plan(engine: Engine, query: str) -> str:
+    """How it is found where reading a whole table is the last resort."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        return "\n".join(connection.exec_driver_sql(f"EXPLAIN {query}").scalars())
+
+
 def test_what_is_asked_often_is_found_by_an_index(engine: Engine) -> None:
     for query, index in INDEXED.items():
-        with engine.begin() as connection:
-            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-            plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {query}").scalars())
-        assert re.search(rf"{index}.*\n\s+Index Cond", plan), plan
+        assert re.search(rf"{index}.*\n\s+Index Cond", plan(engine, query))
+
+
+# query: the index that alone is read for all rows
+COUNTED = {
+    "SELECT status, age_tier, works, stale, gone FROM v_catalogue_health": "works_tiers_idx on works",
+    "SELECT * FROM v_image_coverage": "image_inventory_stored_idx on image_inventory",
+}
+
+
+def test_what_counts_all_rows_reads_an_index_alone(engine: Engine) -> None:
+    for query, index in COUNTED.items():
+        counting = plan(engine, query)
+        assert f"Index Only Scan using {index}" in counting
+        assert "rating_sources" not in counting, "what is not asked for is not worked out"

@@ -1,24 +1,36 @@
+-- Counted by error first, so that the newest error is sought among few rows: any number of entries may be finished.
 CREATE OR REPLACE VIEW v_queue_status WITH (security_invoker = true) AS
 SELECT
     q.status,
     q.priority,
     q.reason,
     q.claimed,
-    count(*) AS entries,
-    count(*) FILTER (WHERE q.status = 'queued' AND (q.due_at <= now() OR q.due_at IS NULL)) AS due,
-    min(q.due_at) FILTER (WHERE q.status = 'queued') AS next_due_at,
-    min(q.queued_at) FILTER (WHERE q.is_open) AS oldest_queued_at,
-    extract(epoch FROM now() - min(q.queued_at) FILTER (WHERE q.is_open))::float8 AS oldest_age_s,
-    coalesce(sum(q.retry_count), 0)::bigint AS retries,
-    max(q.processed_at) AS last_processed_at,
-    (array_agg(q.last_error ORDER BY coalesce(q.processed_at, q.claimed_at, q.queued_at) DESC NULLS LAST)
-        FILTER (WHERE q.last_error IS NOT NULL))[1] AS last_error
+    sum(q.entries)::bigint AS entries,
+    sum(q.due)::bigint AS due,
+    min(q.next_due_at) AS next_due_at,
+    min(q.oldest_queued_at) AS oldest_queued_at,
+    extract(epoch FROM now() - min(q.oldest_queued_at))::float8 AS oldest_age_s,
+    coalesce(sum(q.retries), 0)::bigint AS retries,
+    max(q.last_processed_at) AS last_processed_at,
+    (array_agg(q.last_error ORDER BY q.last_seen_at DESC NULLS LAST) FILTER (WHERE q.last_error IS NOT NULL))[1]
+        AS last_error
 FROM (
-    SELECT r.*, r.status IN ('queued', 'processing') AS is_open,
-        r.status = 'processing' AND EXISTS (
-            SELECT FROM run_leases l WHERE l.run_id = r.claimed_by AND l.expires_at > now()
-        ) AS claimed
+    SELECT
+        r.status,
+        r.priority,
+        r.reason,
+        (r.status = 'processing' AND r.claimed_by IN (SELECT run_id FROM run_leases WHERE expires_at > now())) IS TRUE
+            AS claimed,
+        r.last_error,
+        count(*) AS entries,
+        count(*) FILTER (WHERE r.status = 'queued' AND (r.due_at <= now() OR r.due_at IS NULL)) AS due,
+        min(r.due_at) FILTER (WHERE r.status = 'queued') AS next_due_at,
+        min(r.queued_at) FILTER (WHERE r.status IN ('queued', 'processing')) AS oldest_queued_at,
+        sum(r.retry_count) AS retries,
+        max(r.processed_at) AS last_processed_at,
+        max(coalesce(r.processed_at, r.claimed_at, r.queued_at)) AS last_seen_at
     FROM refresh_queue r
+    GROUP BY 1, 2, 3, 4, 5
 ) AS q
 GROUP BY q.status, q.priority, q.reason, q.claimed;
 

@@ -79,7 +79,12 @@ works = Table(
     Column("merged_into", Text, comment="TMDB id under which TMDB has a movie that is gone; NULL: not known."),
     Index(None, "title"),
     Index(None, "year"),
-    Index("works_release_date_last_refreshed_at_idx", text("release_date DESC"), "last_refreshed_at"),
+    Index(
+        "works_tiers_idx",
+        text("release_date DESC"),
+        "last_refreshed_at",
+        postgresql_include=["ingestion_status"],
+    ),
     Index(None, "last_refreshed_at"),
     Index(None, "ingestion_status"),
     Index("works_claimed_by_idx", "claimed_by", postgresql_where=text("claimed_by IS NOT NULL")),

@@ -61,6 +61,9 @@ image_inventory = Table(
     Index(None, "work_id"),
     Index("image_inventory_replaced_idx", "key", postgresql_where=text("replaced")),
     Index("image_inventory_missing_idx", "key", postgresql_where=text("status <> 'stored'")),
+    Index(
+        "image_inventory_stored_idx", "kind", postgresql_include=["bytes"], postgresql_where=text("status = 'stored'")
+    ),
     comment="Every image that the catalogue wants to have, and whether it has it.",
 )
 
