@@ -191,10 +191,13 @@ def _cut_list(lists: _Lists, value: Any, at: _Location, most: int, problems: _Pr
 
 def _storable(model: type[BaseModel], body: object, problems: _Problems) -> object:
     """The body with text that Postgres can store."""
-    if not isinstance(body, dict) or not _may_be_unstorable(body):
+    if not isinstance(body, dict):
         return body
     names = [field.alias or name for name, field in model.model_fields.items()]
-    cleaned = {name: _cleaned(body[name], _MAX_DEPTH) for name in names if name in body}
+    declared = {name: body[name] for name in names if name in body}
+    if not _may_be_unstorable(declared):
+        return body
+    cleaned = {name: _cleaned(value, _MAX_DEPTH) for name, value in declared.items()}
     for name, value in cleaned.items():
         if value != body[name]:
             problems[name, "text"] = f"{name}: unstorable characters left out"

@@ -24,6 +24,17 @@ _DATE = re.compile(r"\s*([0-9]{4}-[0-9]{2}-[0-9]{2})([T ].*)?", re.DOTALL)
 
 _LONGEST_TITLE = 600
 
+CREW_JOBS = (
+    "Director",
+    "Writer",
+    "Screenplay",
+    "Producer",
+    "Director of Photography",
+    "Original Music Composer",
+)
+"""The jobs of the crew that are read, in the order in which a card lists them; a crew has a hundred others."""
+_READ_JOBS = (None, *CREW_JOBS)
+
 
 def _iso_date(value: object) -> date | None:
     """The date that a text begins with: TMDB has sent a time with it for hours."""
@@ -298,7 +309,7 @@ def parse_movie(
         body = {**(body if fallback is None else with_translated_texts(body, fallback)), **lacking}
     if regions is not None:
         body = _with_regions(body, regions)
-    movie, problems = validated(Movie, _with_title(body), "movie")
+    movie, problems = validated(Movie, _with_title(_with_crew(body)), "movie")
     if language is not None and movie.videos is not None:
         spoken = language.partition("-")[0]
         results = sorted(movie.videos.results, key=lambda video: video.iso_639_1 != spoken)
@@ -331,6 +342,15 @@ def _with_regions(body: object, regions: Iterable[str]) -> object:
         case {"watch/providers": {"results": dict(offers)} as providers, **others}:
             wanted = {region: offers[region] for region in regions if region in offers}
             return {**others, "watch/providers": {**providers, "results": wanted}}
+    return body
+
+
+def _with_crew(body: object) -> object:
+    """The body without the crew of other jobs, and with what is no member of it, which is a problem."""
+    match body:
+        case {"credits": {"crew": list(members)} as parts, **others}:
+            read = [one for one in members if not isinstance(one, dict) or one.get("job") in _READ_JOBS]
+            return {**others, "credits": {**parts, "crew": read}}
     return body
 
 

@@ -71,10 +71,13 @@ class RateLimiter(Protocol):
         """Block until one call may be sent."""
 
     def answered(self) -> None:
-        """The call of this thread has its answer, or will have none."""
+        """The answer to this thread's call has begun, or there will be none."""
 
     def back_off(self, seconds: float) -> None:
         """TMDB answered 429: nobody sends for `seconds`."""
+
+    def close(self) -> None:
+        """No call follows."""
 
 
 class Unlimited:
@@ -87,6 +90,9 @@ class Unlimited:
         pass
 
     def back_off(self, seconds: float) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
 
@@ -172,8 +178,9 @@ class Transport:
         return self._retrying(lambda: self._attempt(path, query, tmdb_id, next(retries)))
 
     def close(self) -> None:
-        """Close the pooled connections."""
+        """Close the pooled connections and the limiter."""
         self._adapter.close()
+        self._limiter.close()
 
     def __enter__(self) -> Transport:
         return self
@@ -200,8 +207,6 @@ class Transport:
             error = _too_large(path, status)
         except (requests.RequestException, urllib3.exceptions.HTTPError, zlib.error) as exc:
             error = self._no_answer(path, status, exc, retry_count + 1)
-        finally:
-            self._limiter.answered()
         if error is not None:
             # The text may quote the server, which knows the key.
             error.args = (self._redact(f"{error}{self._hint(error)}"),)
@@ -228,8 +233,11 @@ class Transport:
     def _send(self, path: str, query: dict[str, str | int]) -> requests.Response:
         request = self._prepared.copy()
         request.url = self._api_url + path + (f"?{urlencode(query)}" if query else "")
-        # Not by Session.send: even told to follow no redirect, it reads a redirect's body, however large.
-        return self._adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
+        try:
+            # Not by Session.send: even told to follow no redirect, it reads a redirect's body, however large.
+            return self._adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
+        finally:
+            self._limiter.answered()  # with its head; how long the body takes does not matter to who counts calls
 
     @cached_property
     def _prepared(self) -> requests.PreparedRequest:

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from tmdb_dagster.tmdb.models import CastMember, Credits, CrewMember
+from tmdb_dagster.tmdb.models import CREW_JOBS, CastMember, Credits, CrewMember
 from tmdb_dagster.transform.distinct import distinct_by
 from tmdb_dagster.transform.images import ImageUrls, image_key
 from tmdb_dagster.transform.rows import CastEntry, CrewEntry
 from tmdb_dagster.transform.text import text_or_none
-
-CREW_JOBS = (
-    "Director",
-    "Writer",
-    "Screenplay",
-    "Producer",
-    "Director of Photography",
-    "Original Music Composer",
-)
-"""The jobs that are kept, in the order in which they are listed."""
 
 _CAST_LENGTH = 15
 _CREW_LENGTH = 10

@@ -6,7 +6,11 @@ import math
 import threading
 import time
 from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
+from queue import Empty, SimpleQueue
+from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, text
 
@@ -31,26 +35,48 @@ LATE_S = 0.5
 # server that forgot some in a crash would grant them once more.
 #
 # The database's clock may be set back, or be another's after a failover: what was noted moves with it. A call that was
-# answered counts from its answer. The margin is the longest of all processes, for the calls of one may be slower than
-# those of the one that asks. A limit or margin that nobody has asked by for three windows is forgotten.
-_ACQUIRE = text("""
+# answered counts from its answer, of which the process's next question tells, or its end. The margin is the longest of
+# all processes, for the calls of one may be slower than those of the one that asks. A limit or margin that nobody has
+# asked by for three windows is forgotten; that of a process which had not measured, when it has, or ends.
+_PERMITS = """
+    permits = ARRAY(
+        SELECT coalesce(
+            clock_timestamp() - make_interval(secs => (
+                SELECT min(ago)
+                FROM unnest(CAST(:answered AS timestamptz[]), CAST(:ago AS float8[])) AS a(answered, ago)
+                WHERE answered = permit
+            )),
+            permit
+        ) - greatest(interval '0', r.granted_at - clock_timestamp()) AS moment
+        FROM unnest(r.permits) AS permit
+        ORDER BY moment
+    )
+"""
+_CLOSE = text(f"""
     UPDATE rate_limits r SET
-        permits = ARRAY(
-            SELECT unnest(array_replace(r.permits, CAST(:answered AS timestamptz), clock_timestamp()))
-                - greatest(interval '0', r.granted_at - clock_timestamp()) AS moment
-            ORDER BY moment
-        ),
+        {_PERMITS},
+        limits = (
+            SELECT coalesce(jsonb_agg(l), '[]') FROM jsonb_array_elements(r.limits) AS l
+            WHERE l ->> 'unmeasured' IS DISTINCT FROM :process
+        )
+    WHERE name = 'tmdb'
+""")  # noqa: S608 - a constant
+_ACQUIRE = text(f"""
+    UPDATE rate_limits r SET
+        {_PERMITS},
         blocked_until = r.blocked_until - greatest(interval '0', r.granted_at - clock_timestamp()),
         limits = (
             SELECT jsonb_agg(to_jsonb(l)) FROM (
-                SELECT calls, seconds, margin, max(least(asked_at, clock_timestamp())) AS asked_at FROM (
-                    SELECT calls, seconds, margin, asked_at FROM jsonb_to_recordset(r.limits)
-                        AS n(calls integer, seconds float8, margin float8, asked_at timestamptz)
+                SELECT calls, seconds, margin, unmeasured, max(least(asked_at, clock_timestamp())) AS asked_at FROM (
+                    SELECT calls, seconds, margin, unmeasured, asked_at FROM jsonb_to_recordset(r.limits)
+                        AS n(calls integer, seconds float8, margin float8, unmeasured text, asked_at timestamptz)
+                    WHERE unmeasured IS DISTINCT FROM :process
                     UNION ALL
-                    SELECT :calls, CAST(:seconds AS float8), CAST(:margin AS float8), clock_timestamp()
+                    SELECT :calls, CAST(:seconds AS float8), CAST(:margin AS float8),
+                        CASE WHEN NOT :measured THEN :process END, clock_timestamp()
                 ) AS asked
                 WHERE asked_at > clock_timestamp() - make_interval(secs => 3 * seconds)
-                GROUP BY calls, seconds, margin
+                GROUP BY calls, seconds, margin, unmeasured
             ) AS l
         )
     WHERE name = 'tmdb';
@@ -68,13 +94,25 @@ _ACQUIRE = text("""
     WHERE name = 'tmdb'
     RETURNING permits[cardinality(permits)] AS moment,
         extract(epoch FROM permits[cardinality(permits)] - clock_timestamp())::float8 AS wait
-""")
+""")  # noqa: S608 - a constant
 _BACK_OFF = text("""
     UPDATE rate_limits
     SET blocked_until = greatest(blocked_until, clock_timestamp() + make_interval(secs => :seconds))
     WHERE name = 'tmdb'
 """)
 _MAKE = text("INSERT INTO rate_limits (name) VALUES ('tmdb') ON CONFLICT DO NOTHING")
+
+
+@dataclass(frozen=True)
+class _Permit:
+    moment: datetime
+    """By the database's clock, by which it is known there."""
+    holds_at: float
+    """The same by time.monotonic."""
+
+
+class _LastPermit(threading.local):
+    permit: _Permit
 
 
 class SharedRateLimiter:
@@ -85,43 +123,58 @@ class SharedRateLimiter:
 
     def __init__(self, engine: Engine, limit: RateLimit) -> None:
         self._engine = engine
-        self._limit = {"calls": limit.calls, "seconds": limit.seconds}
+        self._limit: dict[str, object] = {"calls": limit.calls, "seconds": limit.seconds}
+        self._process = uuid4().hex
         self._resume_at = 0.0
-        self._mine = threading.local()
+        self._mine = _LastPermit()
         self._took_s = deque[float](maxlen=_CALLS_MEASURED)
+        self._answered = SimpleQueue[tuple[datetime, float]]()
         run_transaction(engine, Connection.execute, _MAKE)
 
     def acquire(self) -> None:
         """Wait until one call may be sent. Raises DatabaseUnavailable."""
         while True:
-            resume_at = self._permit()
-            while (pause := max(resume_at, self._resume_at) - time.monotonic()) > 0:
+            permit = self._permit()
+            while (pause := max(permit.holds_at, self._resume_at) - time.monotonic()) > 0:
                 time.sleep(pause)
             # A refusal that came meanwhile outdated the permit: used late, it would exceed the next window.
-            if self._resume_at <= resume_at and time.monotonic() - resume_at < LATE_S:
-                self._mine.permitted_at = resume_at
+            if self._resume_at <= permit.holds_at and time.monotonic() - permit.holds_at < LATE_S:
+                self._mine.permit = permit
                 return
 
     def answered(self) -> None:
-        """The call of this thread has its answer, or will have none."""
-        self._took_s.append(time.monotonic() - self._mine.permitted_at)
+        """The answer to this thread's call has begun, or there will be none."""
+        now, permit = time.monotonic(), self._mine.permit
+        self._took_s.append(now - permit.holds_at)
+        self._answered.put((permit.moment, now))
 
-    @property
-    def _margin_s(self) -> float:
+    def close(self) -> None:
+        """Tell other processes of the last answers, which then need no margin. Raises DatabaseUnavailable."""
+        run_transaction(self._engine, Connection.execute, _CLOSE, self._news() | {"process": self._process})
+
+    def _margin(self) -> dict[str, object]:
+        """The margin in seconds, and whether it was measured."""
         took = list(self._took_s)
-        least = MARGIN_S if len(took) >= _CALLS_TO_JUDGE_BY else FIRST_MARGIN_S
+        measured = len(took) >= _CALLS_TO_JUDGE_BY
+        least = MARGIN_S if measured else FIRST_MARGIN_S
         spread = max(took) - min(took) if took else 0.0
         # In tenths of a second, for each that is different is kept.
-        return min(LONGEST_MARGIN_S, least if spread <= least else math.ceil(spread * 10) / 10)
+        margin = min(LONGEST_MARGIN_S, least if spread <= least else math.ceil(spread * 10) / 10)
+        return {"margin": margin, "measured": measured, "process": self._process}
 
-    def _permit(self) -> float:
-        """Take the next permit; returns when it holds, by time.monotonic."""
-        # A thread that asks again has had its answer: its last call reached TMDB before this moment.
-        answered = getattr(self._mine, "moment", None)
-        parameters = {**self._limit, "margin": self._margin_s, "answered": answered}
+    def _news(self) -> dict[str, object]:
+        """The permits whose calls were answered since the last news, and how many seconds ago."""
+        answered: list[tuple[datetime, float]] = []
+        with suppress(Empty):
+            while True:
+                answered.append(self._answered.get_nowait())
+        now = time.monotonic()
+        return {"answered": [moment for moment, _ in answered], "ago": [now - at for _, at in answered]}
+
+    def _permit(self) -> _Permit:
+        parameters = self._limit | self._margin() | self._news()
         moment, wait = run_transaction(self._engine, _granted, parameters)
-        self._mine.moment = moment
-        return time.monotonic() + wait
+        return _Permit(moment, time.monotonic() + wait)
 
     def back_off(self, seconds: float) -> None:
         """TMDB refused a call: nobody sends for so long. Raises DatabaseUnavailable."""

@@ -34,6 +34,8 @@ class RecordingLimiter:
     def back_off(self, seconds: float) -> None:
         self.backed_off.append(seconds)
 
+    def close(self) -> None: ...
+
 
 @dataclass
 class Probe:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tmdb_dagster.tmdb.models import CREW_JOBS
 from tmdb_dagster.transform.card import card_row
-from tmdb_dagster.transform.people import CREW_JOBS
 from tmdb_dagster_tests.transform.builders import cast, crew, transformed
 
 

@@ -57,6 +57,12 @@ def call(transport: Transport, times: int, *, threads: int) -> None:
         list(pool.map(lambda _: transport.get("/configuration"), range(times)))
 
 
+def margins(engine: Engine) -> list[float]:
+    """The margins that processes have asked by, in seconds."""
+    sql = "SELECT CAST(l ->> 'margin' AS float8) FROM rate_limits, jsonb_array_elements(limits) AS l ORDER BY 1"
+    return [row[0] for row in rows(engine, sql)]
+
+
 def permits(engine: Engine) -> list[float]:
     """The moments of the permits that are kept, as seconds since 1970."""
     sql = "SELECT extract(epoch FROM unnest(permits))::float8 FROM rate_limits"
@@ -105,6 +111,8 @@ def test_without_the_limiter_the_server_would_refuse(limited: SandboxServer) -> 
 
         def back_off(self, seconds: float) -> None: ...
 
+        def close(self) -> None: ...
+
     with Transport(
         limited.api_url, api_key="test-key", limiter=Unheeding(), on_call=lambda _: None, sleep=lambda _: None
     ) as transport:
@@ -150,6 +158,7 @@ def test_a_call_counts_from_its_answer_on(engine: Engine) -> None:
     limiter = SharedRateLimiter(engine, RateLimit(2, 0.1))
     limiter.acquire()
     time.sleep(0.1)  # the call
+    limiter.answered()
     answered = value(engine, "SELECT extract(epoch FROM clock_timestamp())::float8")
     limiter.acquire()
     limiter.acquire()
@@ -286,6 +295,46 @@ def test_the_slowest_process_decides_the_margin(catalogue_url: str, engine: Engi
     fast.acquire()
 
     assert permits(engine)[-1] - before >= 0.5 + 0.6
+
+
+def test_a_call_counts_from_its_answer_however_late_its_thread_asks_again(engine: Engine) -> None:
+    limiter = SharedRateLimiter(engine, RateLimit(2, 5))
+    limiter.acquire()
+    sent_at = permits(engine)[0]
+    time.sleep(0.3)
+    limiter.answered()
+    time.sleep(0.6)
+    limiter.acquire()
+
+    assert permits(engine)[0] - sent_at == pytest.approx(0.3, abs=0.2)
+
+
+def test_the_last_calls_of_a_process_count_from_their_answers_too(engine: Engine) -> None:
+    limiter = SharedRateLimiter(engine, RateLimit(2, 5))
+    limiter.acquire()
+    sent_at = permits(engine)[0]
+    time.sleep(0.3)
+    limiter.answered()
+    limiter.close()
+
+    assert permits(engine)[0] - sent_at == pytest.approx(0.3, abs=0.2)
+    assert margins(engine) == [], "nobody needs one for calls that are known to have arrived"
+
+
+def test_who_has_measured_is_asked_for_no_more_than_that(engine: Engine) -> None:
+    """The first margin is a guess; of a process that was killed before it could measure it stays."""
+    unmeasured = SharedRateLimiter(engine, RateLimit(12, 1))
+    unmeasured.acquire()
+    measured = SharedRateLimiter(engine, RateLimit(12, 1))
+    for _ in range(11):
+        measured.acquire()
+        measured.answered()
+
+    assert margins(engine) == [MARGIN_S, FIRST_MARGIN_S]
+    before = permits(engine)[0]
+    measured.acquire()
+    measured.acquire()
+    assert permits(engine)[-1] - before >= 1 + FIRST_MARGIN_S
 
 
 def test_a_steady_process_waits_hardly_longer_than_the_limit_demands(engine: Engine) -> None:
