@@ -31,6 +31,7 @@ from tmdb_dagster.defs.run_figures import run_figures
 from tmdb_dagster.defs.schedules import schedules
 from tmdb_dagster.defs.sensors import sensors
 from tmdb_dagster.defs.titles import movie_titles
+from tmdb_dagster.pipeline.garbage import keep_what_is_loaded
 
 defs = Definitions(
     assets=[
@@ -66,3 +67,5 @@ defs = Definitions(
     # The work is waiting and SQL: threads inside one process do it, and a step costs no process of its own.
     executor=in_process_executor,
 )
+
+keep_what_is_loaded()

@@ -13,6 +13,7 @@ import click
 from tmdb_dagster.cli.process import UI_PORT, UI_URL, become
 from tmdb_dagster.errors import TmdbDagsterError
 from tmdb_dagster.logs import configure_logging
+from tmdb_dagster.pipeline.garbage import keep_what_is_loaded
 from tmdb_dagster.services.roles import ROLES, require
 from tmdb_dagster.settings import Settings, SettingsError, load_settings
 from tmdb_dagster.shown import counted, visible
@@ -45,6 +46,7 @@ def main() -> None:
     with suppress(SettingsError):  # the command says what is wrong with them
         settings = load_settings()
         configure_logging(settings.log_format, settings.redact)
+    keep_what_is_loaded()
 
 
 @main.command()

@@ -1,7 +1,8 @@
-"""Python's search for cyclic garbage, while movies are read."""
+"""Python's search for cyclic garbage: rarer while movies are read, and not in what stays anyway."""
 
 from __future__ import annotations
 
+import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,3 +20,12 @@ def rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+def keep_what_is_loaded() -> None:
+    """Search no more in what is loaded by now, nor, when the process ends, in what is there then.
+
+    With Dagster loaded a search takes 0.15 s, and those at the end 0.5 s, before the system frees all at once.
+    """
+    gc.freeze()
+    atexit.register(gc.freeze)
