@@ -24,7 +24,7 @@ from tmdb_dagster.warehouse.errors import (
     WarehouseError,
 )
 
-HEAD = "0118"
+HEAD = "0119"
 """The migration that this version of the package works with."""
 
 VERSION_TABLE = "catalogue_version"

@@ -79,33 +79,40 @@ LEFT JOIN (
     GROUP BY status, age_tier
 ) AS s USING (status, age_tier)
 LEFT JOIN (
-    SELECT status, age_tier,
-        count(*) FILTER (WHERE lack = 'meta') AS without_meta,
-        count(*) FILTER (WHERE lack = 'card') AS without_card,
-        count(*) FILTER (WHERE lack = 'rating') AS without_rating,
-        count(*) FILTER (WHERE lack IN ('meta', 'poster')) AS without_poster,
-        count(*) FILTER (WHERE lack = 'image') AS images_missing
+    SELECT g.status, t.age_tier,
+        sum(g.works) FILTER (WHERE g.lack = 'meta')::bigint AS without_meta,
+        sum(g.works) FILTER (WHERE g.lack = 'card')::bigint AS without_card,
+        sum(g.works) FILTER (WHERE g.lack = 'rating')::bigint AS without_rating,
+        sum(g.works) FILTER (WHERE g.lack IN ('meta', 'poster'))::bigint AS without_poster,
+        sum(g.works) FILTER (WHERE g.lack = 'image')::bigint AS images_missing
     FROM (
-        SELECT work_id, 'meta' AS lack FROM ids i WHERE NOT EXISTS (
-            SELECT FROM (SELECT work_id FROM works_meta ORDER BY work_id OFFSET 0) AS m
-            WHERE m.work_id = i.work_id
-        )
-        UNION ALL
-        SELECT work_id, 'card' AS lack FROM ids i WHERE NOT EXISTS (
-            SELECT FROM (SELECT work_id FROM work_cards_cache ORDER BY work_id OFFSET 0) AS k
-            WHERE k.work_id = i.work_id
-        )
-        UNION ALL
-        SELECT work_id, 'rating' AS lack FROM ids i WHERE NOT EXISTS (
-            SELECT FROM (SELECT work_id FROM rating_sources WHERE source_name = 'TMDB' ORDER BY work_id OFFSET 0) AS r
-            WHERE r.work_id = i.work_id
-        )
-        UNION ALL
-        SELECT work_id, 'poster' AS lack FROM works_meta WHERE poster_url_medium IS NULL
-        UNION ALL
-        SELECT DISTINCT work_id, 'image' AS lack FROM work_images WHERE sha256 IS NULL
-    ) AS lacking JOIN graded USING (work_id)
-    GROUP BY status, age_tier
+        SELECT coalesce(w.ingestion_status, 'pending') AS status, w.release_date, lacking.lack, count(*) AS works
+        FROM (
+            SELECT work_id, 'meta' AS lack FROM ids i WHERE NOT EXISTS (
+                SELECT FROM (SELECT work_id FROM works_meta ORDER BY work_id OFFSET 0) AS m
+                WHERE m.work_id = i.work_id
+            )
+            UNION ALL
+            SELECT work_id, 'card' AS lack FROM ids i WHERE NOT EXISTS (
+                SELECT FROM (SELECT work_id FROM work_cards_cache ORDER BY work_id OFFSET 0) AS k
+                WHERE k.work_id = i.work_id
+            )
+            UNION ALL
+            SELECT work_id, 'rating' AS lack FROM ids i WHERE NOT EXISTS (
+                SELECT FROM (
+                    SELECT work_id FROM rating_sources WHERE source_name = 'TMDB' ORDER BY work_id OFFSET 0
+                ) AS r
+                WHERE r.work_id = i.work_id
+            )
+            UNION ALL
+            SELECT work_id, 'poster' AS lack FROM works_meta WHERE poster_url_medium IS NULL
+            UNION ALL
+            SELECT DISTINCT work_id, 'image' AS lack FROM work_images WHERE sha256 IS NULL
+        ) AS lacking JOIN works w USING (work_id)
+        GROUP BY 1, 2, 3
+    ) AS g JOIN tiers t
+        ON g.release_date BETWEEN t.released_from AND t.released_to OR g.release_date IS NULL AND t.age_tier = 'unknown'
+    GROUP BY g.status, t.age_tier
 ) AS l USING (status, age_tier);
 
 COMMENT ON VIEW v_catalogue_health IS
