@@ -282,7 +282,8 @@ def main() -> None:
     """Ingest the movies whose TMDB ids come by standard input (JSON), and report."""
     movie_ids = json.load(sys.stdin)
     database = os.environ["DATABASE_URL"].replace("postgresql+psycopg2", "postgresql")
-    window = SlidingWindow(40, 10) if os.environ["TMDB_RATE_LIMIT"] != "unlimited" else None
+    calls, _, seconds = os.environ["TMDB_RATE_LIMIT"].removesuffix("s").partition("/")
+    window = SlidingWindow(int(calls), float(seconds)) if seconds else None
     with measured() as result:
         result["movies"] = ingest(movie_ids, os.environ["TMDB_API_URL"], database, window)
 
