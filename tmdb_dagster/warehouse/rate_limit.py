@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import deque
@@ -10,90 +9,79 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
-from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, text
 
 from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.warehouse.transaction import run_transaction
 
-# A call counts when it reaches TMDB, some time after its permit, and the next but `calls` may be faster on its way.
-# How much that can be is measured: the spread of the times from permit to answer. It is never less than this, and this
-# long for a process that has not measured yet, whose first calls are its slowest.
-MARGIN_S = 0.06
-FIRST_MARGIN_S = 0.3
-LONGEST_MARGIN_S = 1.0
+MARGIN_S = 0.3
+_LONGEST_MARGIN_S = 1.0
 _CALLS_MEASURED = 40
-_CALLS_TO_JUDGE_BY = 10
 
 LATE_S = 0.5
 """A permit that is used so late is none any more: the process was stopped, or has no CPU."""
 
-# "At most L calls in any W seconds" needs the moments of the last L calls, not a rate. The next permit is granted W
-# after the L-th last call, by the limit of each run that asks, perhaps in the future: the caller sleeps until then. One
-# round trip, so that the row is not locked while the network is slow. A permit is on the disk before it is used: a
-# server that forgot some in a crash would grant them once more.
+# "At most L calls in any W seconds", as TMDB counts them, needs the moments of the last L calls, not a rate. Of each is
+# noted when it reaches TMDB at the latest: some time after its permit, or when its answer began, once that is known.
+# The next permit is granted W after the L-th last of these, by the limit of each run that asks, perhaps in the future:
+# the caller sleeps until then. So of any L + 1 calls the first has arrived W before the last was permitted.
 #
-# The database's clock may be set back, or be another's after a failover: what was noted moves with it. A call that was
-# answered counts from its answer, of which the process's next question tells, or its end. The margin is the longest of
-# all processes, for the calls of one may be slower than those of the one that asks. A limit or margin that nobody has
-# asked by for three windows is forgotten; that of a process which had not measured, when it has, or ends.
+# The time from permit to arrival is at least MARGIN_S, or as long as the process's last calls took to their answers.
+# One round trip asks and tells what was answered, so that the row is not locked while the network is slow. A permit is
+# on the disk before it is used: a server that forgot some in a crash would grant them once more.
+#
+# The database's clock may be set back, or be another's after a failover: what was noted moves with it. A limit that
+# nobody has asked by for three windows is forgotten.
 _PERMITS = """
     permits = ARRAY(
         SELECT coalesce(
-            clock_timestamp() - make_interval(secs => (
-                SELECT min(ago)
-                FROM unnest(CAST(:answered AS timestamptz[]), CAST(:ago AS float8[])) AS a(answered, ago)
-                WHERE answered = permit
-            )),
-            permit
-        ) - greatest(interval '0', r.granted_at - clock_timestamp()) AS moment
-        FROM unnest(r.permits) AS permit
+            clock_timestamp() - make_interval(secs => ago),
+            permit - greatest(interval '0', r.granted_at - clock_timestamp())
+        ) AS moment
+        FROM (
+            SELECT permit, row_number() OVER (PARTITION BY permit) AS nth FROM unnest(r.permits) AS permit
+        ) AS noted
+        LEFT JOIN (
+            SELECT permit, ago, row_number() OVER (PARTITION BY permit) AS nth
+            FROM unnest(CAST(:answered AS timestamptz[]), CAST(:ago AS float8[])) AS a(permit, ago)
+        ) AS answered USING (permit, nth)
         ORDER BY moment
     )
 """
-_CLOSE = text(f"""
-    UPDATE rate_limits r SET
-        {_PERMITS},
-        limits = (
-            SELECT coalesce(jsonb_agg(l), '[]') FROM jsonb_array_elements(r.limits) AS l
-            WHERE l ->> 'unmeasured' IS DISTINCT FROM :process
-        )
-    WHERE name = 'tmdb'
-""")  # noqa: S608 - a constant
+_TELL = text(f"UPDATE rate_limits r SET {_PERMITS} WHERE name = 'tmdb'")  # noqa: S608 - a constant
 _ACQUIRE = text(f"""
     UPDATE rate_limits r SET
         {_PERMITS},
         blocked_until = r.blocked_until - greatest(interval '0', r.granted_at - clock_timestamp()),
         limits = (
             SELECT jsonb_agg(to_jsonb(l)) FROM (
-                SELECT calls, seconds, margin, unmeasured, max(least(asked_at, clock_timestamp())) AS asked_at FROM (
-                    SELECT calls, seconds, margin, unmeasured, asked_at FROM jsonb_to_recordset(r.limits)
-                        AS n(calls integer, seconds float8, margin float8, unmeasured text, asked_at timestamptz)
-                    WHERE unmeasured IS DISTINCT FROM :process
+                SELECT calls, seconds, max(least(asked_at, clock_timestamp())) AS asked_at FROM (
+                    SELECT calls, seconds, asked_at FROM jsonb_to_recordset(r.limits)
+                        AS n(calls integer, seconds float8, asked_at timestamptz)
                     UNION ALL
-                    SELECT :calls, CAST(:seconds AS float8), CAST(:margin AS float8),
-                        CASE WHEN NOT :measured THEN :process END, clock_timestamp()
+                    SELECT :calls, CAST(:seconds AS float8), clock_timestamp()
                 ) AS asked
                 WHERE asked_at > clock_timestamp() - make_interval(secs => 3 * seconds)
-                GROUP BY calls, seconds, margin, unmeasured
+                GROUP BY calls, seconds
             ) AS l
         )
     WHERE name = 'tmdb';
     UPDATE rate_limits r SET
         granted_at = clock_timestamp(),
         permits = (
-            SELECT r.permits[greatest(1, cardinality(r.permits) - max(l.calls) + 2):] || greatest(
-                clock_timestamp(),
-                r.blocked_until,
-                max(r.permits[cardinality(r.permits) - l.calls + 1] + make_interval(secs => l.seconds))
-                    + make_interval(secs => max(l.margin))
+            SELECT r.permits[greatest(1, cardinality(r.permits) - max(l.calls) + 2):] || (
+                greatest(
+                    clock_timestamp(),
+                    r.blocked_until,
+                    max(r.permits[cardinality(r.permits) - l.calls + 1] + make_interval(secs => l.seconds))
+                ) + make_interval(secs => :margin)
             )
-            FROM jsonb_to_recordset(r.limits) AS l(calls integer, seconds float8, margin float8)
+            FROM jsonb_to_recordset(r.limits) AS l(calls integer, seconds float8)
         )
     WHERE name = 'tmdb'
     RETURNING permits[cardinality(permits)] AS moment,
-        extract(epoch FROM permits[cardinality(permits)] - clock_timestamp())::float8 AS wait
+        extract(epoch FROM permits[cardinality(permits)] - clock_timestamp())::float8 - :margin AS wait
 """)  # noqa: S608 - a constant
 _BACK_OFF = text("""
     UPDATE rate_limits
@@ -105,10 +93,10 @@ _MAKE = text("INSERT INTO rate_limits (name) VALUES ('tmdb') ON CONFLICT DO NOTH
 
 @dataclass(frozen=True)
 class _Permit:
-    moment: datetime
-    """By the database's clock, by which it is known there."""
+    noted: datetime
+    """When its call reaches TMDB at the latest, by the database's clock: by that it is known there."""
     holds_at: float
-    """The same by time.monotonic."""
+    """From when on it holds, by time.monotonic."""
 
 
 class _LastPermit(threading.local):
@@ -124,7 +112,6 @@ class SharedRateLimiter:
     def __init__(self, engine: Engine, limit: RateLimit) -> None:
         self._engine = engine
         self._limit: dict[str, object] = {"calls": limit.calls, "seconds": limit.seconds}
-        self._process = uuid4().hex
         self._resume_at = 0.0
         self._mine = _LastPermit()
         self._took_s = deque[float](maxlen=_CALLS_MEASURED)
@@ -146,35 +133,26 @@ class SharedRateLimiter:
         """The answer to this thread's call has begun, or there will be none."""
         now, permit = time.monotonic(), self._mine.permit
         self._took_s.append(now - permit.holds_at)
-        self._answered.put((permit.moment, now))
+        self._answered.put((permit.noted, now))
 
     def close(self) -> None:
-        """Tell other processes of the last answers, which then need no margin. Raises DatabaseUnavailable."""
-        run_transaction(self._engine, Connection.execute, _CLOSE, self._news() | {"process": self._process})
-
-    def _margin(self) -> dict[str, object]:
-        """The margin in seconds, and whether it was measured."""
-        took = list(self._took_s)
-        measured = len(took) >= _CALLS_TO_JUDGE_BY
-        least = MARGIN_S if measured else FIRST_MARGIN_S
-        spread = max(took) - min(took) if took else 0.0
-        # In tenths of a second, for each that is different is kept.
-        margin = min(LONGEST_MARGIN_S, least if spread <= least else math.ceil(spread * 10) / 10)
-        return {"margin": margin, "measured": measured, "process": self._process}
+        """Tell other processes of the last answers. Raises DatabaseUnavailable."""
+        run_transaction(self._engine, Connection.execute, _TELL, self._news())
 
     def _news(self) -> dict[str, object]:
-        """The permits whose calls were answered since the last news, and how many seconds ago."""
+        """Which calls were answered since the last news, and how many seconds ago."""
         answered: list[tuple[datetime, float]] = []
         with suppress(Empty):
             while True:
                 answered.append(self._answered.get_nowait())
         now = time.monotonic()
-        return {"answered": [moment for moment, _ in answered], "ago": [now - at for _, at in answered]}
+        return {"answered": [noted for noted, _ in answered], "ago": [now - at for _, at in answered]}
 
     def _permit(self) -> _Permit:
-        parameters = self._limit | self._margin() | self._news()
-        moment, wait = run_transaction(self._engine, _granted, parameters)
-        return _Permit(moment, time.monotonic() + wait)
+        margin_s = min(max([MARGIN_S, *self._took_s]), _LONGEST_MARGIN_S)
+        parameters = self._limit | {"margin": margin_s} | self._news()
+        noted, wait = run_transaction(self._engine, _granted, parameters)
+        return _Permit(noted, time.monotonic() + wait)
 
     def back_off(self, seconds: float) -> None:
         """TMDB refused a call: nobody sends for so long. Raises DatabaseUnavailable."""
