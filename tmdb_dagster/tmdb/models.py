@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from tmdb_dagster.tmdb.errors import InvalidResponse
-from tmdb_dagster.tmdb.lenient import MAX_ELEMENTS, unfit_fields, validated
+from tmdb_dagster.tmdb.lenient import MAX_ELEMENTS, clean_text, unfit_fields, validated
 from tmdb_dagster.tmdb.parts import OPTIONAL_PARTS, missing_parts
 from tmdb_dagster.tmdb.texts import has_text, is_visible, with_translated_texts
 
@@ -346,12 +346,16 @@ def _with_regions(body: object, regions: Iterable[str]) -> object:
 
 
 def _with_crew(body: object) -> object:
-    """The body without the crew of other jobs, and with what is no member of it, which is a problem."""
+    """The body without the crew of other jobs; what is no member stays, and is a problem at its place here."""
     match body:
         case {"credits": {"crew": list(members)} as parts, **others}:
-            read = [one for one in members if not isinstance(one, dict) or one.get("job") in _READ_JOBS]
+            read = [one for one in members if not isinstance(one, dict) or _is_read(one.get("job"))]
             return {**others, "credits": {**parts, "crew": read}}
     return body
+
+
+def _is_read(job: object) -> bool:
+    return job in _READ_JOBS or (isinstance(job, str) and "\0" in job and clean_text(job) in _READ_JOBS)
 
 
 def parse_list_page(body: object) -> ListPage:

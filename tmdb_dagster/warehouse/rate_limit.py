@@ -11,8 +11,10 @@ from datetime import datetime
 from queue import Empty, SimpleQueue
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from tmdb_dagster.rate_limit import RateLimit
+from tmdb_dagster.warehouse.errors import WarehouseError
 from tmdb_dagster.warehouse.transaction import run_transaction
 
 MARGIN_S = 0.3
@@ -33,7 +35,7 @@ LATE_S = 0.5
 #
 # The database's clock may be set back, or be another's after a failover: what was noted moves with it. A limit that
 # nobody has asked by for three windows is forgotten.
-_PERMITS = """
+_NOTED = """
     permits = ARRAY(
         SELECT coalesce(
             clock_timestamp() - make_interval(secs => ago),
@@ -47,13 +49,14 @@ _PERMITS = """
             FROM unnest(CAST(:answered AS timestamptz[]), CAST(:ago AS float8[])) AS a(permit, ago)
         ) AS answered USING (permit, nth)
         ORDER BY moment
-    )
+    ),
+    blocked_until = r.blocked_until - greatest(interval '0', r.granted_at - clock_timestamp()),
+    granted_at = least(r.granted_at, clock_timestamp())
 """
-_TELL = text(f"UPDATE rate_limits r SET {_PERMITS} WHERE name = 'tmdb'")  # noqa: S608 - a constant
+_TELL = text(f"UPDATE rate_limits r SET {_NOTED} WHERE name = 'tmdb'")  # noqa: S608 - a constant
 _ACQUIRE = text(f"""
     UPDATE rate_limits r SET
-        {_PERMITS},
-        blocked_until = r.blocked_until - greatest(interval '0', r.granted_at - clock_timestamp()),
+        {_NOTED},
         limits = (
             SELECT jsonb_agg(to_jsonb(l)) FROM (
                 SELECT calls, seconds, max(least(asked_at, clock_timestamp())) AS asked_at FROM (
@@ -136,8 +139,9 @@ class SharedRateLimiter:
         self._answered.put((permit.noted, now))
 
     def close(self) -> None:
-        """Tell other processes of the last answers. Raises DatabaseUnavailable."""
-        run_transaction(self._engine, Connection.execute, _TELL, self._news())
+        """Tell other processes of the last answers; where the database is away, these calls count as under way."""
+        with suppress(WarehouseError, DBAPIError), self._engine.begin() as connection:
+            connection.execute(_TELL, self._news())
 
     def _news(self) -> dict[str, object]:
         """Which calls were answered since the last news, and how many seconds ago."""

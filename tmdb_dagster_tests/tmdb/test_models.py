@@ -211,6 +211,19 @@ def test_an_unknown_release_date_is_no_problem(value: str | None) -> None:
     assert (parsed.movie.release_date, parsed.problems) == (None, ())
 
 
+def test_only_the_crew_that_a_card_may_show_is_read() -> None:
+    jobs = ("Best Boy", "Director\0", "Writer", None)
+    crew = [{"id": number, "name": "A", "job": job} for number, job in enumerate(jobs, start=1)]
+    parsed = parse_movie(movie(credits={"cast": [], "crew": crew}))
+
+    assert parsed.movie.credits is not None
+    assert [member.job for member in parsed.movie.credits.crew] == ["Director", "Writer"]
+    assert parsed.problems == (
+        "credits: unstorable characters left out",
+        "credits.crew[2].job: Input should be a valid string",
+    )
+
+
 def test_an_item_goes_only_where_it_lacks_what_makes_it_one() -> None:
     body = movie()
     one, two, three = body["credits"]["cast"]

@@ -242,6 +242,24 @@ def test_a_clock_that_was_set_back_costs_no_wait_beyond_the_window(engine: Engin
     assert moments[-1] - moments[0] >= SHORT.seconds - 0.05, "the window is kept all the same"
 
 
+def test_a_process_that_ends_when_the_clock_was_set_back_shortens_no_window(engine: Engine) -> None:
+    ended, next_one = SharedRateLimiter(engine, SHORT), SharedRateLimiter(engine, SHORT)
+    for _ in range(SHORT.calls):
+        ended.acquire()
+    ended.answered()
+    execute(
+        engine,
+        """UPDATE rate_limits SET granted_at = granted_at + interval '10 seconds',
+            permits = ARRAY(SELECT moment + interval '10 seconds' FROM unnest(permits) AS moment)""",
+    )
+    ended.close()
+    ended.close()
+    next_one.acquire()
+
+    moments = permits(engine)
+    assert moments[-1] - moments[0] >= SHORT.seconds + MARGIN_S - 0.05
+
+
 def test_a_permit_that_comes_too_late_is_not_used(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that was stopped while it waited would send all that it had waited for at once."""
     limiter = SharedRateLimiter(engine, SHORT)
