@@ -62,13 +62,22 @@ def connect(url: str, *, schema: str = "public", connections: int = 4) -> Engine
     settings = dict(SESSION_LIMITS)
     if schema != "public":
         settings["search_path"] = schema
-    statement = "; ".join(f'SET LOCAL {name} TO "{value}"' for name, value in settings.items())
+    limits = "; ".join(f'SET LOCAL {name} TO "{value}"' for name, value in settings.items())
 
     @event.listens_for(engine, "begin")
     def _set(connection: Connection) -> None:
-        connection.exec_driver_sql(statement)
+        if not _commits_itself(connection):
+            connection.exec_driver_sql(limits)
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def _precede(connection: Connection, _: Any, statement: str, parameters: Any, *__: Any) -> tuple[str, Any]:
+        return f"{limits}; {statement}" if _commits_itself(connection) else statement, parameters
 
     return engine
+
+
+def _commits_itself(connection: Connection) -> bool:
+    return connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
 
 
 def address(url: str) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.warehouse.errors import WarehouseError
-from tmdb_dagster.warehouse.transaction import run_transaction
+from tmdb_dagster.warehouse.transaction import run_statements, run_transaction
 
 MARGIN_S = 0.3
 _LONGEST_MARGIN_S = 1.0
@@ -83,7 +83,7 @@ _ACQUIRE = text(f"""
             FROM jsonb_to_recordset(r.limits) AS l(calls integer, seconds float8)
         )
     WHERE name = 'tmdb'
-    RETURNING permits[cardinality(permits)] AS moment,
+    RETURNING permits[cardinality(permits)] AS noted,
         extract(epoch FROM permits[cardinality(permits)] - clock_timestamp())::float8 - :margin AS wait
 """)  # noqa: S608 - a constant
 _BACK_OFF = text("""
@@ -155,15 +155,11 @@ class SharedRateLimiter:
     def _permit(self) -> _Permit:
         margin_s = min(max([MARGIN_S, *self._took_s]), _LONGEST_MARGIN_S)
         parameters = self._limit | {"margin": margin_s} | self._news()
-        noted, wait = run_transaction(self._engine, _granted, parameters)
-        return _Permit(noted, time.monotonic() + wait)
+        # Done twice, it has taken a permit that nobody uses.
+        granted = run_statements(self._engine, _ACQUIRE, parameters)
+        return _Permit(granted.noted, time.monotonic() + granted.wait)
 
     def back_off(self, seconds: float) -> None:
         """TMDB refused a call: nobody sends for so long. Raises DatabaseUnavailable."""
         self._resume_at = max(self._resume_at, time.monotonic() + seconds)
         run_transaction(self._engine, Connection.execute, _BACK_OFF, {"seconds": seconds})
-
-
-def _granted(connection: Connection, parameters: dict[str, object]) -> tuple[datetime, float]:
-    row = connection.execute(_ACQUIRE, parameters).one()
-    return row.moment, float(row.wait)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 import tenacity
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, Row, TextClause, text
 
 from tmdb_dagster.warehouse.errors import CommitUnknown, DatabaseBusy, DatabaseUnavailable
 
@@ -32,13 +32,30 @@ def run_transaction(
     Raises DatabaseUnavailable or DatabaseBusy when the patience is over, and at once what has another cause.
     """
     transaction = _Transaction(engine, lambda connection: work(connection, *arguments, **named))
-    retrying = tenacity.Retrying(
+    return _retrying()(transaction.attempt)
+
+
+def run_statements(engine: Engine, statements: TextClause, parameters: Mapping[str, object]) -> Row[Any]:
+    """Do statements in one message to the server, which is a transaction; returns the one row of the last of them.
+
+    A lock is held for as long as the server works, and not while the network is slow, or this process has no CPU.
+    Where the answer is lost they are done again, and may then have been done twice. Raises what run_transaction does.
+    """
+
+    def attempt() -> Row[Any]:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            return connection.execute(statements, parameters).one()
+
+    return _retrying()(attempt)
+
+
+def _retrying() -> tenacity.Retrying:
+    return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type((DatabaseUnavailable, DatabaseBusy)),
         wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
         stop=tenacity.stop_after_delay(PATIENCE_S),
         reraise=True,
     )
-    return retrying(transaction.attempt)
 
 
 class _Transaction(Generic[_T]):

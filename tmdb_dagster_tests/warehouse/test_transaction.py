@@ -7,13 +7,13 @@ from contextlib import suppress
 
 import pytest
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tmdb_dagster.warehouse import transaction
 from tmdb_dagster.warehouse.engine import SESSION_LIMITS, connect
 from tmdb_dagster.warehouse.errors import DatabaseBusy, WarehouseError
-from tmdb_dagster.warehouse.transaction import run_transaction
-from tmdb_dagster_tests.database_proxy import Plan, Proxy, database_proxy
+from tmdb_dagster.warehouse.transaction import run_statements, run_transaction
+from tmdb_dagster_tests.database_proxy import Harm, Plan, Proxy, database_proxy
 from tmdb_dagster_tests.warehouse.database import execute, value
 
 
@@ -39,6 +39,34 @@ def test_a_commit_whose_answer_is_lost_is_not_done_again(proxied: tuple[Proxy, E
 
     assert plan.done == 1
     assert value(engine, "SELECT count(*) FROM works") == 1
+
+
+def test_statements_in_one_message_are_a_transaction_with_its_limits(engine: Engine) -> None:
+    both = text("""
+        INSERT INTO works (tmdb_id, title) VALUES (:tmdb_id, 'A');
+        SELECT current_setting('lock_timeout') AS lock_timeout, 1 / :divisor AS quotient
+    """)
+
+    with pytest.raises(DBAPIError, match="division by zero"):
+        run_statements(engine, both, {"tmdb_id": "1", "divisor": 0})
+    assert value(engine, "SELECT count(*) FROM works") == 0
+    row = run_statements(engine, both, {"tmdb_id": "1", "divisor": 1})
+    assert (row.lock_timeout, row.quotient) == (SESSION_LIMITS["lock_timeout"], 1)
+    assert value(engine, "SELECT count(*) FROM works") == 1
+
+
+@pytest.mark.parametrize("harm", ["cut", "swallow"])
+def test_statements_whose_answer_is_lost_are_done_again(
+    proxied: tuple[Proxy, Engine], engine: Engine, harm: Harm
+) -> None:
+    proxy, through = proxied
+    plan = proxy.arm(Plan(b"INSERT", harm))
+    insert = text("INSERT INTO works (tmdb_id, title) VALUES (gen_random_uuid()::text, 'A') RETURNING 7 AS seven")
+
+    assert run_statements(through, insert, {}).seven == 7
+
+    assert plan.done == 1
+    assert value(engine, "SELECT count(*) FROM works") == (2 if harm == "swallow" else 1)
 
 
 def test_a_connection_that_breaks_before_the_commit_costs_nothing(
