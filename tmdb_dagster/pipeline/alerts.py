@@ -33,7 +33,7 @@ def _post(url: SecretStr, text: str) -> None:
     try:
         with requests.Session() as session:
             session.trust_env = False  # the rule of outgoing.py counts
-            adapter = DeadlineAdapter(1, _TIMEOUT_S)
+            adapter = DeadlineAdapter(address, 1, _TIMEOUT_S)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
             session.proxies = {} if proxy is None else {"all": proxy}

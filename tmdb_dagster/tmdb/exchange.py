@@ -10,13 +10,13 @@ import http.client
 import zlib
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 
-from tmdb_dagster.outgoing import DeadlineResponse, mix_in, response_class, tls_context
+from tmdb_dagster.outgoing import DeadlineResponse, mix_in, proxy_for, response_class, tls_context
 
 MAX_BODY_BYTES = 10_000_000
 """The largest body accepted, compressed or decoded; the fullest movie is about 0.3 MB."""
@@ -72,18 +72,21 @@ def _inflated(body: bytes, wbits: int) -> bytes:
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """requests' adapter with `connections` pooled connections, whose users queue for a free one.
+    """requests' adapter for `url`, with `connections` pooled connections, whose users queue for a free one.
 
     An answer must be complete `answer_timeout_s` seconds after its request was sent, else it times out,
     however steadily its bytes drip in: requests' own time-out only limits the silence between two of them.
     `query_secret` (name, value) joins every query on its way out. Raises CertificatesUnreadable.
     """
 
-    def __init__(self, connections: int, answer_timeout_s: float, query_secret: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self, url: str, connections: int, answer_timeout_s: float, query_secret: tuple[str, str] | None = None
+    ) -> None:
         suffix = "" if query_secret is None else f"{query_secret[0]}={quote(query_secret[1], safe='')}"
         response = response_class(answer_timeout_s, _Response)
         self._connection_attributes = {"response_class": response, "query_suffix": suffix}
-        self._context = tls_context()
+        plain = urlsplit(url).scheme == "http" and proxy_for(url) is None
+        self._context = None if plain else tls_context()
         super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:

@@ -163,7 +163,7 @@ class Transport:
         # An auth object, for without one requests lets a ~/.netrc entry replace our header.
         self._session.auth = self._authorize
         hidden = ("api_key", key) if key and not self._token else None
-        self._adapter = DeadlineAdapter(connections, answer_timeout_s, hidden)
+        self._adapter = DeadlineAdapter(self._api_url, connections, answer_timeout_s, hidden)
         proxy = proxy_for(self._api_url)
         self._proxies = {} if proxy is None else {"all": proxy}
 

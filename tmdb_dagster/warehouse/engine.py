@@ -24,7 +24,7 @@ from tmdb_dagster.warehouse.errors import (
     WarehouseError,
 )
 
-HEAD = "0119"
+HEAD = "0120"
 """The migration that this version of the package works with."""
 
 VERSION_TABLE = "catalogue_version"
@@ -32,6 +32,9 @@ VERSION_TABLE = "catalogue_version"
 
 SESSION_LIMITS = {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "20s", "statement_timeout": "120s"}
 """Of every transaction: a client that vanished in the midst of one keeps its locks for seconds, not for hours."""
+
+ONE_MESSAGE = {"isolation_level": "AUTOCOMMIT", "one_message": True}
+"""Execution options with which statements and their limits are one message to the server, so a transaction."""
 
 # A network that swallows packets is noticed within half a minute.
 _TCP_LIMITS = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
@@ -66,18 +69,18 @@ def connect(url: str, *, schema: str = "public", connections: int = 4) -> Engine
 
     @event.listens_for(engine, "begin")
     def _set(connection: Connection) -> None:
-        if not _commits_itself(connection):
+        if not _is_one_message(connection):
             connection.exec_driver_sql(limits)
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def _precede(connection: Connection, _: Any, statement: str, parameters: Any, *__: Any) -> tuple[str, Any]:
-        return f"{limits}; {statement}" if _commits_itself(connection) else statement, parameters
+        return f"{limits}; {statement}" if _is_one_message(connection) else statement, parameters
 
     return engine
 
 
-def _commits_itself(connection: Connection) -> bool:
-    return connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+def _is_one_message(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("one_message"))
 
 
 def address(url: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 import tenacity
 from sqlalchemy import Connection, Engine, Row, TextClause, text
 
+from tmdb_dagster.warehouse.engine import ONE_MESSAGE
 from tmdb_dagster.warehouse.errors import CommitUnknown, DatabaseBusy, DatabaseUnavailable
 
 PATIENCE_S = 45.0
@@ -43,7 +44,7 @@ def run_statements(engine: Engine, statements: TextClause, parameters: Mapping[s
     """
 
     def attempt() -> Row[Any]:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with engine.connect().execution_options(**ONE_MESSAGE) as connection:
             return connection.execute(statements, parameters).one()
 
     return _retrying()(attempt)

@@ -211,7 +211,7 @@ rate_limits = Table(
         ARRAY(DateTime(timezone=True)),
         nullable=False,
         server_default=text("'{}'"),
-        comment="Moments of the last calls permitted, oldest first.",
+        comment="When the last calls reach TMDB at the latest: after their permit by a margin, or at their answer.",
     ),
     timestamp("blocked_until", "TMDB refused a call: nobody calls before this moment."),
     timestamp("granted_at", "When the last permit was given; a clock that was set back is noticed by it."),
@@ -220,7 +220,7 @@ rate_limits = Table(
         JSONB,
         nullable=False,
         server_default=text("'[]'"),
-        comment="The limits of the runs that ask: calls, seconds, margin in seconds, and asked_at of the last permit.",
+        comment="The limits of the runs that ask: calls, seconds, and asked_at of the last permit.",
     ),
     comment="The rate limit that all runs share.",
 )

@@ -17,6 +17,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("""
-        DROP INDEX works_tiers_idx, image_inventory_stored_idx;
+        DROP INDEX IF EXISTS works_tiers_idx, image_inventory_stored_idx;
         CREATE INDEX works_release_date_last_refreshed_at_idx ON works (release_date DESC, last_refreshed_at);
     """)
