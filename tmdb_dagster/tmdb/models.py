@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
@@ -41,7 +42,8 @@ def _iso_date(value: object) -> date | None:
     if value is None or value == "":
         return None
     if isinstance(value, str) and (found := _DATE.fullmatch(value)):
-        return date.fromisoformat(found[1])
+        with suppress(ValueError):  # a day that no calendar has
+            return date.fromisoformat(found[1])
     raise ValueError("Input should be a date as YYYY-MM-DD")
 
 

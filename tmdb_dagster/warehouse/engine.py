@@ -33,7 +33,7 @@ VERSION_TABLE = "catalogue_version"
 SESSION_LIMITS = {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "20s", "statement_timeout": "120s"}
 """Of every transaction: a client that vanished in the midst of one keeps its locks for seconds, not for hours."""
 
-ONE_MESSAGE = {"isolation_level": "AUTOCOMMIT", "one_message": True}
+ONE_MESSAGE = {"one_message": True}
 """Execution options with which statements and their limits are one message to the server, so a transaction."""
 
 # A network that swallows packets is noticed within half a minute.
@@ -69,8 +69,16 @@ def connect(url: str, *, schema: str = "public", connections: int = 4) -> Engine
 
     @event.listens_for(engine, "begin")
     def _set(connection: Connection) -> None:
-        if not _is_one_message(connection):
+        if _is_one_message(connection):
+            # Not as SQLAlchemy's isolation level, which asks the server to be reset when the connection is given back.
+            connection.connection.driver_connection.autocommit = True  # type: ignore[union-attr]
+        else:
             connection.exec_driver_sql(limits)
+
+    @event.listens_for(engine, "checkin")
+    def _reset(connection: Any, _: object) -> None:
+        if connection is not None and not connection.closed:
+            connection.autocommit = False
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def _precede(connection: Connection, _: Any, statement: str, parameters: Any, *__: Any) -> tuple[str, Any]:

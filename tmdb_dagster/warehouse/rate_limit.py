@@ -14,27 +14,28 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from tmdb_dagster.rate_limit import RateLimit
+from tmdb_dagster.warehouse.engine import ONE_MESSAGE
 from tmdb_dagster.warehouse.errors import WarehouseError
 from tmdb_dagster.warehouse.transaction import run_statements, run_transaction
 
-MARGIN_S = 0.3
+LATE_S = 0.3
+"""A permit that is used so late is none any more: the process was stopped, or has no CPU."""
+
+MARGIN_S = LATE_S + 0.3
 _LONGEST_MARGIN_S = 1.0
 _CALLS_MEASURED = 40
-
-LATE_S = 0.5
-"""A permit that is used so late is none any more: the process was stopped, or has no CPU."""
 
 # "At most L calls in any W seconds", as TMDB counts them, needs the moments of the last L calls, not a rate. Of each is
 # noted when it reaches TMDB at the latest: some time after its permit, or when its answer began, once that is known.
 # The next permit is granted W after the L-th last of these, by the limit of each run that asks, perhaps in the future:
 # the caller sleeps until then. So of any L + 1 calls the first has arrived W before the last was permitted.
 #
-# The time from permit to arrival is at least MARGIN_S, or as long as the process's last calls took to their answers.
+# The margin from permit to arrival is MARGIN_S, or as long as the process's last calls took to their answers.
 # One round trip asks and tells what was answered, so that the row is not locked while the network is slow. A permit is
 # on the disk before it is used: a server that forgot some in a crash would grant them once more.
 #
 # The database's clock may be set back, or be another's after a failover: what was noted moves with it. A limit that
-# nobody has asked by for three windows is forgotten.
+# nobody has asked by for three windows is forgotten; one that is new knows of the calls that those before it kept.
 _NOTED = """
     permits = ARRAY(
         SELECT coalesce(
@@ -53,7 +54,7 @@ _NOTED = """
     blocked_until = r.blocked_until - greatest(interval '0', r.granted_at - clock_timestamp()),
     granted_at = least(r.granted_at, clock_timestamp())
 """
-_TELL = text(f"UPDATE rate_limits r SET {_NOTED} WHERE name = 'tmdb'")  # noqa: S608 - a constant
+_TOLD = f"UPDATE rate_limits r SET {_NOTED} WHERE name = 'tmdb'"  # noqa: S608 - a constant
 _ACQUIRE = text(f"""
     UPDATE rate_limits r SET
         {_NOTED},
@@ -86,10 +87,12 @@ _ACQUIRE = text(f"""
     RETURNING permits[cardinality(permits)] AS noted,
         extract(epoch FROM permits[cardinality(permits)] - clock_timestamp())::float8 - :margin AS wait
 """)  # noqa: S608 - a constant
-_BACK_OFF = text("""
+_BACK_OFF = text(f"""
+    {_TOLD};
     UPDATE rate_limits
     SET blocked_until = greatest(blocked_until, clock_timestamp() + make_interval(secs => :seconds))
     WHERE name = 'tmdb'
+    RETURNING name
 """)
 _MAKE = text("INSERT INTO rate_limits (name) VALUES ('tmdb') ON CONFLICT DO NOTHING")
 
@@ -140,8 +143,11 @@ class SharedRateLimiter:
 
     def close(self) -> None:
         """Tell other processes of the last answers; where the database is away, these calls count as under way."""
-        with suppress(WarehouseError, DBAPIError), self._engine.begin() as connection:
-            connection.execute(_TELL, self._news())
+        with (
+            suppress(WarehouseError, DBAPIError),
+            self._engine.connect().execution_options(**ONE_MESSAGE) as connection,
+        ):
+            connection.execute(text(_TOLD), self._news())
 
     def _news(self) -> dict[str, object]:
         """Which calls were answered since the last news, and how many seconds ago."""
@@ -160,6 +166,6 @@ class SharedRateLimiter:
         return _Permit(granted.noted, time.monotonic() + granted.wait)
 
     def back_off(self, seconds: float) -> None:
-        """TMDB refused a call: nobody sends for so long. Raises DatabaseUnavailable."""
+        """TMDB refused a call: nobody gets a permit for so long, and nobody here sends. Raises DatabaseUnavailable."""
         self._resume_at = max(self._resume_at, time.monotonic() + seconds)
-        run_transaction(self._engine, Connection.execute, _BACK_OFF, {"seconds": seconds})
+        run_statements(self._engine, _BACK_OFF, self._news() | {"seconds": seconds})
