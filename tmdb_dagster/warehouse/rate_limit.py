@@ -93,7 +93,7 @@ _BACK_OFF = text(f"""
     SET blocked_until = greatest(blocked_until, clock_timestamp() + make_interval(secs => :seconds))
     WHERE name = 'tmdb'
     RETURNING name
-""")
+""")  # noqa: S608 - a constant
 _MAKE = text("INSERT INTO rate_limits (name) VALUES ('tmdb') ON CONFLICT DO NOTHING")
 
 
@@ -143,11 +143,8 @@ class SharedRateLimiter:
 
     def close(self) -> None:
         """Tell other processes of the last answers; where the database is away, these calls count as under way."""
-        with (
-            suppress(WarehouseError, DBAPIError),
-            self._engine.connect().execution_options(**ONE_MESSAGE) as connection,
-        ):
-            connection.execute(text(_TOLD), self._news())
+        with suppress(WarehouseError, DBAPIError), self._engine.connect() as connection:
+            connection.execution_options(**ONE_MESSAGE).execute(text(_TOLD), self._news())
 
     def _news(self) -> dict[str, object]:
         """Which calls were answered since the last news, and how many seconds ago."""

@@ -69,6 +69,16 @@ def test_statements_whose_answer_is_lost_are_done_again(
     assert value(engine, "SELECT count(*) FROM works") == (2 if harm == "swallow" else 1)
 
 
+def test_a_connection_that_breaks_after_the_answer_is_not_asked_for_anything(proxied: tuple[Proxy, Engine]) -> None:
+    proxy, through = proxied
+    run_statements(through, text("SELECT 1"), {})
+    plan = proxy.arm(Plan(b"", "cut", after=2))  # the pool's question whether it is open, and the statement
+
+    assert run_statements(through, text("SELECT 7 AS seven"), {}).seven == 7
+
+    assert plan.met == 2
+
+
 def test_a_connection_that_breaks_before_the_commit_costs_nothing(
     proxied: tuple[Proxy, Engine], engine: Engine
 ) -> None:
