@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
+from dagster import AssetKey, DagsterEventType, DagsterInstance, Definitions, ExecuteInProcessResult
 from dagster._cli.asset import asset_materialize_command  # what `dagster asset materialize` runs
 from sqlalchemy import Engine
 
@@ -46,12 +46,10 @@ def materialise(
     return run
 
 
-def _recorded(result: ExecuteInProcessResult) -> set[str]:
-    return {
-        event.asset_key.to_user_string()
-        for event in result.all_events
-        if event.is_step_materialization and event.asset_key
-    }
+def _recorded(instance: DagsterInstance, result: ExecuteInProcessResult) -> set[str]:
+    logged = instance.all_logs(result.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
+    keys = (entry.get_dagster_event().asset_key for entry in logged)
+    return {key.to_user_string() for key in keys if key}
 
 
 def _candidates(engine: Engine) -> int:
@@ -65,7 +63,7 @@ def test_a_snapshot_alone_asks_its_list_and_chooses_nothing(
     result = materialise("popular_snapshot", pages_per_source=2)
 
     assert result.success
-    assert _recorded(result) == {"popular_snapshot"}
+    assert _recorded(instance, result) == {"popular_snapshot"}
     assert sandbox.stats.by_endpoint == {"/movie/popular": 2}
     assert metadata(materializations(instance, "popular_snapshot")[0])["dagster/row_count"] == 40
     assert value(engine, "SELECT count(*) FROM list_snapshots WHERE source = 'popular'") == 40
@@ -96,7 +94,7 @@ def test_a_part_of_the_weekly_ingest_asks_for_that_part(
     )
 
     assert sandbox.stats.by_endpoint == {"/movie/popular": 1, "/movie/{id}": 2}
-    assert _recorded(result) == {"popular_snapshot", "candidates", "movies", "weekly_ingest", *TABLES}
+    assert _recorded(instance, result) == {"popular_snapshot", "candidates", "movies", "weekly_ingest", *TABLES}
     assert {row.edge_function for row in rows(engine, "SELECT edge_function FROM tmdb_api_logs")} == {"weekly_ingest"}
 
 
@@ -108,7 +106,7 @@ def test_a_snapshot_that_the_source_does_not_name_is_refused(materialise: Materi
 
 
 def test_candidates_alone_are_chosen_from_the_snapshots_that_are_kept(
-    materialise: Materialise, engine: Engine, sandbox: SandboxServer
+    materialise: Materialise, instance: DagsterInstance, engine: Engine, sandbox: SandboxServer
 ) -> None:
     [message] = failures(materialise("candidates").all_events)
     assert message is not None
@@ -118,7 +116,7 @@ def test_candidates_alone_are_chosen_from_the_snapshots_that_are_kept(
     result = materialise("candidates", max_movies=5)
 
     assert result.success
-    assert _recorded(result) == {"candidates"}
+    assert _recorded(instance, result) == {"candidates"}
     assert sandbox.stats.calls == 0
     chosen = rows(engine, "SELECT tmdb_id, title FROM ingest_candidates ORDER BY rank")
     listed = rows(engine, "SELECT tmdb_id, title FROM list_snapshots ORDER BY rank, source")
@@ -153,7 +151,7 @@ def test_candidates_wait_for_a_run_that_materialises_a_table(
     assert result.success
     assert sandbox.stats.by_endpoint == {"/movie/{id}": 4}
     assert value(engine, "SELECT count(*) FROM works WHERE ingestion_status = 'complete'") == 4
-    assert _recorded(result) == {"movies", "weekly_ingest", *TABLES}, "all tables were written"
+    assert _recorded(instance, result) == {"movies", "weekly_ingest", *TABLES}, "all tables were written"
     assert metadata(materializations(instance, "weekly_ingest")[0])["ingested"] == 4
     [row] = rows(engine, "SELECT * FROM scheduled_ingestion_log")
     assert (row.movies_ingested, row.error_message) == (4, None)
@@ -166,7 +164,7 @@ def test_a_table_without_waiting_candidates_records_its_rows(
     result = materialise(table)
 
     assert result.success
-    assert _recorded(result) == {table}
+    assert _recorded(instance, result) == {table}
     assert metadata(materializations(instance, table)[0])["dagster/row_count"] == 0
     assert sandbox.stats.calls == 0
     said = [entry.user_message for entry in instance.all_logs(result.run_id)]
@@ -177,15 +175,15 @@ def test_the_queue_alone_is_counted(materialise: Materialise, instance: DagsterI
     result = materialise("refresh_queue")
 
     assert result.success
-    assert _recorded(result) == {"refresh_queue"}
+    assert _recorded(instance, result) == {"refresh_queue"}
     assert metadata(materializations(instance, "refresh_queue")[0])["queue: due"] == 0
 
 
-def test_the_report_alone_is_drawn(materialise: Materialise) -> None:
+def test_the_report_alone_is_drawn(materialise: Materialise, instance: DagsterInstance) -> None:
     result = materialise("ops_report")
 
     assert result.success
-    assert _recorded(result) == {"ops_report"}
+    assert _recorded(instance, result) == {"ops_report"}
 
 
 def test_a_run_outside_of_a_job_is_told_by_its_assets(materialise: Materialise, engine: Engine) -> None:
