@@ -24,6 +24,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from benchmarks.measure import measured
+from tmdb_dagster.rate_limit import parse_rate_limit
 
 WORKERS = 20
 BATCH = 50
@@ -282,8 +283,8 @@ def main() -> None:
     """Ingest the movies whose TMDB ids come by standard input (JSON), and report."""
     movie_ids = json.load(sys.stdin)
     database = os.environ["DATABASE_URL"].replace("postgresql+psycopg2", "postgresql")
-    calls, _, seconds = os.environ["TMDB_RATE_LIMIT"].removesuffix("s").partition("/")
-    window = SlidingWindow(int(calls), float(seconds)) if seconds else None
+    limit = parse_rate_limit(os.environ["TMDB_RATE_LIMIT"])
+    window = None if limit is None else SlidingWindow(limit.calls, limit.seconds)
     with measured() as result:
         result["movies"] = ingest(movie_ids, os.environ["TMDB_API_URL"], database, window)
 

@@ -18,6 +18,7 @@ from benchmarks.memory import measure_memory
 from benchmarks.report import Target, show_table, show_targets
 from benchmarks.stage import LATENCY_MS, RATE_LIMITS, Postgres, Sandbox, environment, postgres, sandbox
 from tmdb_dagster.clock import utc_now
+from tmdb_dagster.rate_limit import RateLimit
 
 HEADER = ["movies", "", "wall s", "range", "start s", "CPU s", "+ start", "peak MB", "calls", "429s", "10 s", "ratio"]
 Script = Literal["bare, 20 threads", "ours, 20 threads"]
@@ -55,7 +56,7 @@ Runs = dict[tuple[Script, int], list[Run]]
 @click.command()
 @click.option("--movies", default="20,100,300", show_default=True, help="How many movies, several by commas.")
 @click.option("--repetitions", default=3, show_default=True, help="Runs of each without the limit; the median counts.")
-@click.option("--skip-limited", is_flag=True, help=f"Leave out the runs at {' and '.join(RATE_LIMITS)}.")
+@click.option("--skip-limited", is_flag=True, help=f"Leave out the runs at {' and '.join(map(str, RATE_LIMITS))}.")
 @click.option("--memory", is_flag=True, help="Measure the memory of 10,000 movies, too, which takes minutes.")
 def main(movies: str, repetitions: int, skip_limited: bool, memory: bool) -> None:
     """Measure enrichment beside a bare script, and Dagster's own cost. Exits with 0 also where a target is missed."""
@@ -64,8 +65,8 @@ def main(movies: str, repetitions: int, skip_limited: bool, memory: bool) -> Non
         show_machine(server)
         targets = measure_unlimited(server, counts, repetitions)
         if not skip_limited:
-            for rate_limit, times in RATE_LIMITS.items():
-                targets += measure_limited(server, counts, rate_limit, times)
+            for limit, times in RATE_LIMITS.items():
+                targets += measure_limited(server, counts, limit, times)
         if memory:
             targets += measure_memory(server)
     show_targets(targets)
@@ -82,14 +83,15 @@ def measure_unlimited(server: Postgres, counts: list[int], repetitions: int) -> 
         return targets + measure_dagster(server, tmdb, alone)
 
 
-def measure_limited(server: Postgres, counts: list[int], rate_limit: str, repetitions: int) -> list[Target]:
+def measure_limited(server: Postgres, counts: list[int], limit: RateLimit, repetitions: int) -> list[Target]:
     """The scripts at a limit, kept by the sandbox, whose counters judge."""
+    rate_limit = str(limit)
     click.echo(f"\nAt {rate_limit}, {LATENCY_MS} ms latency, median of {repetitions}")
     with sandbox(rate_limit=rate_limit) as tmdb:
         runs = measure(server, tmdb, counts, repetitions, rate_limit=rate_limit)
         show_runs(runs, counts)
         # What fits into two windows waits for one of them, and hardly feels the limit.
-        felt = [count for count in counts if count > 2 * int(rate_limit.partition("/")[0])]
+        felt = [count for count in counts if count > 2 * limit.calls]
         bare_s = {count: work_s(runs, BARE, count) for count in felt}
         targets = wall_targets(runs, rate_limit, [ALIKE], felt, 1.05)
         targets += measure_limited_job(server, tmdb, bare_s, rate_limit, repetitions)

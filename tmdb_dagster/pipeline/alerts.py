@@ -6,7 +6,7 @@ import requests
 import tenacity
 from pydantic import SecretStr
 
-from tmdb_dagster.outgoing import CertificatesUnreadable, proxy_for
+from tmdb_dagster.outgoing import CertificatesUnreadable
 from tmdb_dagster.pipeline.errors import AlertNotSent
 from tmdb_dagster.tmdb.exchange import DeadlineAdapter
 
@@ -29,14 +29,13 @@ def send_alert(url: SecretStr, text: str) -> None:
 
 def _post(url: SecretStr, text: str) -> None:
     address = url.get_secret_value()
-    proxy = proxy_for(address)
     try:
         with requests.Session() as session:
             session.trust_env = False  # the rule of outgoing.py counts
             adapter = DeadlineAdapter(address, 1, _TIMEOUT_S)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
-            session.proxies = {} if proxy is None else {"all": proxy}
+            session.proxies = adapter.proxies
             answer = session.post(address, json={"text": text}, timeout=_TIMEOUT_S, allow_redirects=False)
     except requests.RequestException as error:
         # Its text and its cause hold the address.

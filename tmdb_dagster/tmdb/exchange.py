@@ -76,7 +76,8 @@ class DeadlineAdapter(HTTPAdapter):
 
     An answer must be complete `answer_timeout_s` seconds after its request was sent, else it times out,
     however steadily its bytes drip in: requests' own time-out only limits the silence between two of them.
-    `query_secret` (name, value) joins every query on its way out. Raises CertificatesUnreadable.
+    `query_secret` (name, value) joins every query on its way out; `proxies` are for the url, as requests has them.
+    Raises CertificatesUnreadable.
     """
 
     def __init__(
@@ -85,8 +86,9 @@ class DeadlineAdapter(HTTPAdapter):
         suffix = "" if query_secret is None else f"{query_secret[0]}={quote(query_secret[1], safe='')}"
         response = response_class(answer_timeout_s, _Response)
         self._connection_attributes = {"response_class": response, "query_suffix": suffix}
-        plain = urlsplit(url).scheme == "http" and proxy_for(url) is None
-        self._context = None if plain else tls_context()
+        proxy = proxy_for(url)
+        self.proxies = {} if proxy is None else {"all": proxy}
+        self._context = None if urlsplit(url).scheme == "http" and proxy is None else tls_context()
         super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:

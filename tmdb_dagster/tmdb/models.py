@@ -16,25 +16,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from tmdb_dagster.tmdb.bodies import LONGEST_TITLE, with_crew, with_regions, with_title
 from tmdb_dagster.tmdb.errors import InvalidResponse
-from tmdb_dagster.tmdb.lenient import MAX_ELEMENTS, clean_text, unfit_fields, validated
+from tmdb_dagster.tmdb.lenient import MAX_ELEMENTS, unfit_fields, validated
 from tmdb_dagster.tmdb.parts import OPTIONAL_PARTS, missing_parts
-from tmdb_dagster.tmdb.texts import has_text, is_visible, with_translated_texts
+from tmdb_dagster.tmdb.texts import is_visible, with_translated_texts
 
 _DATE = re.compile(r"\s*([0-9]{4}-[0-9]{2}-[0-9]{2})([T ].*)?", re.DOTALL)
-
-_LONGEST_TITLE = 600
-
-CREW_JOBS = (
-    "Director",
-    "Writer",
-    "Screenplay",
-    "Producer",
-    "Director of Photography",
-    "Original Music Composer",
-)
-"""The jobs of the crew that are read, in the order in which a card lists them; a crew has a hundred others."""
-_READ_JOBS = (None, *CREW_JOBS)
 
 
 def _iso_date(value: object) -> date | None:
@@ -64,7 +52,7 @@ Popularity = Annotated[
     AfterValidator(lambda value: round(value, 4)),
 ]
 ReleaseDate = Annotated[date | None, BeforeValidator(_iso_date)]
-Title = Annotated[str, Field(pattern=r"\S", max_length=_LONGEST_TITLE)]
+Title = Annotated[str, Field(pattern=r"\S", max_length=LONGEST_TITLE)]
 Name = Annotated[str, Field(min_length=1)]
 ImdbId = Annotated[str, BeforeValidator(_without_gaps), Field(pattern=r"^(tt[0-9]{1,12})?$")]
 
@@ -310,54 +298,13 @@ def parse_movie(
         lacking = dict.fromkeys(missing_parts(body, OPTIONAL_PARTS))
         body = {**(body if fallback is None else with_translated_texts(body, fallback)), **lacking}
     if regions is not None:
-        body = _with_regions(body, regions)
-    movie, problems = validated(Movie, _with_title(_with_crew(body)), "movie")
+        body = with_regions(body, regions)
+    movie, problems = validated(Movie, with_title(with_crew(body)), "movie")
     if language is not None and movie.videos is not None:
         spoken = language.partition("-")[0]
         results = sorted(movie.videos.results, key=lambda video: video.iso_639_1 != spoken)
         movie = movie.model_copy(update={"videos": Videos(results=tuple(results))})
     return ParsedMovie(movie, problems)
-
-
-def _with_title(body: Any) -> Any:
-    """The body of a movie, or a row of a list, with a title that can be kept, where there is one.
-
-    A blank title gives way to the original one, and an endless one is cut.
-    """
-    if not isinstance(body, dict) or _is_title(title := body.get("title")):
-        return body
-    texts = [
-        text
-        for text in (title, body.get("original_title"))
-        if isinstance(text, str) and _is_title(text.strip()[:_LONGEST_TITLE])
-    ]
-    return {**body, "title": texts[0].strip()[:_LONGEST_TITLE]} if texts else body
-
-
-def _is_title(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST_TITLE and has_text(value)
-
-
-def _with_regions(body: object, regions: Iterable[str]) -> object:
-    """The body without the watch providers of other regions: dozens, that cost more than half of its validation."""
-    match body:
-        case {"watch/providers": {"results": dict(offers)} as providers, **others}:
-            wanted = {region: offers[region] for region in regions if region in offers}
-            return {**others, "watch/providers": {**providers, "results": wanted}}
-    return body
-
-
-def _with_crew(body: object) -> object:
-    """The body without the crew of other jobs; what is no member stays, and is a problem at its place here."""
-    match body:
-        case {"credits": {"crew": list(members)} as parts, **others}:
-            read = [one for one in members if not isinstance(one, dict) or _is_read(one.get("job"))]
-            return {**others, "credits": {**parts, "crew": read}}
-    return body
-
-
-def _is_read(job: object) -> bool:
-    return job in _READ_JOBS or (isinstance(job, str) and "\0" in job and clean_text(job) in _READ_JOBS)
 
 
 def parse_list_page(body: object) -> ListPage:
@@ -367,7 +314,7 @@ def parse_list_page(body: object) -> ListPage:
     """
     match body:
         case {"results": list(rows), **others}:
-            body = {**others, "results": [_with_title(row) for row in rows[:MAX_ELEMENTS]]}
+            body = {**others, "results": [with_title(row) for row in rows[:MAX_ELEMENTS]]}
     page, problems = validated(_ListBody, body, "list page")
     if not page.results and isinstance(body, dict) and body["results"]:
         raise InvalidResponse(f"No row of the list page is usable: {'; '.join(problems)}")

@@ -22,7 +22,6 @@ import tenacity
 import urllib3
 
 from tmdb_dagster.clock import utc_now
-from tmdb_dagster.outgoing import proxy_for
 from tmdb_dagster.redaction import redact as redact_secrets
 from tmdb_dagster.tmdb.answers import WHERE_TO_GET_CREDENTIALS, Answer, quoted, results_count
 from tmdb_dagster.tmdb.errors import (
@@ -164,8 +163,6 @@ class Transport:
         self._session.auth = self._authorize
         hidden = ("api_key", key) if key and not self._token else None
         self._adapter = DeadlineAdapter(self._api_url, connections, answer_timeout_s, hidden)
-        proxy = proxy_for(self._api_url)
-        self._proxies = {} if proxy is None else {"all": proxy}
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None, *, tmdb_id: int | None = None) -> Any:
         """The decoded JSON of `path` (`/movie/603`); `tmdb_id` is noted in the ApiCall.
@@ -235,7 +232,7 @@ class Transport:
         request.url = self._api_url + path + (f"?{urlencode(query)}" if query else "")
         try:
             # Not by Session.send: even told to follow no redirect, it reads a redirect's body, however large.
-            return self._adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
+            return self._adapter.send(request, stream=True, timeout=self._timeout, proxies=self._adapter.proxies)
         finally:
             self._limiter.answered()  # with its head; how long the body takes does not matter to who counts calls
 

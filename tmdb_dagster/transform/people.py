@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tmdb_dagster.tmdb.models import CREW_JOBS, CastMember, Credits, CrewMember
+from tmdb_dagster.tmdb.bodies import CREW_JOBS
+from tmdb_dagster.tmdb.models import CastMember, Credits, CrewMember
 from tmdb_dagster.transform.distinct import distinct_by
 from tmdb_dagster.transform.images import ImageUrls, image_key
 from tmdb_dagster.transform.rows import CastEntry, CrewEntry

@@ -19,40 +19,7 @@ from tmdb_dagster.tmdb.models import (
     with_values_from,
 )
 from tmdb_dagster.tmdb.parts import PARTS, missing_parts, with_parts_from
-
-PARTS_OF_A_FULL_ANSWER: dict[str, Any] = {
-    "credits": {"cast": [], "crew": []},
-    "videos": {"results": []},
-    "similar": {"results": []},
-    "release_dates": {"results": []},
-    "images": {"backdrops": [], "posters": []},
-    "keywords": {"keywords": []},
-    "watch/providers": {"results": {}},
-    "translations": {"translations": []},
-    "recommendations": {"results": []},
-    "external_ids": {"imdb_id": None},
-    "alternative_titles": {"titles": []},
-}
-
-
-def movie(**changes: Any) -> dict[str, Any]:
-    cast = [{"id": n, "name": f"Actor {n}", "order": n, "character": "", "unheard": 1} for n in (1, 2, 3)]
-    return {
-        "id": 12,
-        "title": "Low Tide",
-        "release_date": "2001-02-03",
-        **PARTS_OF_A_FULL_ANSWER,
-        "credits": {"cast": cast, "crew": [{"id": 4, "name": "D", "job": "Director"}]},
-        **changes,
-    }
-
-
-def listed(tmdb_id: int, **changes: Any) -> dict[str, Any]:
-    return {"id": tmdb_id, "title": f"Movie {tmdb_id}", "vote_average": 7, "genre_ids": [1], **changes}
-
-
-def list_page(*rows: Any, **changes: Any) -> dict[str, Any]:
-    return {"page": 1, "results": list(rows), "total_pages": 58_329, "total_results": 1_166_580, **changes}
+from tmdb_dagster_tests.tmdb.made_answers import PARTS_OF_A_FULL_ANSWER, list_page, listed, movie
 
 
 def test_a_full_answer_has_no_problems() -> None:
@@ -147,22 +114,6 @@ def test_a_value_is_read_for_what_it_plainly_says(change: dict[str, Any], plain:
     assert (read.movie, read.problems) == (parse_movie(movie(**plain)).movie, ())
 
 
-@pytest.mark.parametrize(
-    ("changes", "title"),
-    [
-        ({"title": "   ", "original_title": "Sommaren"}, "Sommaren"),
-        ({"title": "\u200b\0", "original_title": " Sommaren "}, "Sommaren"),
-        ({"title": None, "original_title": "Sommaren"}, "Sommaren"),
-        ({"title": "e" * 100_000, "original_title": "Sommaren"}, "e" * 600),
-        ({"title": " ", "original_title": "e" * 100_000}, "e" * 600),
-        ({"title": "Low Tide", "original_title": ""}, "Low Tide"),
-    ],
-)
-def test_a_title_that_cannot_be_kept_does_not_cost_the_movie(changes: dict[str, Any], title: str) -> None:
-    assert parse_movie(movie(**changes)).movie.title == title
-    assert parse_list_page(list_page(listed(1, **changes))).results[0].title == title
-
-
 NO_ITEM: list[Any] = [{}, {"id": "x"}]
 
 
@@ -209,19 +160,6 @@ def test_a_list_page_is_measured_too() -> None:
 def test_an_unknown_release_date_is_no_problem(value: str | None) -> None:
     parsed = parse_movie(movie(release_date=value))
     assert (parsed.movie.release_date, parsed.problems) == (None, ())
-
-
-def test_only_the_crew_that_a_card_may_show_is_read() -> None:
-    jobs = ("Best Boy", "Director\0", "Writer", None)
-    crew = [{"id": number, "name": "A", "job": job} for number, job in enumerate(jobs, start=1)]
-    parsed = parse_movie(movie(credits={"cast": [], "crew": crew}))
-
-    assert parsed.movie.credits is not None
-    assert [member.job for member in parsed.movie.credits.crew] == ["Director", "Writer"]
-    assert parsed.problems == (
-        "credits: unstorable characters left out",
-        "credits.crew[2].job: Input should be a valid string",
-    )
 
 
 def test_an_item_goes_only_where_it_lacks_what_makes_it_one() -> None:
@@ -282,16 +220,6 @@ def test_videos_in_the_language_come_before_those_that_stand_in_for_them() -> No
 
     assert parsed.videos is not None
     assert "".join(video.key for video in parsed.videos.results) == "bdace"
-
-
-def test_the_watch_providers_of_other_regions_are_not_looked_at() -> None:
-    offers = {"buy": [{"provider_id": 1, "provider_name": "P"}]}
-    body = movie(**{"watch/providers": {"results": {"BR": {"buy": 5}, "DE": offers, "US": offers}}})
-    parsed = parse_movie(body, ["US", "FR"])
-    assert parsed.problems == ()
-    assert parsed.movie.watch_providers is not None
-    assert parsed.movie.watch_providers.results.keys() == {"US"}
-    assert parse_movie(body).problems == ("watch/providers.results.BR.buy: Input should be a valid tuple",)
 
 
 @pytest.mark.parametrize("part", PARTS)

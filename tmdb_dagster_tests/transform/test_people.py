@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tmdb_dagster.tmdb.models import CREW_JOBS
+from tmdb_dagster.tmdb.bodies import CREW_JOBS
 from tmdb_dagster.transform.card import card_row
 from tmdb_dagster_tests.transform.builders import cast, crew, transformed
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tmdb_dagster.tmdb.models import CREW_JOBS, parse_list_page, parse_movie
+from tmdb_dagster.tmdb.bodies import CREW_JOBS
+from tmdb_dagster.tmdb.models import parse_list_page, parse_movie
 from tmdb_dagster.tmdb.parts import missing_parts
 from tmdb_dagster.transform.card import card_row
 from tmdb_dagster.transform.rows import CardRow, MovieRows

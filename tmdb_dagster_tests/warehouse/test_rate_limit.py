@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -319,25 +319,17 @@ def test_of_calls_that_were_permitted_at_one_moment_each_is_answered_for_itself(
     assert first < second == third
 
 
-def test_a_call_counts_from_its_answer_however_late_its_thread_asks_again(engine: Engine) -> None:
+@pytest.mark.parametrize("tell", [SharedRateLimiter.acquire, SharedRateLimiter.close], ids=["asks", "ends"])
+def test_a_call_counts_from_its_answer_however_late_its_process_tells_of_it(
+    engine: Engine, tell: Callable[[SharedRateLimiter], None]
+) -> None:
     limiter = SharedRateLimiter(engine, RateLimit(2, 5))
     limiter.acquire()
     permitted = permits(engine)[0] - MARGIN_S
     time.sleep(0.1)
     limiter.answered()
     time.sleep(0.6)
-    limiter.acquire()
-
-    assert permits(engine)[0] - permitted == pytest.approx(0.1, abs=0.1)
-
-
-def test_the_last_calls_of_a_process_count_from_their_answers_too(engine: Engine) -> None:
-    limiter = SharedRateLimiter(engine, RateLimit(2, 5))
-    limiter.acquire()
-    permitted = permits(engine)[0] - MARGIN_S
-    time.sleep(0.1)
-    limiter.answered()
-    limiter.close()
+    tell(limiter)
 
     assert permits(engine)[0] - permitted == pytest.approx(0.1, abs=0.1)
 
